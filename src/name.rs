@@ -1,0 +1,245 @@
+//! Names, parsed once and valid ever after. It knows no grammar of references and no store.
+
+use std::borrow::Borrow;
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// The longest name of a secret, in bytes.
+pub const SECRET_NAME_BYTES_MAX: usize = 128;
+/// The longest name of an organization or a workload, in bytes.
+pub const LABEL_BYTES_MAX: usize = 63;
+/// The longest name of an environment, in bytes.
+pub const ENVIRONMENT_BYTES_MAX: usize = 32;
+
+/// The name of a secret: `[A-Z][A-Z0-9_]{0,127}`, compared byte for byte.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct SecretName(Box<str>);
+
+/// The slug of an organization: `[a-z][a-z0-9-]{0,62}`.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct OrgName(Box<str>);
+
+/// The name under which a program is launched: `[a-z0-9][a-z0-9._-]{0,62}`.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct WorkloadName(Box<str>);
+
+/// An environment such as `PROD`: `[A-Z][A-Z0-9_]{0,31}`; given in any case, kept in upper case.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Environment(Box<str>);
+
+/// Why a text is not a name. Its `Display` says what is wrong and what to write instead.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct NameError {
+    /// The text, where it can be shown: what does not look like a name may be a value.
+    shown: Option<Box<str>>,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kind {
+    Secret,
+    Org,
+    Workload,
+    Environment,
+}
+
+impl SecretName {
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        if is_secret_name(text.as_bytes()) {
+            Ok(Self(text.into()))
+        } else {
+            Err(NameError::new(text, Kind::Secret))
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What to do about a legal name that says too little, or `None` for a good one.
+    pub fn hint(&self) -> Option<String> {
+        let stem = self.0.trim_end_matches(|c: char| c.is_ascii_digit() || c == '_');
+        let says_little = VAGUE.contains(&stem);
+        says_little.then(|| {
+            format!(
+                "`{self}` says little; a name that says what the secret is for, such as \
+                 `DB_PASSWORD_PROD`, is easier to rotate"
+            )
+        })
+    }
+}
+
+impl OrgName {
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let valid = label(text, |b| b.is_ascii_lowercase(), |b| is_lower_or_digit(b) || b == b'-');
+        if valid { Ok(Self(text.into())) } else { Err(NameError::new(text, Kind::Org)) }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl WorkloadName {
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let rest = |b: u8| is_lower_or_digit(b) || matches!(b, b'.' | b'_' | b'-');
+        let valid = label(text, is_lower_or_digit, rest);
+        if valid { Ok(Self(text.into())) } else { Err(NameError::new(text, Kind::Workload)) }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Environment {
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let upper = text.to_ascii_uppercase();
+        if upper.len() <= ENVIRONMENT_BYTES_MAX && is_secret_name(upper.as_bytes()) {
+            Ok(Self(upper.into()))
+        } else {
+            Err(NameError::new(text, Kind::Environment))
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether these bytes are a secret's name.
+pub fn is_secret_name(bytes: &[u8]) -> bool {
+    bytes.len() <= SECRET_NAME_BYTES_MAX
+        && bytes.first().is_some_and(u8::is_ascii_uppercase)
+        && bytes.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_')
+}
+
+/// Names that say nothing of what they are for; compared without trailing digits.
+const VAGUE: [&str; 14] = [
+    "A", "API", "CREDENTIAL", "CREDENTIALS", "DATA", "KEY", "PASS", "PASSWORD", "PWD", "SECRET",
+    "SECRETS", "TEST", "TOKEN", "VALUE",
+];
+
+fn is_lower_or_digit(b: u8) -> bool {
+    b.is_ascii_lowercase() || b.is_ascii_digit()
+}
+
+fn label(text: &str, first: impl Fn(u8) -> bool, rest: impl Fn(u8) -> bool) -> bool {
+    text.len() <= LABEL_BYTES_MAX
+        && text.bytes().next().is_some_and(first)
+        && text.bytes().skip(1).all(rest)
+}
+
+impl NameError {
+    fn new(text: &str, kind: Kind) -> Self {
+        let like_a_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+        let shown = text.len() <= 40 && !text.is_empty() && text.bytes().all(like_a_name);
+        Self { shown: shown.then(|| text.into()), kind }
+    }
+}
+
+impl fmt::Display for NameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.shown {
+            Some(text) => write!(f, "`{text}`")?,
+            None => f.write_str("this")?,
+        }
+        f.write_str(match self.kind {
+            Kind::Secret => {
+                " is not a secret name; use upper case and say what it is for, such as \
+                 `DB_PASSWORD_PROD`"
+            }
+            Kind::Org => {
+                " is not an organization's name; use lower case, digits and `-`, such as `acme`"
+            }
+            Kind::Workload => {
+                " is not a workload's name; use lower case, digits, `.`, `_` and `-`, such as \
+                 `billing`"
+            }
+            Kind::Environment => {
+                " is not an environment's name; use letters, digits and `_`, such as `PROD`"
+            }
+        })
+    }
+}
+
+impl std::error::Error for NameError {}
+
+macro_rules! text_like {
+    ($name:ident) => {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                Self::parse(&text).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+text_like!(SecretName);
+text_like!(OrgName);
+text_like!(WorkloadName);
+
+impl fmt::Display for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secret_names() {
+        for good in ["A", "DB_PASSWORD_PROD", "A1", "A_", &"A".repeat(128)] {
+            assert!(SecretName::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "a", "1A", "_A", "A-B", "A B", "Ä", "A\n", &"A".repeat(129)] {
+            assert!(SecretName::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_a_value_is_not_repeated() {
+        let shown = SecretName::parse("hunter2 with spaces").expect_err("spaces").to_string();
+        assert!(!shown.contains("hunter2"), "{shown}");
+        let shown = SecretName::parse("password").expect_err("lower case").to_string();
+        assert!(shown.starts_with("`password` is not a secret name"), "{shown}");
+    }
+
+    #[test]
+    fn poor_names_get_a_hint() {
+        for poor in ["KEY1", "PASSWORD", "SECRET123", "TOKEN_2"] {
+            assert!(SecretName::parse(poor).expect("legal").hint().is_some(), "{poor}");
+        }
+        for good in ["DB_PASSWORD_PROD", "STRIPE_API_KEY", "SLACK_WEBHOOK_URL", "KEY_OF_X"] {
+            assert!(SecretName::parse(good).expect("legal").hint().is_none(), "{good}");
+        }
+    }
+
+    #[test]
+    fn labels() {
+        assert!(OrgName::parse("acme-2").is_ok());
+        assert!(OrgName::parse("2acme").is_err());
+        assert!(OrgName::parse(&"a".repeat(64)).is_err());
+        assert!(WorkloadName::parse("2.billing_api-v1").is_ok());
+        assert!(WorkloadName::parse("-x").is_err());
+        assert_eq!(Environment::parse("prod").expect("any case").as_str(), "PROD");
+        assert!(Environment::parse("pr-od").is_err());
+    }
+}

@@ -1,0 +1,30 @@
+//! The bytes of a secret: wiped when dropped, and shown by nothing but [`Secret::expose_secret`].
+
+use zeroize::Zeroize;
+
+/// A value. It has no `Debug`, `Display`, `Clone` or `Serialize`: each way out is spelled.
+pub struct Secret(Vec<u8>);
+
+impl Secret {
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    pub fn expose_secret(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
