@@ -192,7 +192,7 @@ impl Client {
 }
 
 /// What may not be opened stays so; all else of what fails on the way can pass.
-fn again(failure: &Failure) -> Again {
+pub fn again(failure: &Failure) -> Again {
     match failure {
         Failure::Connect(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
             Again::Never

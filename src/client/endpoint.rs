@@ -301,7 +301,9 @@ mod tests {
 
     #[test]
     fn what_is_not() {
-        let error = |text| Endpoint::parse(text, false).expect_err(text);
+        fn error(text: &str) -> EndpointError {
+            Endpoint::parse(text, false).expect_err(text)
+        }
         assert_eq!(error(""), EndpointError::Empty);
         for text in ["localhost:7410", "ftp://localhost", "127.0.0.1", "/run/inject.sock"] {
             assert_eq!(error(text), EndpointError::Scheme, "{text}");

@@ -215,7 +215,7 @@ fn with_detail(f: &mut fmt::Formatter<'_>, detail: &Option<String>) -> fmt::Resu
 fn seconds(duration: Duration) -> String {
     match duration.as_secs() {
         0..10 => format!("{:.1} s", duration.as_secs_f64()),
-        whole => format!("{whole} s"),
+        _ => format!("{:.0} s", duration.as_secs_f64()),
     }
 }
 
