@@ -4,4 +4,5 @@
 pub mod client;
 pub mod name;
 pub mod secret;
+pub mod store;
 pub mod wire;
