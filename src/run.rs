@@ -3,13 +3,15 @@
 
 use std::ffi::{CStr, OsStr, OsString};
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 
+use crate::admin::Look;
 use crate::cli::{self, Command, Launch, Line};
 use crate::launch::problem::{Problem, exit};
 use crate::launch::report::Report;
 use crate::launch::{self, exec};
-use crate::settings::{self, ReportFormat, Settings};
+use crate::settings::{self, ReportFormat};
 use crate::sys::{self, Process};
 
 mod check;
@@ -83,13 +85,13 @@ fn tell_problems(problems: Vec<Problem>, format: ReportFormat) -> u8 {
     tell(&Report { command: None, store: None, organization: None, problems }, format)
 }
 
-/// The settings of a command that launches nothing.
-fn settings_of(
-    common: &cli::Common,
-    sources: &cli::Sources,
-    environment: &[&'static CStr],
-) -> Result<Settings, Vec<Problem>> {
-    settings::resolve(sources, common, environment)
+/// How tables and times look on standard output.
+fn look(environment: &[&CStr]) -> Look {
+    let variable = |name: &[u8]| settings::value_of(environment, name);
+    let columns = variable(b"COLUMNS").and_then(|columns| std::str::from_utf8(columns).ok());
+    let stdout = sys::stdout();
+    let is_terminal = std::io::IsTerminal::is_terminal(&stdout.as_fd());
+    Look::new(is_terminal, sys::terminal_columns(stdout), columns, variable(b"NO_COLOR"))
 }
 
 /// Prints what a command has to say. A closed pipe or a full disk is no success.

@@ -100,6 +100,8 @@ pub enum Problem {
     StoreFailed {
         what: String,
     },
+    /// A command other than a launch failed.
+    Command { exit: u8, what: String },
     /// The store refused the caller.
     Refused {
         what: String,
@@ -148,6 +150,7 @@ impl Problem {
             Self::CommandNotExecutable { .. } => exit::NOT_EXECUTABLE,
             Self::File { .. } | Self::StoreFailed { .. } => exit::INPUT_OUTPUT,
             Self::Unavailable { .. } => exit::UNAVAILABLE,
+            Self::Command { exit, .. } => *exit,
         }
     }
 
@@ -176,6 +179,7 @@ impl Problem {
             Self::Unavailable { .. } => "unavailable",
             Self::StoreFailed { .. } => "store-failed",
             Self::Refused { .. } => "refused",
+            Self::Command { .. } => "command",
         }
     }
 
