@@ -101,7 +101,10 @@ pub enum Problem {
         what: String,
     },
     /// A command other than a launch failed.
-    Command { exit: u8, what: String },
+    Command {
+        exit: u8,
+        what: String,
+    },
     /// The store refused the caller.
     Refused {
         what: String,
@@ -316,6 +319,7 @@ impl fmt::Display for Problem {
             }
             Self::Unavailable { what }
             | Self::StoreFailed { what }
+            | Self::Command { what, .. }
             | Self::Refused { what, .. } => f.write_str(what),
         }
     }

@@ -57,9 +57,9 @@ fn text_of(rows: &[Row], look: &Look) -> String {
         let mut places = row.places.iter().map(|place| escape(&place.to_string()));
         let first = places.next().unwrap_or_default();
         lines.push([row.name.to_string(), first, found.to_owned(), version, updated]);
-        lines.extend(places.map(|place| {
-            [String::new(), place, String::new(), String::new(), String::new()]
-        }));
+        lines.extend(
+            places.map(|place| [String::new(), place, String::new(), String::new(), String::new()]),
+        );
     }
     let header = ["REFERENCE", "PLACE", "FOUND", "VERSION", "LAST UPDATED"];
     table::table(header, &lines, look.columns, look.bold)

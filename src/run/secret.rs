@@ -50,7 +50,9 @@ pub fn run(secret: Secret, environment: &[&'static CStr], format: ReportFormat) 
     match join.open_store() {
         Ok(Opened { client, made }) => match action.run(&client, made.as_deref(), environment) {
             Ok(()) => 0,
-            Err(error) => failed(Problem::Command { exit: error.exit_code(), what: error.to_string() }),
+            Err(error) => {
+                failed(Problem::Command { exit: error.exit_code(), what: error.to_string() })
+            }
         },
         Err(problem) => failed(problem),
     }
