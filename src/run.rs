@@ -61,8 +61,10 @@ fn run_launch(launch: Launch, process: &Process, format: ReportFormat) -> u8 {
     let Launch { sources, common, command } = launch;
     let first = process.arguments.len() - command.len();
     let command = exec::Command { arguments: process.arguments[first..].to_vec() };
+    let mut format = format;
     let report = match settings::resolve(&sources, &common, &process.environment) {
         Ok(mut settings) => {
+            format = settings.report;
             let stores = Join::new(&mut settings);
             launch::launch(&process.environment, settings, &command, stores)
         }
@@ -98,6 +100,8 @@ fn look(environment: &[&CStr]) -> Look {
 fn print(text: &[u8]) -> u8 {
     match sys::stdout().write_all(text) {
         Ok(()) => 0,
+        // Whoever read has left, as in `inject secret list | head`: what SIGPIPE would say.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => exit::BROKEN_PIPE,
         Err(error) => {
             let problem =
                 Problem::File { path: "standard output".into(), doing: "write to", error };
@@ -126,8 +130,12 @@ fn tell_usage(error: clap::Error, arguments: &[OsString], environment: &[&CStr])
         }
         _ => "see `inject --help`".to_owned(),
     };
-    let format = settings::report_format(arguments, environment);
-    tell_problems(vec![Problem::Setting { fault, hint: Some(hint) }], format)
+    let problems = vec![Problem::Setting { fault, hint: Some(hint) }];
+    let report = Report { command: None, store: None, organization: None, problems };
+    if arguments.iter().any(|argument| argument == "--") {
+        report.write_termination_log();
+    }
+    tell(&report, settings::report_format(arguments, environment))
 }
 
 /// Whether the first argument is a program's name, which wants `--` before it.

@@ -18,6 +18,7 @@ pub mod exit {
     pub const MISSING: u8 = 78;
     pub const NOT_EXECUTABLE: u8 = 126;
     pub const NOT_FOUND: u8 = 127;
+    pub const BROKEN_PIPE: u8 = 128 + 13;
 
     /// Of the codes that apply, the first of these is the process's own.
     pub const ORDER: [u8; 9] = [

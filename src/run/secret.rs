@@ -9,7 +9,7 @@ use crate::admin::{self, Console, Terminal, time};
 use crate::cli::{Secret, SecretList, SecretSet, Sources};
 use crate::client::{Client, Condition, Sort};
 use crate::launch::fetch::Stores;
-use crate::launch::problem::Problem;
+use crate::launch::problem::{Problem, exit};
 use crate::launch::report::Report;
 use crate::name::SecretName;
 use crate::run::join::{Join, Opened};
@@ -50,6 +50,10 @@ pub fn run(secret: Secret, environment: &[&'static CStr], format: ReportFormat) 
     match join.open_store() {
         Ok(Opened { client, made }) => match action.run(&client, made.as_deref(), environment) {
             Ok(()) => 0,
+            // Whoever read has left, as in `inject secret list | head`.
+            Err(admin::Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+                exit::BROKEN_PIPE
+            }
             Err(error) => {
                 failed(Problem::Command { exit: error.exit_code(), what: error.to_string() })
             }
@@ -81,10 +85,10 @@ impl Action {
     ) -> Result<(), admin::Error> {
         let (mut output, mut errors) = (io::BufWriter::new(sys::stdout()), sys::stderr());
         if let Some(made) = made {
-            let _ = write!(
+            let _ = writeln!(
                 errors,
                 "a new store is in `{0}`; keep a copy of `{0}/{1}`, without which no value can be \
-                 read\n",
+                 read",
                 made.display(),
                 crate::store::MASTER_KEY_NAME
             );
