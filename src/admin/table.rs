@@ -146,7 +146,7 @@ mod tests {
             out,
             "NAME        VERSION  BY\n\
              A           1        alice\n\
-             DB_PASSWO…  12       日本語@…\n"
+             DB_PASSWO…  12       日本語@a…\n"
         );
         for columns in 22..60 {
             let out = table(["NAME", "VERSION", "BY"], &rows(), Some(columns), false);
