@@ -198,6 +198,21 @@ unsafe fn wipe(block: *mut u8, size: usize) {
     compiler_fence(Ordering::SeqCst);
 }
 
+/// Asks for large pages under a large buffer that is about to be written: else every 4 KiB of it is
+/// a fault of its own, which takes longer than the copy. Only advice; nothing depends on it.
+pub fn expect_large(buffer: &mut Vec<u8>) {
+    const LARGE_BYTES_MIN: usize = 4 << 20;
+    const PAGE_BYTES: usize = 4096;
+    let spare = buffer.spare_capacity_mut();
+    let first = spare.as_mut_ptr().addr().next_multiple_of(PAGE_BYTES) - spare.as_ptr().addr();
+    if spare.len() < LARGE_BYTES_MIN {
+        return;
+    }
+    let whole = &mut spare[first..];
+    // SAFETY: the range is this buffer's own, begins at a page, and MADV_HUGEPAGE changes no content.
+    unsafe { libc::madvise(whole.as_mut_ptr().cast(), whole.len(), libc::MADV_HUGEPAGE) };
+}
+
 /// Becomes the program, or says why not.
 pub fn execve(path: &CStr, arguments: &[&CStr], environment: &[&CStr]) -> Errno {
     match nix::unistd::execve(path, arguments, environment) {

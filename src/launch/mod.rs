@@ -131,7 +131,7 @@ fn known_path(variables: &[Planned]) -> KnownPath {
     };
     match &path.value {
         PlannedValue::Untouched(entry) => KnownPath::Known(path_of(entry).map(<[u8]>::to_vec)),
-        PlannedValue::Text { text, edits } if edits.iter().all(|edit| edit.secret.is_none()) => {
+        PlannedValue::Text { text, edits } if edits.iter().all(|edit| edit.secret().is_none()) => {
             let mut path = Vec::new();
             render::substitute(text, edits, &Values::new(Vec::new()), &mut path);
             KnownPath::Known(Some(path))

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ffi::CStr;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -45,13 +46,40 @@ pub struct Document {
 pub type Id = u32;
 
 /// Where the text is not simply copied: `text[start..end]` becomes `dollars` times `$`, and then the
-/// secret's value if there is one.
+/// secret's value if there is one. A large file has a great many of them, so they are small.
 #[derive(Debug)]
 pub struct Edit {
-    pub start: usize,
-    pub end: usize,
-    pub dollars: usize,
-    pub secret: Option<Id>,
+    start: u32,
+    end: u32,
+    dollars: u32,
+    /// The secret's number, or `NO_SECRET`.
+    secret: Id,
+}
+
+const NO_SECRET: Id = Id::MAX;
+
+impl Edit {
+    fn new(found: &Found<'_>, secret: Option<Id>) -> Self {
+        let offset = |offset| u32::try_from(offset).expect("texts are below 4 GiB");
+        Self {
+            start: offset(found.start),
+            end: offset(found.end),
+            dollars: offset(found.dollars),
+            secret: secret.unwrap_or(NO_SECRET),
+        }
+    }
+
+    pub fn range(&self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    pub fn dollars(&self) -> usize {
+        self.dollars as usize
+    }
+
+    pub fn secret(&self) -> Option<Id> {
+        (self.secret != NO_SECRET).then_some(self.secret)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -66,6 +94,8 @@ pub struct Plan {
 pub struct Wanted {
     names: Vec<(SecretName, Vec<Spot>)>,
     ids: HashMap<SecretName, Id>,
+    /// The name that was found last.
+    last: Id,
     sources: Vec<Source>,
 }
 
@@ -86,8 +116,19 @@ pub enum PlannedValue {
 /// A place, as an offset into the text that it stands in. Line and column are counted when shown.
 #[derive(Clone, Copy, Debug)]
 pub struct Spot {
-    source: usize,
-    at: usize,
+    source: u32,
+    at: u32,
+}
+
+impl Spot {
+    fn new(source: usize, at: usize) -> Self {
+        let number = |number| u32::try_from(number).expect("texts are below 4 GiB");
+        Self { source: number(source), at: number(at) }
+    }
+
+    fn at(self) -> usize {
+        self.at as usize
+    }
 }
 
 /// What a text is, for the places in it.
@@ -177,7 +218,7 @@ impl Plan {
     /// A name that an option gave in full; its place is the variable that it is for.
     fn given(&mut self, secret: SecretName, variable: &[u8], grammar: &Grammar) -> Id {
         let source = self.wanted.add(variable_source(variable, Cow::Borrowed(b"")));
-        let spot = Spot { source, at: 0 };
+        let spot = Spot::new(source, 0);
         if let Some(fault) = grammar.crossed(secret.as_str()) {
             let places = vec![self.wanted.place(spot)];
             self.problems.push(Problem::Malformed { fault, places });
@@ -230,10 +271,10 @@ impl Wanted {
     /// Whether a place of the name looks like a password hash (crypt(5): `$id$…`).
     pub fn stands_in_hash(&self, name: &SecretName) -> bool {
         let Some(id) = self.id(name) else { return false };
-        self.names[id as usize].1.iter().any(|spot| match &self.sources[spot.source] {
-            Source::Variable { text, .. } => looks_like_hash(text, spot.at),
+        self.names[id as usize].1.iter().any(|spot| match &self.sources[spot.source as usize] {
+            Source::Variable { text, .. } => looks_like_hash(text, spot.at()),
             Source::File { text, spans, .. } => {
-                looks_like_hash(text, env_file::file_offset(spans, spot.at))
+                looks_like_hash(text, env_file::file_offset(spans, spot.at()))
             }
         })
     }
@@ -252,18 +293,17 @@ impl Wanted {
         }
         let source = self.add(source());
         for found in all {
-            let Found { start, end, dollars, .. } = found;
-            let spot = Spot { source, at: found.at() };
-            let secret = match found.kind {
+            let spot = Spot::new(source, found.at());
+            let secret = match &found.kind {
                 Kind::Escape => None,
                 Kind::Reference(name) => Some(self.want_str(name, spot)),
-                Kind::ReferenceFor(name) => Some(self.want(name, spot)),
+                Kind::ReferenceFor(name) => Some(self.want(name.clone(), spot)),
                 Kind::Fault(fault) => {
-                    faults.push((fault, spot));
+                    faults.push((fault.clone(), spot));
                     continue;
                 }
             };
-            edits.push(Edit { start, end, dollars, secret });
+            edits.push(Edit::new(&found, secret));
         }
         (edits, faults)
     }
@@ -274,6 +314,18 @@ impl Wanted {
     }
 
     fn want_str(&mut self, name: &str, spot: Spot) -> Id {
+        // A text tends to repeat the name that it has just used, and to compare is less than to hash.
+        if let Some((last, spots)) = self.names.get_mut(self.last as usize)
+            && last.as_str() == name
+        {
+            spots.push(spot);
+            return self.last;
+        }
+        self.last = self.look_up(name, spot);
+        self.last
+    }
+
+    fn look_up(&mut self, name: &str, spot: Spot) -> Id {
         match self.ids.get(name) {
             Some(id) => {
                 self.names[*id as usize].1.push(spot);
@@ -294,12 +346,12 @@ impl Wanted {
     }
 
     fn place(&self, spot: Spot) -> Place {
-        match &self.sources[spot.source] {
+        match &self.sources[spot.source as usize] {
             Source::Variable { name, text } => {
-                Place::Variable { name: name.clone(), column: position(text, spot.at).1 }
+                Place::Variable { name: name.clone(), column: position(text, spot.at()).1 }
             }
             Source::File { path, text, spans } => {
-                file_place(path, text, env_file::file_offset(spans, spot.at))
+                file_place(path, text, env_file::file_offset(spans, spot.at()))
             }
         }
     }

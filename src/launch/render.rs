@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::ffi::{CStr, CString};
+use std::ops::Range;
 
 use crate::launch::plan::{Edit, Id, Planned, PlannedValue};
 use crate::launch::problem::{Problem, Unplaceable};
 use crate::name::SecretName;
 use crate::secret::Secret;
+use crate::sys;
 
 /// The values of a plan's names, by their numbers.
 pub struct Values(Vec<(SecretName, Secret)>);
@@ -71,7 +73,7 @@ fn render_one(
             entry.extend_from_slice(values.get(id).expose_secret());
         }
         PlannedValue::Text { text, edits } => {
-            names.extend(edits.iter().filter_map(|edit| Some(values.name(edit.secret?).clone())));
+            names.extend(edits.iter().filter_map(|edit| Some(values.name(edit.secret()?).clone())));
             substitute(&text, &edits, values, &mut entry);
         }
     }
@@ -91,20 +93,22 @@ fn render_one(
 /// Appends the text with each edit made. One pass; a value is never looked at.
 pub fn substitute(text: &[u8], edits: &[Edit], values: &Values, out: &mut Vec<u8>) {
     out.reserve_exact(rendered_length(text, edits, values));
+    sys::expect_large(out);
     let mut copied = 0;
     for edit in edits {
-        out.extend_from_slice(&text[copied..edit.start]);
-        out.resize(out.len() + edit.dollars, b'$');
-        if let Some(id) = edit.secret {
+        let Range { start, end } = edit.range();
+        out.extend_from_slice(&text[copied..start]);
+        out.resize(out.len() + edit.dollars(), b'$');
+        if let Some(id) = edit.secret() {
             out.extend_from_slice(values.get(id).expose_secret());
         }
-        copied = edit.end;
+        copied = end;
     }
     out.extend_from_slice(&text[copied..]);
 }
 
 fn rendered_length(text: &[u8], edits: &[Edit], values: &Values) -> usize {
-    let value = |edit: &Edit| edit.secret.map_or(0, |id| values.get(id).len());
-    let removed: usize = edits.iter().map(|edit| edit.end - edit.start).sum();
-    text.len() - removed + edits.iter().map(|edit| edit.dollars + value(edit)).sum::<usize>()
+    let value = |edit: &Edit| edit.secret().map_or(0, |id| values.get(id).len());
+    let removed: usize = edits.iter().map(|edit| edit.range().len()).sum();
+    text.len() - removed + edits.iter().map(|edit| edit.dollars() + value(edit)).sum::<usize>()
 }
