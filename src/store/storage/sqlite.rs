@@ -12,14 +12,14 @@ use rusqlite::{
 
 use crate::store::audit::{Anchor, Chained, Record};
 use crate::store::keyring::KeyringRow;
-use crate::store::seal::{Columns, SealedRow};
+use crate::store::seal::{Columns, SALT_BYTES, SealedRow};
 use crate::store::storage::{Entry, OrgRow, StorageError, StorageErrorKind, Unpurged};
 
 /// The columns of a secret, in the order that [`secret_row`] reads.
 macro_rules! secret_columns {
     () => {
         "organization, name, format, id, version, created_at, created_by, updated_at, updated_by, \
-         key_id, salt, sealed"
+         key_id, slot, (SELECT salt FROM salt WHERE salt.slot = secret.slot), sealed"
     };
 }
 pub(super) use secret_columns;
@@ -275,12 +275,23 @@ impl Transaction<'_> {
         self.all(sql, params![organization, after, rows_max], record_row)
     }
 
-    /// Keeps this version in place of the one before.
+    /// A slot for the salt of a new secret: one that was given back, or one behind all others.
+    pub fn free_slot(&self) -> Result<i64, StorageError> {
+        let sql = "SELECT coalesce((SELECT slot FROM salt WHERE free = 1 ORDER BY slot LIMIT 1),
+                                   (SELECT max(slot) + 1 FROM salt), 1)";
+        let slot = self.optional(sql, [], |row| row.get(0))?;
+        Ok(slot.expect("without a table there is always one row"))
+    }
+
+    /// Keeps this version in place of the one before, whose salt it overwrites.
     pub fn put(&self, row: &SealedRow) -> Result<(), StorageError> {
-        let sql = "INSERT INTO secret (organization, name, format, id, version, created_at,
-                   created_by, updated_at, updated_by, key_id, salt, sealed)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
         let columns = &row.columns;
+        let salt = "INSERT INTO salt (slot, free, salt) VALUES (?1, 0, ?2)
+                    ON CONFLICT DO UPDATE SET free = 0, salt = excluded.salt";
+        self.execute(salt, params![columns.slot, row.salt])?;
+        let sql = "INSERT OR REPLACE INTO secret (organization, name, format, id, version,
+                   created_at, created_by, updated_at, updated_by, key_id, slot, sealed)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
         let values = params![
             columns.organization,
             columns.name,
@@ -292,14 +303,20 @@ impl Transaction<'_> {
             columns.updated_at,
             columns.updated_by,
             columns.key_id,
-            row.salt,
+            columns.slot,
             row.sealed
         ];
-        self.remove(&columns.organization, &columns.name)?;
         self.execute(sql, values)
     }
 
-    pub fn remove(&self, organization: &str, name: &str) -> Result<(), StorageError> {
+    /// Removes a row and overwrites its salt. A slot that a damaged row only claims to have is left
+    /// to the row whose it is.
+    pub fn remove(&self, organization: &str, name: &str, sound: bool) -> Result<(), StorageError> {
+        let salt = "UPDATE salt SET free = 1, salt = ?4 WHERE slot =
+                    (SELECT slot FROM secret WHERE organization = ?1 AND name = ?2)
+                    AND (?3 OR NOT EXISTS (SELECT 1 FROM secret WHERE secret.slot = salt.slot
+                         AND (organization, name) <> (?1, ?2)))";
+        self.execute(salt, params![organization, name, sound, [0_u8; SALT_BYTES]])?;
         let sql = "DELETE FROM secret WHERE organization = ?1 AND name = ?2";
         self.execute(sql, [organization, name])
     }
@@ -382,8 +399,9 @@ pub(super) fn secret_row(row: &Row<'_>) -> rusqlite::Result<SealedRow> {
         updated_at: row.get(7)?,
         updated_by: row.get(8)?,
         key_id: row.get(9)?,
+        slot: row.get(10)?,
     };
-    Ok(SealedRow { columns, salt: row.get(10)?, sealed: row.get(11)? })
+    Ok(SealedRow { columns, salt: row.get(11)?, sealed: row.get(12)? })
 }
 
 fn record_row(row: &Row<'_>) -> rusqlite::Result<Chained> {
