@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use crate::store::tests::{Store, call, secret};
+use crate::store::OpenMode;
+use crate::store::tests::{Store, call, open, resolve, secret};
 
 /// Salt and sealed value of a secret, as they stand in the database.
 fn sealed(store: &Store, name: &str) -> [Vec<u8>; 2] {
@@ -131,4 +132,19 @@ fn the_next_write_finishes_what_a_crash_left() {
     let again = Store { handle: store.reopened(), directory: store.directory };
     again.set("THIRD_ONE", "x").is(201);
     is_gone(&again, &old);
+}
+
+/// Each launch opens alone, adds a record and is gone without closing.
+#[test]
+fn the_log_of_many_launches_stays_short() {
+    let store = Store::new();
+    store.set("DB_PASSWORD", "one").is(201);
+    let Store { directory, handle } = store;
+    drop(handle);
+    for _ in 0..200 {
+        let handle = open(directory.path(), OpenMode::Existing).unwrap().store;
+        resolve(&handle, &["DB_PASSWORD"]).is(200);
+    }
+    let log = fs::metadata(directory.path().join("store.db-wal")).unwrap();
+    assert!(log.len() < 200_000, "{} bytes", log.len());
 }
