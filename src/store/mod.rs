@@ -101,3 +101,6 @@ impl Embedded {
         self.shared.service.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

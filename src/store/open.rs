@@ -4,7 +4,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use nix::fcntl::{Flock, FlockArg};
@@ -14,7 +14,7 @@ use crate::store::keyring::{Keyring, RingError};
 use crate::store::master_key::{MasterKeySource, sync_directory};
 use crate::store::seal::{self, MasterKey};
 use crate::store::storage::OrgRow;
-use crate::store::storage::sqlite::{Seed, Sqlite};
+use crate::store::storage::sqlite::{Seed, Sqlite, beside};
 
 /// The database's file in the data directory.
 pub const DATABASE_NAME: &str = "store.db";
@@ -128,12 +128,6 @@ fn stage(staged: &Path) -> io::Result<()> {
     }
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(staged)?;
     file.set_permissions(fs::Permissions::from_mode(0o600))
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 /// The rows of a new store: its keys and its first organization.

@@ -53,6 +53,8 @@ pub struct Columns {
     pub updated_at: i64,
     pub updated_by: String,
     pub key_id: Vec<u8>,
+    /// Where the salt is kept.
+    pub slot: i64,
 }
 
 /// What is there is not what was sealed.
@@ -176,6 +178,7 @@ impl Columns {
             .number(self.updated_at)
             .text(&self.updated_by)
             .bytes(&self.key_id)
+            .number(self.slot)
     }
 }
 

@@ -144,7 +144,7 @@ impl Keys {
                 self.write(tx, change, columns, put, fresh)
             }
             State::Absent { last_version } => {
-                let columns = self.first_version(change, last_version, &fresh);
+                let columns = self.first_version(change, last_version, fresh.id, tx.free_slot()?);
                 self.write(tx, change, columns, put, fresh)
             }
         }
@@ -177,11 +177,11 @@ impl Keys {
             },
             // What the trail still vouches for can be cleared away; only its value is lost.
             State::Damaged { last_version: Some(last) } if condition == Condition::Any => {
-                self.remove(tx, change, last)
+                self.remove(tx, change, last, false)
             }
             State::Damaged { .. } => self.refuse_damaged(tx, change),
             State::Present { .. } if !condition.holds(current) => self.refuse_condition(tx, change),
-            State::Present { row, .. } => self.remove(tx, change, row.columns.version),
+            State::Present { row, .. } => self.remove(tx, change, row.columns.version, true),
         }
     }
 
@@ -207,8 +207,14 @@ impl Keys {
         Ok(Ok(Changed { answer, retired, unpurged: tx.any_unpurged()? }))
     }
 
-    fn remove(&self, tx: &Transaction<'_>, change: Change<'_>, version: i64) -> Decided<()> {
-        tx.remove(change.caller.organization.as_str(), change.name.as_str())?;
+    fn remove(
+        &self,
+        tx: &Transaction<'_>,
+        change: Change<'_>,
+        version: i64,
+        sound: bool,
+    ) -> Decided<()> {
+        tx.remove(change.caller.organization.as_str(), change.name.as_str(), sound)?;
         change.mark(tx, &Unpurged { version, deleted: true })?;
         self.note(tx, change, Outcome::Ok, Some(version))?;
         Ok(Ok(Changed { answer: (), retired: true, unpurged: true }))
@@ -228,12 +234,18 @@ impl Keys {
         Ok(Ok(Changed { answer, retired: true, unpurged: true }))
     }
 
-    fn first_version(&self, change: Change<'_>, last_version: i64, fresh: &Fresh) -> Columns {
+    fn first_version(
+        &self,
+        change: Change<'_>,
+        last_version: i64,
+        id: [u8; 16],
+        slot: i64,
+    ) -> Columns {
         let (now, actor) = (now(), change.caller.principal.actor());
         Columns {
             format: FORMAT,
             organization: change.caller.organization.to_string(),
-            id: fresh.id.to_vec(),
+            id: id.to_vec(),
             name: change.name.to_string(),
             version: last_version + 1,
             created_at: now,
@@ -241,6 +253,7 @@ impl Keys {
             updated_at: now,
             updated_by: actor,
             key_id: self.master.id().to_vec(),
+            slot,
         }
     }
 

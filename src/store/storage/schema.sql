@@ -29,10 +29,21 @@ CREATE TABLE secret (
     updated_at   INTEGER NOT NULL,
     updated_by   TEXT NOT NULL,
     key_id       BLOB NOT NULL,
-    salt         BLOB NOT NULL,
+    slot         INTEGER NOT NULL,
     sealed       BLOB NOT NULL,
     PRIMARY KEY (organization, name)
 ) STRICT, WITHOUT ROWID;
+
+-- Without its salt a sealed value is noise, so deleting means overwriting the salt. SQLite leaves
+-- copies of cells behind when it rebuilds a page, `secure_delete` notwithstanding. Here it never
+-- does: rows all have one size, are added at the end, overwritten in place, and never removed.
+CREATE TABLE salt (
+    slot INTEGER PRIMARY KEY,
+    free INTEGER NOT NULL,
+    salt BLOB NOT NULL
+) STRICT;
+
+CREATE INDEX salt_free ON salt (slot) WHERE free = 1;
 
 CREATE INDEX secret_updated ON secret (organization, updated_at, name);
 

@@ -12,14 +12,14 @@ use rusqlite::{
 
 use crate::store::audit::{Anchor, Chained, Record};
 use crate::store::keyring::KeyringRow;
-use crate::store::seal::{Columns, SealedRow};
+use crate::store::seal::{Columns, SALT_BYTES, SealedRow};
 use crate::store::storage::{Entry, OrgRow, StorageError, StorageErrorKind, Unpurged};
 
 /// The columns of a secret, in the order that [`secret_row`] reads.
 macro_rules! secret_columns {
     () => {
         "organization, name, format, id, version, created_at, created_by, updated_at, updated_by, \
-         key_id, salt, sealed"
+         key_id, slot, (SELECT salt FROM salt WHERE salt.slot = secret.slot), sealed"
     };
 }
 pub(super) use secret_columns;
@@ -35,14 +35,17 @@ macro_rules! record_columns {
 const APPLICATION_ID: i32 = 0x696e_6a31;
 /// The schema written by this version.
 const SCHEMA_VERSION: i32 = 1;
-/// Pages in the write-ahead log before they are copied into the database. A launch leaves the log
-/// behind, and the next one reads all of it; so it is kept short.
-const LOG_PAGES_MAX: i32 = 32;
+/// Bytes in the write-ahead log, of some 32 pages, before it is emptied into the database. A launch
+/// leaves the log behind, and the next one reads all of it: 2 µs a page. Emptying it is two or three
+/// times a commit's wait for the disk.
+const LOG_BYTES_MAX: u64 = 32 * (4096 + 24);
 
 /// An open database.
 pub struct Sqlite {
     connection: Connection,
     path: PathBuf,
+    log: PathBuf,
+    wait_max: Duration,
 }
 
 /// What happens inside one transaction.
@@ -88,11 +91,11 @@ impl Sqlite {
             // A launch does not wait for a checkpoint that the next one can make.
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             connection.execute_batch(SETTINGS)?;
-            connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES_MAX)?;
             Ok(connection)
         };
         let connection = open().map_err(|error| wrap(path, &error))?;
-        let opened = Self { connection, path: path.to_owned() };
+        let log = beside(path, "-wal");
+        let opened = Self { connection, path: path.to_owned(), log, wait_max };
         opened.check_identity()?;
         Ok(opened)
     }
@@ -127,7 +130,13 @@ impl Sqlite {
         &mut self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
-        self.transact(TransactionBehavior::Immediate, work)
+        let before = self.log_bytes();
+        let done = self.transact(TransactionBehavior::Immediate, work)?;
+        // Tried anew only when that much has come to it again: while others read, it cannot be done.
+        if self.log_bytes() / LOG_BYTES_MAX > before / LOG_BYTES_MAX {
+            self.shorten_log();
+        }
+        Ok(done)
     }
 
     /// Does `work` on one unchanging view of the database.
@@ -142,9 +151,8 @@ impl Sqlite {
     /// forgets what was waiting for that. False if a reader outlasted the wait.
     pub fn purge(&mut self) -> Result<bool, StorageError> {
         let path = &self.path;
-        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
         let outlasted: rusqlite::Result<i64> =
-            self.connection.query_row(checkpoint, [], |row| row.get(0));
+            self.connection.query_row(TRUNCATE, [], |row| row.get(0));
         match outlasted.map_err(|error| wrap(path, &error)) {
             Ok(0) => {}
             Ok(_) => return Ok(false),
@@ -153,6 +161,22 @@ impl Sqlite {
         }
         self.connection.execute("DELETE FROM unpurged", []).map_err(|error| wrap(path, &error))?;
         Ok(true)
+    }
+
+    /// SQLite's own checkpoint leaves the log's length as it is. A process that comes alone reads
+    /// such a log from its start, and knows nothing of what was copied from it: it would grow for
+    /// ever. What is committed stays so if this fails; the next one tries again.
+    fn shorten_log(&self) {
+        let try_once = || {
+            self.connection.busy_timeout(Duration::ZERO)?;
+            let tried = self.connection.query_row(TRUNCATE, [], |_| Ok(()));
+            self.connection.busy_timeout(self.wait_max).and(tried)
+        };
+        let _later: rusqlite::Result<()> = try_once();
+    }
+
+    fn log_bytes(&self) -> u64 {
+        std::fs::metadata(&self.log).map_or(0, |found| found.len())
     }
 
     fn transact<T>(
@@ -226,7 +250,8 @@ impl Transaction<'_> {
             record_columns!(),
             ", (SELECT p.code FROM audit p
                 WHERE p.organization = audit.organization AND p.sequence = audit.sequence - 1)
-              FROM audit WHERE organization = ?1 AND name = ?2 ORDER BY sequence DESC LIMIT 1"
+              FROM audit INDEXED BY audit_change
+              WHERE organization = ?1 AND name = ?2 ORDER BY sequence DESC LIMIT 1"
         );
         self.optional(sql, [organization, name], |row| {
             Ok(Anchor { chained: record_row(row)?, previous: row.get(11)? })
@@ -275,12 +300,23 @@ impl Transaction<'_> {
         self.all(sql, params![organization, after, rows_max], record_row)
     }
 
-    /// Keeps this version in place of the one before.
+    /// A slot for the salt of a new secret: one that was given back, or one behind all others.
+    pub fn free_slot(&self) -> Result<i64, StorageError> {
+        let sql = "SELECT coalesce((SELECT slot FROM salt WHERE free = 1 ORDER BY slot LIMIT 1),
+                                   (SELECT max(slot) + 1 FROM salt), 1)";
+        let slot = self.optional(sql, [], |row| row.get(0))?;
+        Ok(slot.expect("without a table there is always one row"))
+    }
+
+    /// Keeps this version in place of the one before, whose salt it overwrites.
     pub fn put(&self, row: &SealedRow) -> Result<(), StorageError> {
-        let sql = "INSERT INTO secret (organization, name, format, id, version, created_at,
-                   created_by, updated_at, updated_by, key_id, salt, sealed)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
         let columns = &row.columns;
+        let salt = "INSERT INTO salt (slot, free, salt) VALUES (?1, 0, ?2)
+                    ON CONFLICT DO UPDATE SET free = 0, salt = excluded.salt";
+        self.execute(salt, params![columns.slot, row.salt])?;
+        let sql = "INSERT OR REPLACE INTO secret (organization, name, format, id, version,
+                   created_at, created_by, updated_at, updated_by, key_id, slot, sealed)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
         let values = params![
             columns.organization,
             columns.name,
@@ -292,14 +328,20 @@ impl Transaction<'_> {
             columns.updated_at,
             columns.updated_by,
             columns.key_id,
-            row.salt,
+            columns.slot,
             row.sealed
         ];
-        self.remove(&columns.organization, &columns.name)?;
         self.execute(sql, values)
     }
 
-    pub fn remove(&self, organization: &str, name: &str) -> Result<(), StorageError> {
+    /// Removes a row and overwrites its salt. A slot that a damaged row only claims to have is left
+    /// to the row whose it is.
+    pub fn remove(&self, organization: &str, name: &str, sound: bool) -> Result<(), StorageError> {
+        let salt = "UPDATE salt SET free = 1, salt = ?4 WHERE slot =
+                    (SELECT slot FROM secret WHERE organization = ?1 AND name = ?2)
+                    AND (?3 OR NOT EXISTS (SELECT 1 FROM secret WHERE secret.slot = salt.slot
+                         AND (organization, name) <> (?1, ?2)))";
+        self.execute(salt, params![organization, name, sound, [0_u8; SALT_BYTES]])?;
         let sql = "DELETE FROM secret WHERE organization = ?1 AND name = ?2";
         self.execute(sql, [organization, name])
     }
@@ -360,11 +402,15 @@ impl Transaction<'_> {
     }
 }
 
+/// Copies the log into the database and empties it; the first column is 1 if somebody kept it.
+const TRUNCATE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+
 /// One thread at a time has the connection: the service stands behind a lock.
 const NO_MUTEX: OpenFlags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
 
 /// What each connection sets anew. WAL itself is written in the file.
 const SETTINGS: &str = "PRAGMA synchronous = FULL;
+    PRAGMA wal_autocheckpoint = 0;
     PRAGMA secure_delete = ON;
     PRAGMA temp_store = MEMORY;
     PRAGMA cell_size_check = ON;";
@@ -382,8 +428,9 @@ pub(super) fn secret_row(row: &Row<'_>) -> rusqlite::Result<SealedRow> {
         updated_at: row.get(7)?,
         updated_by: row.get(8)?,
         key_id: row.get(9)?,
+        slot: row.get(10)?,
     };
-    Ok(SealedRow { columns, salt: row.get(10)?, sealed: row.get(11)? })
+    Ok(SealedRow { columns, salt: row.get(11)?, sealed: row.get(12)? })
 }
 
 fn record_row(row: &Row<'_>) -> rusqlite::Result<Chained> {
@@ -417,6 +464,13 @@ fn insert_organization(connection: &Connection, row: &OrgRow) -> rusqlite::Resul
         params![row.name, row.created_at, row.created_by, row.code],
     )?;
     Ok(())
+}
+
+/// A file whose name is another's with something behind it.
+pub fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 /// SQLite's error in this house's words. What does not fit a row is damage: it was written whole.

@@ -1,0 +1,142 @@
+//! The audit trail: what is on record, and that no edit of it goes unseen.
+
+use crate::name::OrgName;
+use crate::store::Broken;
+use crate::store::tests::{Store, call, resolve, secret};
+
+fn verify(store: &Store) -> Result<i64, Broken> {
+    store.handle.verify_audit(&OrgName::parse("default").unwrap()).unwrap()
+}
+
+/// A store with five records.
+fn with_trail() -> Store {
+    let store = Store::new();
+    store.set("DB_PASSWORD", "one").is(201);
+    store.set("DB_PASSWORD", "two").is(200);
+    store.get("DB_PASSWORD").is(200);
+    store.get("DB_PASSWORT").is(404);
+    store.call("DELETE", &secret("DB_PASSWORD"), "").is(204);
+    assert_eq!(verify(&store), Ok(5));
+    store
+}
+
+#[test]
+fn one_record_a_request() {
+    let store = with_trail();
+    let check = br#"{"names":["ABSENT_ONE"],"values":false,"workload":"billing"}"#;
+    call(&store.handle, "POST", "/api/v1/orgs/default/resolve", &[], check).is(404);
+    store.set("EMPTY_ONE", "").is(422);
+    let if_match = [("if-match", "\"7\"")];
+    call(&store.handle, "PUT", &secret("EMPTY_ONE"), &if_match, br#"{"value":"x"}"#).is(412);
+    store.call("DELETE", &secret("EMPTY_ONE"), "").is(404);
+    store.call("GET", "/api/v1/orgs/default/secrets", "").is(200);
+    let by_hand = store.by_hand();
+    let sql = "SELECT actor || ' ' || action || ' ' || coalesce(workload, '-') || ' ' || secrets
+               || ' ' || outcome FROM audit ORDER BY sequence";
+    let mut statement = by_hand.prepare(sql).unwrap();
+    let records: rusqlite::Result<Vec<String>> =
+        statement.query_map([], |row| row.get(0)).unwrap().collect();
+    assert_eq!(
+        records.unwrap(),
+        [
+            r#"os:alice create - [{"name":"DB_PASSWORD","version":1}] ok"#,
+            r#"os:alice update - [{"name":"DB_PASSWORD","version":2}] ok"#,
+            r#"os:alice resolve - [{"name":"DB_PASSWORD","version":2}] ok"#,
+            r#"os:alice resolve - [{"name":"DB_PASSWORT"}] missing"#,
+            r#"os:alice delete - [{"name":"DB_PASSWORD","version":2}] ok"#,
+            r#"os:alice check billing [{"name":"ABSENT_ONE"}] missing"#,
+            r#"os:alice create - [{"name":"EMPTY_ONE"}] invalid"#,
+            r#"os:alice create - [{"name":"EMPTY_ONE"}] precondition"#,
+            r#"os:alice delete - [{"name":"EMPTY_ONE"}] missing"#,
+        ]
+    );
+    assert_eq!(verify(&store), Ok(9));
+}
+
+#[test]
+fn an_edited_record() {
+    let edits = [
+        "at = at + 1",
+        "actor = 'os:mallory'",
+        "action = 'check'",
+        "secrets = '[]'",
+        "workload = ''",
+        "client = '::1'",
+        "outcome = 'ok '",
+        "name = 'X'",
+        "name = NULL",
+        "code = zeroblob(32)",
+        "code = x''",
+    ];
+    for edit in edits {
+        for sequence in 1..=5 {
+            let store = with_trail();
+            let sql = format!("UPDATE audit SET {edit} WHERE sequence = {sequence}");
+            let before = "SELECT quote(name) || quote(action) FROM audit WHERE sequence = ?1";
+            let by_hand = store.by_hand();
+            let read =
+                || -> String { by_hand.query_row(before, [sequence], |row| row.get(0)).unwrap() };
+            let was = read();
+            by_hand.execute(&sql, []).unwrap();
+            if was == read() && (edit.starts_with("name") || edit.starts_with("action")) {
+                assert_eq!(verify(&store), Ok(5), "{edit} changes nothing in {sequence}");
+            } else {
+                assert_eq!(verify(&store), Err(Broken::Altered { sequence }), "{edit}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_dropped_record() {
+    for sequence in 1..=4 {
+        let store = with_trail();
+        store.by_hand().execute("DELETE FROM audit WHERE sequence = ?1", [sequence]).unwrap();
+        assert_eq!(verify(&store), Err(Broken::Absent { sequence }));
+    }
+}
+
+#[test]
+fn a_dropped_record_closed_up() {
+    let store = with_trail();
+    store
+        .by_hand()
+        .execute_batch(
+            "DELETE FROM audit WHERE sequence = 3;
+         UPDATE audit SET sequence = 3 WHERE sequence = 4;
+         UPDATE audit SET sequence = 4 WHERE sequence = 5;",
+        )
+        .unwrap();
+    assert_eq!(verify(&store), Err(Broken::Altered { sequence: 3 }));
+}
+
+#[test]
+fn two_records_exchanged() {
+    let store = with_trail();
+    store
+        .by_hand()
+        .execute_batch(
+            "UPDATE audit SET sequence = 9 WHERE sequence = 2;
+         UPDATE audit SET sequence = 2 WHERE sequence = 3;
+         UPDATE audit SET sequence = 3 WHERE sequence = 9;",
+        )
+        .unwrap();
+    assert_eq!(verify(&store), Err(Broken::Altered { sequence: 2 }));
+}
+
+#[test]
+fn no_record_no_answer() {
+    let store = Store::new();
+    store.set("DB_PASSWORD", "one").is(201);
+    store
+        .by_hand()
+        .execute_batch(
+            "CREATE TRIGGER no_room BEFORE INSERT ON audit BEGIN SELECT raise(ABORT, 'full'); END",
+        )
+        .unwrap();
+    let got = resolve(&store.handle, &["DB_PASSWORD"]).is(500);
+    assert!(!format!("{got:?}").contains("one"), "{got:?}");
+    store.set("DB_PASSWORD", "two").is(500);
+    store.by_hand().execute_batch("DROP TRIGGER no_room").unwrap();
+    assert_eq!(store.get("DB_PASSWORD").is(200).value("DB_PASSWORD"), "one");
+}
