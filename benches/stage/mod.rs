@@ -1,0 +1,161 @@
+//! The contestants and what they need around them: two stores that answer, an embedded one that is
+//! filled, and a proof that each gives the command the same five values. It measures nothing.
+
+use std::env;
+use std::error::Error;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::store::{self, Answered, SECRETS};
+use crate::table::Target;
+
+pub type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+pub const INJECT: &str = env!("CARGO_BIN_EXE_inject");
+const TOKEN: &str = "inj_w_0123456789abcdef_0123456789abcdefghijklmnopqrstuv";
+
+/// A way to start a command.
+pub struct Contestant {
+    pub what: &'static str,
+    /// The contestant that it is compared with, and the ratio that it should keep.
+    pub floor: Option<(&'static str, Target)>,
+    /// How many requests the store sees for each launch.
+    pub requests: usize,
+    /// `None` starts the command itself.
+    program: Option<PathBuf>,
+    environment: Vec<(&'static str, OsString)>,
+}
+
+/// Everything is in place while this is.
+pub struct Stage {
+    pub contestants: Vec<Contestant>,
+    pub answered: Answered,
+    pub directory: PathBuf,
+}
+
+impl Contestant {
+    pub fn is_inject(&self) -> bool {
+        self.program.as_deref() == Some(Path::new(INJECT))
+    }
+
+    /// What starts `target` through the contestant, behind `prefix`, which may be nothing.
+    pub fn command(&self, prefix: &[&OsStr], target: &str) -> Command {
+        let mut words: Vec<&OsStr> = prefix.to_vec();
+        if let Some(program) = &self.program {
+            words.extend([program.as_os_str(), OsStr::new("--")]);
+        }
+        words.push(OsStr::new(target));
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).env_clear().env("PATH", "/usr/bin:/bin");
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// The command really gets the values, and nothing of `INJECT_*`.
+    fn verify(&self) -> Outcome {
+        let output = self.command(&[], "/usr/bin/env").stdout(Stdio::piped()).output()?;
+        let seen = String::from_utf8(output.stdout)?;
+        let all_there = SECRETS
+            .iter()
+            .all(|(name, value)| seen.lines().any(|line| line == format!("{name}={value}")));
+        if output.status.success() && all_there && !seen.contains("INJECT_") {
+            return Ok(());
+        }
+        let errors = String::from_utf8_lossy(&output.stderr);
+        Err(format!("{} does not start its command as it should: {errors}", self.what).into())
+    }
+}
+
+impl Stage {
+    pub fn set() -> Outcome<Self> {
+        // On the disk of the sources: `/tmp` may be memory, where durability costs nothing.
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("launch");
+        if directory.exists() {
+            fs::remove_dir_all(&directory)?;
+        }
+        fs::create_dir_all(&directory)?;
+        // `inject` looks for its manifest from here upward.
+        env::set_current_dir(&directory)?;
+        let answered = Answered::default();
+        let tcp = store::over_tcp(&answered)?;
+        // A relative path: that of a socket may have 107 bytes at most.
+        let unix = store::over_unix(Path::new("store.sock"), &answered)?;
+        fill_embedded_store(&directory.join("data"))?;
+        let contestants = contestants(&directory.join("data"), &tcp, &unix)?;
+        for contestant in &contestants {
+            contestant.verify()?;
+        }
+        Ok(Self { contestants, answered, directory })
+    }
+}
+
+pub fn succeed(what: &str, success: bool) -> Outcome {
+    if success { Ok(()) } else { Err(format!("{what} failed").into()) }
+}
+
+fn fill_embedded_store(data: &Path) -> Outcome {
+    for (name, value) in SECRETS {
+        let mut set = Command::new(INJECT)
+            .args(["secret", "set", name])
+            .env_clear()
+            .env("INJECT_DATA", data)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()?;
+        set.stdin.take().expect("it is piped").write_all(value.as_bytes())?;
+        succeed("inject secret set", set.wait()?.success())?;
+    }
+    Ok(())
+}
+
+fn contestants(data: &Path, tcp: &str, unix: &str) -> Outcome<Vec<Contestant>> {
+    let exec = || floor("floor-exec").map(Some);
+    let fetch = || floor("floor-fetch").map(Some);
+    let inject = || Ok(Some(PathBuf::from(INJECT)));
+    let values = || SECRETS.map(|(name, value)| (name, value.into())).to_vec();
+    let tcp =
+        || references(&[("INJECT_STORE", tcp), ("INJECT_ORG", "acme"), ("INJECT_TOKEN", TOKEN)]);
+    let unix =
+        || references(&[("INJECT_STORE", unix), ("INJECT_ORG", "acme"), ("INJECT_TOKEN", TOKEN)]);
+    let data = data.to_str().ok_or("the target directory's path is not UTF-8")?;
+    let embedded = references(&[("INJECT_DATA", data)]);
+    let beside = |floor| Some((floor, None));
+    let most = |floor, ratio| Some((floor, Some(('≤', ratio))));
+    let rows: [(_, Outcome<_>, _, _, _); 8] = [
+        ("`true` alone", Ok(None), values(), 0, None),
+        ("floor: exec only", exec(), values(), 0, None),
+        ("inject, no reference", inject(), values(), 0, most("floor: exec only", 1.15)),
+        ("floor: fetch over tcp", fetch(), tcp(), 1, beside("floor: exec only")),
+        ("inject, five over tcp", inject(), tcp(), 1, most("floor: fetch over tcp", 1.2)),
+        ("floor: fetch over unix", fetch(), unix(), 1, beside("floor: fetch over tcp")),
+        ("inject, five over unix", inject(), unix(), 1, most("floor: fetch over unix", 1.2)),
+        ("inject, five embedded", inject(), embedded, 0, most("floor: fetch over tcp", 2.0)),
+    ];
+    rows.into_iter()
+        .map(|(what, program, environment, requests, floor)| {
+            Ok(Contestant { what, floor, requests, program: program?, environment })
+        })
+        .collect()
+}
+
+/// The five variables as references, and the settings of one store.
+fn references(settings: &[(&'static str, &str)]) -> Vec<(&'static str, OsString)> {
+    let five = SECRETS.iter().map(|(name, _)| (*name, format!("${name}").into()));
+    five.chain(settings.iter().map(|(name, value)| (*name, value.into()))).collect()
+}
+
+/// This program is `target/…/release/deps/launch-…`; the floors are examples, two doors on.
+fn floor(name: &str) -> Outcome<PathBuf> {
+    let own = env::current_exe()?;
+    let release = own.parent().and_then(Path::parent).ok_or("this program is in no directory")?;
+    let path = release.join("examples").join(name);
+    if path.exists() {
+        Ok(path)
+    } else {
+        Err(format!("`{}` is not there; start `benches/run`, which builds it", path.display())
+            .into())
+    }
+}

@@ -1,0 +1,108 @@
+//! A store that knows five secrets and does nothing else: one thread, blocking, the same for floor
+//! and `inject`. It counts what it answers, so that a contestant cannot win by not asking.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+/// What every contestant refers to, and what it gets.
+pub const SECRETS: [(&str, &str); 5] = [
+    ("DB_PASSWORD_PROD", "ahgh8Iquoo9ohth2Aif1"),
+    ("STRIPE_API_KEY", "sk_live_oov1Eikaic4aeJ2e"),
+    ("SLACK_WEBHOOK_URL", "https://hooks.example.com/services/T0/B0/iex0Ohk8"),
+    ("SMTP_PASSWORD", "ye8Aeb9k"),
+    ("SESSION_SIGNING_KEY", "5dd1f6e1c0a04d7f9d6f2f0b7f4d3a59"),
+];
+
+/// The longest body of a request that is read.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// What the store has answered so far.
+#[derive(Clone, Default)]
+pub struct Answered(Arc<AtomicUsize>);
+
+impl Answered {
+    pub fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Listens on loopback; gives what goes into `INJECT_STORE`.
+pub fn over_tcp(answered: &Answered) -> io::Result<String> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let store = format!("http://{}", listener.local_addr()?);
+    let answered = answered.clone();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let served = stream.and_then(|stream| {
+                stream.set_nodelay(true)?;
+                serve(stream, &answered)
+            });
+            served.expect("the contestants send whole requests");
+        }
+    });
+    Ok(store)
+}
+
+/// Listens on a socket at `path`; gives what goes into `INJECT_STORE`.
+pub fn over_unix(path: &Path, answered: &Answered) -> io::Result<String> {
+    let listener = UnixListener::bind(path)?;
+    let answered = answered.clone();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let served = stream.and_then(|stream| serve(stream, &answered));
+            served.expect("the contestants send whole requests");
+        }
+    });
+    Ok(format!("unix:{}", path.display()))
+}
+
+/// Answers each request of a connection until the other side closes it, which exec does.
+fn serve(stream: impl Read + Write, answered: &Answered) -> io::Result<()> {
+    let answer = answer();
+    let mut stream = BufReader::new(stream);
+    while let Some(length) = read_head(&mut stream)? {
+        let mut body = vec![0; length.min(BODY_BYTES_MAX)];
+        stream.read_exact(&mut body)?;
+        answered.0.fetch_add(1, Ordering::SeqCst);
+        stream.get_mut().write_all(&answer)?;
+    }
+    Ok(())
+}
+
+/// Reads a request's head; gives the length of its body, or `None` at the connection's end.
+fn read_head(stream: &mut impl BufRead) -> io::Result<Option<usize>> {
+    let mut length = 0;
+    let mut line = String::new();
+    loop {
+        line.clear();
+        if stream.read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        let line = line.trim_end();
+        if line.is_empty() {
+            return Ok(Some(length));
+        }
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse().map_err(io::Error::other)?;
+        }
+    }
+}
+
+fn answer() -> Vec<u8> {
+    let secrets =
+        SECRETS.map(|(name, value)| format!("\"{name}\":{{\"value\":\"{value}\",\"version\":3}}"));
+    let body = format!("{{\"secrets\":{{{}}}}}", secrets.join(","));
+    format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
