@@ -62,7 +62,7 @@ impl Podman {
     /// A container of the image, with the store's socket in it, and no network.
     fn run(&self, more: &[&str]) -> Vec<String> {
         let socket = format!("{}:/sock", self.world.text("sock"));
-        let words = ["run", "--network=none", "--cgroups=disabled", "--volume", &socket];
+        let words = ["run", "--network=none", "--volume", &socket];
         let settings = ["--env", "INJECT_STORE=unix:/sock/store", "--env", "INJECT_ORG=acme"];
         let all = words.iter().chain(&settings).chain(more);
         all.map(|word| (*word).to_owned()).collect()
