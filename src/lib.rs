@@ -1,7 +1,15 @@
 //! The map of this house. Two wings, launcher and store, know nothing of each other but the wire
 //! between them; `run` alone joins them. ARCHITECTURE.md names each invariant with its test.
 
+pub mod cli;
 pub mod client;
+pub mod launch;
+pub mod manifest;
 pub mod name;
+pub mod pattern;
+pub mod run;
 pub mod secret;
+pub mod settings;
+pub mod store;
+pub mod sys;
 pub mod wire;

@@ -1,0 +1,236 @@
+//! The command line, its help, its completions and its man page, from one definition. It has no
+//! effects, and judges nothing but the shape: `settings` parses what the options hold, so that all
+//! that is wrong with them is reported together.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+/// Gets an organization's secrets into the programs that need them, at deploy time.
+///
+/// Finds the `$NAME` references in the environment, fetches exactly those secrets, substitutes them,
+/// and becomes the command. If even one is missing, the command is not started.
+#[derive(Debug, Parser)]
+#[command(name = "inject", version, args_conflicts_with_subcommands = true)]
+#[command(override_usage = "inject [OPTIONS] -- COMMAND [ARG]...\n       inject COMMAND")]
+#[command(after_help = "Settings come from, in order: the option, `INJECT_*` (such as \
+INJECT_STORE), `inject.toml`, the default.\nWith no store set, the embedded store in INJECT_DATA \
+(default $XDG_DATA_HOME/inject) is used.")]
+pub struct Line {
+    #[command(flatten)]
+    pub launch: Launch,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// The launcher alone: what a container's entrypoint parses.
+#[derive(Debug, Parser)]
+#[command(name = "inject", disable_help_flag = true, no_binary_name = false)]
+struct LaunchLine {
+    #[command(flatten)]
+    launch: Launch,
+}
+
+#[derive(Args, Debug)]
+pub struct Launch {
+    #[command(flatten)]
+    pub sources: Sources,
+    #[command(flatten)]
+    pub common: Common,
+    /// The command to start, and its arguments, which are never read for references
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// Where references are looked for, and what is added.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Sources {
+    /// Add a variable; its value may hold references
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    pub env: Vec<OsString>,
+    /// Add the variables of a file; their values may hold references
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Vec<PathBuf>,
+    /// Set the variable NAME to the secret NAME
+    #[arg(long, value_name = "NAME[,NAME]")]
+    pub export: Vec<OsString>,
+    /// Set, as variables, the secrets that FILE references, and leave FILE alone
+    #[arg(long, value_name = "FILE")]
+    pub export_from: Vec<PathBuf>,
+    /// Deliver one secret as a sealed memory file whose path is in VAR
+    #[arg(long, value_name = "VAR=NAME")]
+    pub as_file: Vec<OsString>,
+    /// Which inherited variables are scanned: `all`, `none`, or names and globs
+    #[arg(long, value_name = "all|none|NAME,GLOB*")]
+    pub scan_env: Option<OsString>,
+    /// Leave these names alone: they are plain text
+    #[arg(long, value_name = "NAME[,NAME]")]
+    pub literal: Vec<OsString>,
+    /// Fail unless these names are referenced
+    #[arg(long, value_name = "NAME[,NAME]")]
+    pub require: Vec<OsString>,
+    /// The environment: `@` in `${KEY_@}` stands for it
+    #[arg(long, value_name = "NAME")]
+    pub environment: Option<OsString>,
+    /// The name under which members and the embedded store launch the program
+    #[arg(long, value_name = "NAME")]
+    pub workload: Option<OsString>,
+}
+
+/// Settings that every command understands.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Common {
+    /// The store: `http://HOST:PORT` on loopback or `unix:PATH`, several with commas
+    #[arg(long, value_name = "ADDRESS")]
+    pub store: Option<OsString>,
+    /// The organization that owns the secrets
+    #[arg(long, value_name = "NAME")]
+    pub org: Option<OsString>,
+    /// A file that holds the token
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// How long to try to reach the store: `3`, `500ms`, `2m`
+    #[arg(long, value_name = "TIME")]
+    pub timeout: Option<OsString>,
+    /// The manifest to use, instead of the `inject.toml` found from this folder upward
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How a failure is printed: `text` or `json`
+    #[arg(long, value_name = "text|json")]
+    pub report: Option<OsString>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show every reference, where it stands, and whether the store has it
+    Check(Check),
+    /// Manage secrets
+    #[command(subcommand, arg_required_else_help = true)]
+    Secret(Secret),
+    /// Print a completion script for a shell
+    Completions {
+        /// bash, elvish, fish, powershell or zsh
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+#[derive(Args, Debug)]
+pub struct Check {
+    #[command(flatten)]
+    pub sources: Sources,
+    #[command(flatten)]
+    pub common: Common,
+    /// Check the syntax alone: ask no store
+    #[arg(long)]
+    pub offline: bool,
+    /// Files that hold references
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Secret {
+    /// Create or update a secret; the value is read from stdin, or asked for
+    Set(SecretSet),
+    /// List secrets: names, versions, times and people, never a value
+    List(SecretList),
+    /// Show what is known of one secret, never its value
+    Show(SecretShow),
+    /// Delete a secret for good
+    Rm(SecretRm),
+}
+
+impl Secret {
+    pub fn common(&self) -> &Common {
+        match self {
+            Self::Set(set) => &set.common,
+            Self::List(list) => &list.common,
+            Self::Show(show) => &show.common,
+            Self::Rm(rm) => &rm.common,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub struct SecretSet {
+    /// The secret's name, such as DB_PASSWORD_PROD
+    pub name: OsString,
+    /// A value is never an argument: this is here to refuse it without repeating it
+    #[arg(hide = true, allow_hyphen_values = true, num_args = 0..)]
+    pub refused: Vec<OsString>,
+    /// Allow an empty value
+    #[arg(long)]
+    pub allow_empty: bool,
+    /// Create only: fail if the secret exists
+    #[arg(long, conflicts_with = "if_version")]
+    pub if_absent: bool,
+    /// Update only what is still at this version
+    #[arg(long, value_name = "VERSION")]
+    pub if_version: Option<u64>,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Args, Debug)]
+pub struct SecretList {
+    /// Only names that hold this text, in any case
+    #[arg(long, value_name = "TEXT")]
+    pub search: Option<String>,
+    /// Only what was not updated for this long, such as 90d
+    #[arg(long, value_name = "TIME")]
+    pub stale: Option<String>,
+    /// The order
+    #[arg(long, value_name = "KEY", value_parser = ["name", "-name", "updated", "-updated"])]
+    #[arg(allow_hyphen_values = true)]
+    pub sort: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Args, Debug)]
+pub struct SecretShow {
+    /// The secret's name
+    pub name: OsString,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Args, Debug)]
+pub struct SecretRm {
+    /// The secret's name
+    pub name: OsString,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Delete only what is still at this version
+    #[arg(long, value_name = "VERSION")]
+    pub if_version: Option<u64>,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Parses the arguments, program name first. A plain launch does not pay for the definitions of the
+/// other commands; whatever is not one is judged by the whole definition.
+pub fn parse(arguments: &[OsString]) -> Result<Line, clap::Error> {
+    if arguments.iter().any(|argument| argument == "--")
+        && let Ok(line) = LaunchLine::try_parse_from(arguments)
+        && !line.launch.command.is_empty()
+    {
+        return Ok(Line { launch: line.launch, command: None });
+    }
+    Line::try_parse_from(arguments)
+}
+
+/// The whole definition, for completions, the man page and help.
+pub fn definition() -> clap::Command {
+    Line::command()
+}

@@ -1,0 +1,152 @@
+//! The launcher: read → plan → fetch → render → place → exec. All control flow is here; the stages
+//! are leaves, and each takes the former one's result by value, so that none can be left out.
+
+pub mod check;
+pub mod env_file;
+pub mod exec;
+pub mod fetch;
+pub mod place;
+pub mod plan;
+pub mod problem;
+pub mod read;
+pub mod reference;
+pub mod render;
+pub mod report;
+
+use std::ffi::{CStr, CString};
+
+use crate::launch::exec::Command;
+use crate::launch::fetch::Stores;
+use crate::launch::plan::{Plan, Planned, PlannedValue};
+use crate::launch::problem::Problem;
+use crate::launch::read::Read;
+use crate::launch::render::{Rendered, RenderedVariable, Values};
+use crate::launch::report::Report;
+use crate::settings::Settings;
+use crate::sys;
+
+/// Starts the command in this process's place. Comes back only if that cannot be, with all reasons.
+pub fn launch(
+    inherited: &[&'static CStr],
+    settings: Settings,
+    command: &Command,
+    stores: impl Stores,
+) -> Report {
+    let asks = settings.asks_files();
+    // A file may be a pipe that nobody writes to: a wait like any other.
+    let mask = asks.then(sys::end_at_signals);
+    let read = Read::new(inherited, &settings.scan_env, &settings.additions, &settings.grammar);
+    let Read { variables, documents, problems, .. } = read;
+    let mut plan = plan::plan(variables, &documents, &settings.grammar, &settings.require);
+    plan.problems.splice(0..0, problems);
+    let organization = stores.organization();
+    let store = (!plan.wanted.is_empty()).then(|| stores.label());
+    let failed = attempt(plan, settings, command, stores, mask);
+    Report {
+        command: Some(command.shown()),
+        organization: store.is_some().then_some(organization).flatten(),
+        store,
+        problems: failed,
+    }
+}
+
+fn attempt(
+    mut plan: Plan,
+    settings: Settings,
+    command: &Command,
+    stores: impl Stores,
+    mut mask: Option<sys::Inherited>,
+) -> Vec<Problem> {
+    let file = match known_path(&plan.variables) {
+        KnownPath::Known(path) => Some(command.look_up(path.as_deref())),
+        KnownPath::HoldsReference => None,
+    };
+    let file = file.transpose().unwrap_or_else(|problem| {
+        plan.problems.push(problem);
+        None
+    });
+    if !plan.wanted.is_empty() {
+        plan.problems.extend(stores.missing_settings());
+    }
+    if plan.problems.iter().any(Problem::ends_before_fetch) {
+        return plan.problems;
+    }
+    let Plan { wanted, variables, mut problems } = plan;
+    let values = if wanted.is_empty() {
+        Values::new(Vec::new())
+    } else {
+        mask = mask.or_else(|| Some(sys::end_at_signals()));
+        sys::hold_values();
+        match fetch::fetch(&wanted, settings.workload, stores) {
+            Ok(values) => values,
+            Err(failed) => {
+                problems.extend(failed);
+                return problems;
+            }
+        }
+    };
+    let (_, entry_bytes_max) = sys::argument_bytes_max();
+    let rendered = match render::render(variables, values, entry_bytes_max) {
+        Ok(rendered) if problems.is_empty() => rendered,
+        Ok(_) => return problems,
+        Err(failed) => {
+            problems.extend(failed);
+            return problems;
+        }
+    };
+    finish(rendered, file, command, mask)
+}
+
+/// From here on everything is known; what still fails has nothing else to be reported with.
+fn finish(
+    rendered: Rendered,
+    file: Option<CString>,
+    command: &Command,
+    mask: Option<sys::Inherited>,
+) -> Vec<Problem> {
+    let file = file.map_or_else(|| command.look_up(rendered_path(&rendered)), Ok);
+    let file = match file {
+        Ok(file) => file,
+        Err(problem) => return vec![problem],
+    };
+    let placed = match place::place(rendered) {
+        Ok(placed) => placed,
+        Err(problems) => return problems,
+    };
+    match exec::check_length(command, &file, &placed) {
+        Ok(()) => vec![exec::exec(command, &file, &placed, mask)],
+        Err(problem) => vec![problem],
+    }
+}
+
+enum KnownPath {
+    Known(Option<Vec<u8>>),
+    HoldsReference,
+}
+
+/// The PATH that the application will have, as far as it is known before the values are.
+fn known_path(variables: &[Planned]) -> KnownPath {
+    let Some(path) = variables.iter().find(|variable| variable.name == b"PATH") else {
+        return KnownPath::Known(None);
+    };
+    match &path.value {
+        PlannedValue::Untouched(entry) => KnownPath::Known(path_of(entry).map(<[u8]>::to_vec)),
+        PlannedValue::Text { text, edits } if edits.iter().all(|edit| edit.secret.is_none()) => {
+            let mut path = Vec::new();
+            render::substitute(text, edits, &Values::new(Vec::new()), &mut path);
+            KnownPath::Known(Some(path))
+        }
+        _ => KnownPath::HoldsReference,
+    }
+}
+
+fn rendered_path(rendered: &Rendered) -> Option<&[u8]> {
+    rendered.variables.iter().find_map(|variable| match variable {
+        RenderedVariable::Entry(entry) => path_of(entry),
+        RenderedVariable::AsFile { .. } => None,
+    })
+}
+
+fn path_of(entry: &CStr) -> Option<&[u8]> {
+    entry.to_bytes().strip_prefix(b"PATH=")
+}

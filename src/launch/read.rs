@@ -1,0 +1,201 @@
+//! The inherited environment, the additions and the files → variables and documents to plan with.
+
+use std::collections::HashSet;
+use std::ffi::CStr;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use crate::launch::env_file;
+use crate::launch::plan::{Content, Document, Variable, file_place};
+use crate::launch::problem::Problem;
+use crate::launch::reference::{Grammar, Kind};
+use crate::pattern::Pattern;
+use crate::settings::{Additions, ScanEnv};
+
+/// The largest env file or document that is read, in bytes: a text is held in memory whole.
+const FILE_BYTES_MAX: u64 = 1 << 30;
+
+/// Of our own settings, no variable reaches the application.
+const OWN_PREFIX: &[u8] = b"INJECT_";
+
+/// Prompts and exported functions of a shell hold dollars of their own.
+const NOT_SCANNED: [&str; 6] = ["BASH_FUNC_*", "PS1", "PS2", "PS3", "PS4", "PROMPT_COMMAND"];
+
+/// All that references are looked for in.
+#[derive(Debug, Default)]
+pub struct Read {
+    /// The application's variables in their order: the inherited ones, then what was added.
+    pub variables: Vec<Variable>,
+    /// Files that are left alone, and of which the references are exported or checked.
+    pub documents: Vec<Document>,
+    /// What was found wrong on the way.
+    pub problems: Vec<Problem>,
+    /// Inherited variables that were not scanned, and would have held references.
+    pub skipped: Vec<String>,
+}
+
+impl Read {
+    /// Reads the environment and every file that was named.
+    pub fn new(
+        inherited: &[&'static CStr],
+        scan_env: &ScanEnv,
+        additions: &Additions,
+        grammar: &Grammar,
+    ) -> Self {
+        let mut read = Self::default();
+        let lines = read.env_files(&additions.env_files);
+        let exported = read.exports_of_files(&additions.export_from, grammar);
+        let mut added: Vec<Variable> = lines;
+        for secret in exported {
+            let name = secret.as_str().as_bytes().to_vec();
+            added.push(Variable { name, content: Content::Export(secret) });
+        }
+        for (name, value) in &additions.env {
+            let content = Content::Given(value.clone());
+            added.push(Variable { name: name.clone(), content });
+        }
+        for secret in &additions.export {
+            let name = secret.as_str().as_bytes().to_vec();
+            added.push(Variable { name, content: Content::Export(secret.clone()) });
+        }
+        for (name, secret) in &additions.as_file {
+            let content = Content::AsFile(secret.clone());
+            added.push(Variable { name: name.clone(), content });
+        }
+        read.inherit(inherited, scan_env, grammar);
+        read.add(added);
+        read
+    }
+
+    /// Reads one more file whose references are wanted.
+    pub fn document(&mut self, path: &Path) {
+        match read_file(path) {
+            Ok(text) => {
+                let (path, text) = (Rc::new(path.to_owned()), text.into());
+                self.documents.push(Document { path, text });
+            }
+            Err(problem) => self.problems.push(problem),
+        }
+    }
+
+    fn env_files(&mut self, paths: &[PathBuf]) -> Vec<Variable> {
+        let mut variables = Vec::new();
+        for path in paths {
+            let text: Rc<[u8]> = match read_file(path) {
+                Ok(text) => text.into(),
+                Err(problem) => {
+                    self.problems.push(problem);
+                    continue;
+                }
+            };
+            let path = Rc::new(path.clone());
+            match env_file::parse(&text) {
+                Ok(lines) => variables.extend(lines.into_iter().map(|line| {
+                    let (path, text) = (Rc::clone(&path), Rc::clone(&text));
+                    let name = line.name.clone();
+                    Variable { name, content: Content::Line { path, text, line } }
+                })),
+                Err(faults) => self.problems.extend(faults.into_iter().map(|fault| {
+                    let place = file_place(&path, &text, fault.at);
+                    Problem::EnvFile { kind: fault.kind, place }
+                })),
+            }
+        }
+        variables
+    }
+
+    /// The distinct names that these files refer to. What is malformed in them is found when the
+    /// documents are planned.
+    fn exports_of_files(
+        &mut self,
+        paths: &[PathBuf],
+        grammar: &Grammar,
+    ) -> Vec<crate::name::SecretName> {
+        let before = self.documents.len();
+        for path in paths {
+            self.document(path);
+        }
+        let mut names = Vec::new();
+        let mut seen = HashSet::new();
+        for document in &self.documents[before..] {
+            for found in grammar.scan(&document.text) {
+                let name = match found.kind {
+                    Kind::Reference(name) => crate::name::SecretName::parse(name).ok(),
+                    Kind::ReferenceFor(name) => Some(name),
+                    Kind::Escape | Kind::Fault(_) => None,
+                };
+                names.extend(name.filter(|name| seen.insert(name.clone())));
+            }
+        }
+        names
+    }
+
+    fn inherit(&mut self, inherited: &[&'static CStr], scan_env: &ScanEnv, grammar: &Grammar) {
+        let excluded = NOT_SCANNED.map(|pattern| Pattern::new(pattern.as_bytes()));
+        self.variables.reserve(inherited.len());
+        for entry in inherited.iter().copied() {
+            let bytes = entry.to_bytes();
+            if bytes.starts_with(OWN_PREFIX) {
+                continue;
+            }
+            let equals = memchr::memchr(b'=', bytes);
+            let name = bytes[..equals.unwrap_or(0)].to_vec();
+            let value_start = equals.map_or(bytes.len(), |equals| equals + 1);
+            // Most values hold no dollar; then no pattern needs to be asked.
+            let content = if memchr::memchr(b'$', &bytes[value_start..]).is_none() {
+                Content::Untouched(entry)
+            } else if scan_env.scans(&name, &excluded) {
+                Content::Inherited { entry, value_start }
+            } else {
+                if grammar.scan(&bytes[value_start..]).next().is_some() {
+                    self.skipped.push(String::from_utf8_lossy(&name).into_owned());
+                }
+                Content::Untouched(entry)
+            };
+            self.variables.push(Variable { name, content });
+        }
+    }
+
+    /// An added variable takes the place of the inherited one of its name, and of what was added
+    /// before it; a new one comes last.
+    fn add(&mut self, added: Vec<Variable>) {
+        for variable in added {
+            let same = |other: &Variable| other.name == variable.name && !other.name.is_empty();
+            match self.variables.iter().position(same) {
+                Some(first) => {
+                    let mut index = 0;
+                    self.variables.retain(|other| {
+                        index += 1;
+                        index - 1 <= first || !same(other)
+                    });
+                    self.variables[first] = variable;
+                }
+                None => self.variables.push(variable),
+            }
+        }
+    }
+}
+
+impl ScanEnv {
+    fn scans(&self, name: &[u8], excluded: &[Pattern]) -> bool {
+        match self {
+            Self::All => !excluded.iter().any(|pattern| pattern.matches(name)),
+            Self::None => false,
+            Self::Matching(patterns) => patterns.iter().any(|pattern| pattern.matches(name)),
+        }
+    }
+}
+
+/// A file's bytes, whatever kind of file it is; a pipe is read to its end.
+fn read_file(path: &Path) -> Result<Vec<u8>, Problem> {
+    let problem = |error| Problem::File { path: path.to_owned(), doing: "read", error };
+    let mut text = Vec::new();
+    let file = File::open(path).map_err(problem)?;
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut text).map_err(problem)?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(problem(std::io::ErrorKind::FileTooLarge.into()));
+    }
+    Ok(text)
+}

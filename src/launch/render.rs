@@ -1,0 +1,110 @@
+//! Plan and values → what the application will find. Pure; nothing is written anywhere.
+
+use std::borrow::Cow;
+use std::ffi::{CStr, CString};
+
+use crate::launch::plan::{Edit, Id, Planned, PlannedValue};
+use crate::launch::problem::{Problem, Unplaceable};
+use crate::name::SecretName;
+use crate::secret::Secret;
+
+/// The values of a plan's names, by their numbers.
+pub struct Values(Vec<(SecretName, Secret)>);
+
+/// The environment, but for the paths of memory files that do not exist yet.
+pub struct Rendered {
+    pub variables: Vec<RenderedVariable>,
+    pub values: Values,
+}
+
+pub enum RenderedVariable {
+    Entry(Cow<'static, CStr>),
+    AsFile { name: Vec<u8>, secret: Id },
+}
+
+impl Values {
+    pub fn new(values: Vec<(SecretName, Secret)>) -> Self {
+        Self(values)
+    }
+
+    pub fn get(&self, id: Id) -> &Secret {
+        &self.0[id as usize].1
+    }
+
+    fn name(&self, id: Id) -> &SecretName {
+        &self.0[id as usize].0
+    }
+}
+
+/// Substitutes every variable. All that cannot be placed is told, not only the first.
+pub fn render(
+    planned: Vec<Planned>,
+    values: Values,
+    entry_bytes_max: usize,
+) -> Result<Rendered, Vec<Problem>> {
+    let mut variables = Vec::with_capacity(planned.len());
+    let mut problems = Vec::new();
+    for variable in planned {
+        match render_one(variable, &values, entry_bytes_max) {
+            Ok(rendered) => variables.push(rendered),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if problems.is_empty() { Ok(Rendered { variables, values }) } else { Err(problems) }
+}
+
+fn render_one(
+    Planned { name, value }: Planned,
+    values: &Values,
+    entry_bytes_max: usize,
+) -> Result<RenderedVariable, Problem> {
+    let mut names = Vec::new();
+    let mut entry = name.clone();
+    entry.push(b'=');
+    match value {
+        PlannedValue::Untouched(entry) => {
+            return Ok(RenderedVariable::Entry(Cow::Borrowed(entry)));
+        }
+        PlannedValue::AsFile(secret) => return Ok(RenderedVariable::AsFile { name, secret }),
+        PlannedValue::Secret(id) => {
+            names.push(values.name(id).clone());
+            entry.extend_from_slice(values.get(id).expose_secret());
+        }
+        PlannedValue::Text { text, edits } => {
+            names.extend(edits.iter().filter_map(|edit| Some(values.name(edit.secret?).clone())));
+            substitute(&text, &edits, values, &mut entry);
+        }
+    }
+    let unplaceable = |why| {
+        let variable = String::from_utf8_lossy(&name).into_owned();
+        Problem::Unplaceable { variable, names: names.clone(), why }
+    };
+    // The kernel counts the NUL at the end of an entry.
+    let (bytes, limit) = (entry.len(), entry_bytes_max - 1);
+    if bytes > limit {
+        return Err(unplaceable(Unplaceable::TooLong { bytes, limit }));
+    }
+    let entry = CString::new(entry).map_err(|_| unplaceable(Unplaceable::Nul))?;
+    Ok(RenderedVariable::Entry(Cow::Owned(entry)))
+}
+
+/// Appends the text with each edit made. One pass; a value is never looked at.
+pub fn substitute(text: &[u8], edits: &[Edit], values: &Values, out: &mut Vec<u8>) {
+    out.reserve_exact(rendered_length(text, edits, values));
+    let mut copied = 0;
+    for edit in edits {
+        out.extend_from_slice(&text[copied..edit.start]);
+        out.resize(out.len() + edit.dollars, b'$');
+        if let Some(id) = edit.secret {
+            out.extend_from_slice(values.get(id).expose_secret());
+        }
+        copied = edit.end;
+    }
+    out.extend_from_slice(&text[copied..]);
+}
+
+fn rendered_length(text: &[u8], edits: &[Edit], values: &Values) -> usize {
+    let value = |edit: &Edit| edit.secret.map_or(0, |id| values.get(id).len());
+    let removed: usize = edits.iter().map(|edit| edit.end - edit.start).sum();
+    text.len() - removed + edits.iter().map(|edit| edit.dollars + value(edit)).sum::<usize>()
+}

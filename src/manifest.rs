@@ -1,0 +1,186 @@
+//! The manifest `inject.toml`: found or named, read, and checked for keys and types. What its values
+//! mean is for `settings` to say.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use toml::Value;
+
+/// The name that is looked for from the working directory upward.
+pub const FILE_NAME: &str = "inject.toml";
+
+/// Keys that take one text, a list of texts (or one text), and a table of texts.
+const TEXTS: [&str; 8] =
+    ["store", "org", "environment", "workload", "token-file", "timeout", "report", "scan-env"];
+const LISTS: [&str; 6] =
+    ["environments", "literal", "require", "export", "export-from", "env-file"];
+const TABLES: [&str; 2] = ["env", "as-file"];
+
+/// What one manifest says, by key.
+#[derive(Debug, Default)]
+pub struct Manifest {
+    pub path: PathBuf,
+    /// Whether the user named it. One that was merely found is a stranger's.
+    pub trusted: bool,
+    entries: Vec<(String, Vec<(String, String)>)>,
+}
+
+#[derive(Debug)]
+pub enum Fault {
+    Read { path: PathBuf, error: io::Error },
+    Syntax { path: PathBuf, line: usize, column: usize, message: String },
+    UnknownKey { path: PathBuf, key: String, nearest: Option<&'static str> },
+    Type { path: PathBuf, key: String, wanted: &'static str },
+}
+
+impl Manifest {
+    /// The manifest that was named, else the one that is found; `None` if there is none.
+    pub fn load(named: Option<&Path>) -> Result<Option<Self>, Vec<Fault>> {
+        let (path, trusted) = match named {
+            Some(path) => (path.to_owned(), true),
+            None => match find() {
+                Some(path) => (path, false),
+                None => return Ok(None),
+            },
+        };
+        let read = |path: &Path| {
+            if !fs::metadata(path)?.is_file() {
+                return Err(io::Error::other("not a regular file"));
+            }
+            fs::read_to_string(path)
+        };
+        match read(&path) {
+            Ok(text) => Self::parse(path, trusted, &text).map(Some),
+            Err(error) => Err(vec![Fault::Read { path, error }]),
+        }
+    }
+
+    fn parse(path: PathBuf, trusted: bool, text: &str) -> Result<Self, Vec<Fault>> {
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+            let before = &text[..error.span().map_or(0, |span| span.start.min(text.len()))];
+            let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+            vec![Fault::Syntax {
+                path: path.clone(),
+                line: 1 + before.matches('\n').count(),
+                column: 1 + before[line_start..].chars().count(),
+                message: error.message().to_owned(),
+            }]
+        })?;
+        let mut manifest = Self { path, trusted, entries: Vec::new() };
+        let mut faults = Vec::new();
+        for (key, value) in table {
+            match manifest.entry(&key, value) {
+                Ok(texts) => manifest.entries.push((key, texts)),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        if faults.is_empty() { Ok(manifest) } else { Err(faults) }
+    }
+
+    fn entry(&self, key: &str, value: Value) -> Result<Vec<(String, String)>, Fault> {
+        let fault = |wanted| Fault::Type { path: self.path.clone(), key: key.to_owned(), wanted };
+        let plain = |text: String| (String::new(), text);
+        match value {
+            Value::Integer(seconds) if key == "timeout" => Ok(vec![plain(seconds.to_string())]),
+            Value::String(text) if TEXTS.contains(&key) || LISTS.contains(&key) => {
+                Ok(vec![plain(text)])
+            }
+            Value::Array(values) if LISTS.contains(&key) || key == "scan-env" => values
+                .into_iter()
+                .map(|value| match value {
+                    Value::String(text) => Ok(plain(text)),
+                    _ => Err(fault("a list of texts")),
+                })
+                .collect(),
+            Value::Table(table) if TABLES.contains(&key) => table
+                .into_iter()
+                .map(|(name, value)| match value {
+                    Value::String(text) => Ok((name, text)),
+                    _ => Err(fault("a table of texts")),
+                })
+                .collect(),
+            _ if TEXTS.contains(&key) => Err(fault("a text")),
+            _ if LISTS.contains(&key) => Err(fault("a list of texts")),
+            _ if TABLES.contains(&key) => Err(fault("a table of texts")),
+            _ => Err(Fault::UnknownKey {
+                path: self.path.clone(),
+                key: key.to_owned(),
+                nearest: nearest_key(key),
+            }),
+        }
+    }
+
+    /// The one text of a key.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.pairs(key).first().map(|(_, text)| text.as_str())
+    }
+
+    pub fn list(&self, key: &str) -> impl Iterator<Item = &str> {
+        self.pairs(key).iter().map(|(_, text)| text.as_str())
+    }
+
+    pub fn pairs(&self, key: &str) -> &[(String, String)] {
+        let entry = self.entries.iter().find(|(name, _)| name == key);
+        entry.map_or(&[], |(_, texts)| texts)
+    }
+
+    /// The folder that its paths are relative to.
+    pub fn folder(&self) -> &Path {
+        match self.path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        }
+    }
+
+    /// Whether a path of it leads to somewhere in its own folder, whatever links are on the way.
+    pub fn holds(&self, path: &Path) -> bool {
+        match (self.folder().canonicalize(), path.canonicalize()) {
+            (Ok(folder), Ok(path)) => path.starts_with(folder),
+            _ => false,
+        }
+    }
+}
+
+fn find() -> Option<PathBuf> {
+    let here = Path::new(FILE_NAME);
+    if here.symlink_metadata().is_ok() {
+        return Some(here.to_owned());
+    }
+    let folder = std::env::current_dir().ok()?;
+    folder
+        .ancestors()
+        .skip(1)
+        .map(|folder| folder.join(FILE_NAME))
+        .find(|path| path.symlink_metadata().is_ok())
+}
+
+fn nearest_key(key: &str) -> Option<&'static str> {
+    let keys = TEXTS.iter().chain(&LISTS).chain(&TABLES).copied();
+    let near = keys.map(|known| (strsim::jaro_winkler(key, known), known));
+    near.filter(|(score, _)| *score > 0.8).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, key)| key)
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read { path, error } => {
+                write!(f, "cannot read the manifest `{}`: {error}", path.display())
+            }
+            Self::Syntax { path, line, column, message } => {
+                write!(f, "{}:{line}:{column}: {}", path.display(), message.trim())
+            }
+            Self::UnknownKey { path, key, nearest } => {
+                write!(f, "`{}` has the unknown key `{key}`", path.display())?;
+                match nearest {
+                    Some(nearest) => write!(f, "; did you mean `{nearest}`?"),
+                    None => Ok(()),
+                }
+            }
+            Self::Type { path, key, wanted } => {
+                write!(f, "`{key}` in `{}` wants {wanted}", path.display())
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Command → the wing that does it, and the one error that is printed. The only place that knows
+//! both the client's side and the embedded store.
+
+use std::ffi::{CStr, OsStr, OsString};
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::cli::{self, Command, Launch, Line};
+use crate::launch::problem::{Problem, exit};
+use crate::launch::report::Report;
+use crate::launch::{self, exec};
+use crate::settings::{self, ReportFormat, Settings};
+use crate::sys::{self, Process};
+
+mod check;
+mod join;
+mod secret;
+
+use join::Join;
+
+/// Runs one command line, and says with which code the process ends.
+pub fn run(process: Process) -> u8 {
+    sys::occupy_standard_descriptors();
+    std::panic::set_hook(Box::new(tell_panic));
+    let arguments: Vec<OsString> = process
+        .arguments
+        .iter()
+        .map(|argument| OsStr::from_bytes(argument.to_bytes()).to_owned())
+        .collect();
+    let line = match cli::parse(&arguments) {
+        Ok(line) => line,
+        Err(error) => return tell_usage(error, &arguments, &process.environment),
+    };
+    let Line { launch, command } = line;
+    let format = settings::report_format(&arguments, &process.environment);
+    let environment = &process.environment;
+    match command {
+        None if launch.command.is_empty() => tell_no_command(format),
+        None => run_launch(launch, &process, format),
+        Some(Command::Check(check)) => check::run(check, environment, format),
+        Some(Command::Secret(secret)) => secret::run(secret, environment, format),
+        Some(Command::Completions { shell }) => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut cli::definition(), "inject", &mut script);
+            print(&script)
+        }
+        Some(Command::Man) => {
+            let mut page = Vec::new();
+            match clap_mangen::Man::new(cli::definition()).render(&mut page) {
+                Ok(()) => print(&page),
+                Err(_) => exit::INTERNAL,
+            }
+        }
+    }
+}
+
+/// Only a launch that failed comes back.
+fn run_launch(launch: Launch, process: &Process, format: ReportFormat) -> u8 {
+    let Launch { sources, common, command } = launch;
+    let first = process.arguments.len() - command.len();
+    let command = exec::Command { arguments: process.arguments[first..].to_vec() };
+    let report = match settings::resolve(&sources, &common, &process.environment) {
+        Ok(mut settings) => {
+            let stores = Join::new(&mut settings);
+            launch::launch(&process.environment, settings, &command, stores)
+        }
+        Err(problems) => {
+            Report { command: Some(command.shown()), store: None, organization: None, problems }
+        }
+    };
+    report.write_termination_log();
+    tell(&report, format)
+}
+
+/// Prints a failure, and returns its code.
+fn tell(report: &Report, format: ReportFormat) -> u8 {
+    // Where stderr cannot be written, the code still says it.
+    let _ = sys::stderr().write_all(report.show(format).as_bytes());
+    report.exit_code()
+}
+
+fn tell_problems(problems: Vec<Problem>, format: ReportFormat) -> u8 {
+    tell(&Report { command: None, store: None, organization: None, problems }, format)
+}
+
+/// The settings of a command that launches nothing.
+fn settings_of(
+    common: &cli::Common,
+    sources: &cli::Sources,
+    environment: &[&'static CStr],
+) -> Result<Settings, Vec<Problem>> {
+    settings::resolve(sources, common, environment)
+}
+
+/// Prints what a command has to say. A closed pipe or a full disk is no success.
+fn print(text: &[u8]) -> u8 {
+    match sys::stdout().write_all(text) {
+        Ok(()) => 0,
+        Err(error) => {
+            let problem =
+                Problem::File { path: "standard output".into(), doing: "write to", error };
+            tell_problems(vec![problem], ReportFormat::Text)
+        }
+    }
+}
+
+fn tell_no_command(format: ReportFormat) -> u8 {
+    let fault = "no command is given".to_owned();
+    let hint = Some("write `inject -- COMMAND [ARG]...`; `inject --help` shows more".to_owned());
+    tell_problems(vec![Problem::Setting { fault, hint }], format)
+}
+
+/// What clap says of a line that it does not understand, or help that was asked for.
+fn tell_usage(error: clap::Error, arguments: &[OsString], environment: &[&CStr]) -> u8 {
+    let text = error.render().to_string();
+    if !error.use_stderr() {
+        return print(text.as_bytes());
+    }
+    let fault = text.lines().next().unwrap_or_default();
+    let fault = fault.strip_prefix("error: ").unwrap_or(fault).to_owned();
+    let hint = match arguments.get(1).and_then(|first| first.to_str()) {
+        Some(first) if looks_like_command(first) => {
+            format!("to launch a program, write `inject -- {first}` and its arguments")
+        }
+        _ => "see `inject --help`".to_owned(),
+    };
+    let format = settings::report_format(arguments, environment);
+    tell_problems(vec![Problem::Setting { fault, hint: Some(hint) }], format)
+}
+
+/// Whether the first argument is a program's name, which wants `--` before it.
+fn looks_like_command(first: &str) -> bool {
+    let known = |command: &clap::Command| command.get_name() == first;
+    !first.starts_with('-') && first != "help" && !cli::definition().get_subcommands().any(known)
+}
+
+/// A panic is a fault of this program. Its message may hold anything, so only its place is told.
+fn tell_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let place = panic.location().map_or_else(String::new, |place| format!(" at {place}"));
+    let text = format!("inject: internal error{place}; please report it\n");
+    let _ = sys::stderr().write_all(text.as_bytes());
+}

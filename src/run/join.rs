@@ -1,0 +1,187 @@
+//! Joins the client's side with the store that the settings name: over the network, or in this
+//! process.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::client::{Client, Connector, Endpoint, Options, Token};
+use crate::launch::fetch::Stores;
+use crate::launch::problem::Problem;
+use crate::name::OrgName;
+use crate::settings::{self, MasterKey, Settings};
+use crate::store::{self, Embedded, MasterKeySource, OpenMode};
+use crate::sys;
+
+/// The one organization that an embedded store begins with.
+const EMBEDDED_ORG: &str = "default";
+
+/// The store of the settings, not opened yet.
+pub struct Join {
+    target: Target,
+    org: Option<OrgName>,
+    token: Option<Token>,
+    token_withheld: Option<String>,
+    timeout: Duration,
+    mode: OpenMode,
+}
+
+enum Target {
+    Endpoints(Vec<Endpoint>),
+    Embedded { data: Option<PathBuf>, master_key: MasterKey },
+}
+
+/// A client, and what it took to open its store.
+pub struct Opened {
+    pub client: Client,
+    /// The folder of an embedded store that was made just now.
+    pub made: Option<PathBuf>,
+}
+
+impl Join {
+    /// Takes the store and the token out of the settings.
+    pub fn new(settings: &mut Settings) -> Self {
+        let nowhere = settings::Store::Endpoints(Vec::new());
+        let target = match std::mem::replace(&mut settings.store, nowhere) {
+            settings::Store::Endpoints(endpoints) => Target::Endpoints(endpoints),
+            settings::Store::Embedded { data, master_key } => Target::Embedded { data, master_key },
+        };
+        let org = settings.org.take().or_else(|| match &target {
+            Target::Embedded { .. } => Some(OrgName::parse(EMBEDDED_ORG).expect("a slug")),
+            Target::Endpoints(_) => None,
+        });
+        Self {
+            target,
+            org,
+            token: settings.token.take(),
+            token_withheld: settings.token_withheld.take(),
+            timeout: settings.timeout,
+            mode: OpenMode::Existing,
+        }
+    }
+
+    /// Lets an embedded store be made where there is none.
+    pub fn may_make(mut self) -> Self {
+        self.mode = OpenMode::CreateIfMissing;
+        self
+    }
+
+    pub fn open_store(self) -> Result<Opened, Problem> {
+        let label = self.label();
+        let Self { target, org, token, timeout, mode, .. } = self;
+        let org = org.expect("missing settings were reported before");
+        let options = Options { org, token, timeout };
+        match target {
+            Target::Endpoints(endpoints) => {
+                let client = Client::new(Connector::Endpoints(endpoints), options);
+                Ok(Opened { client, made: None })
+            }
+            Target::Embedded { data, master_key } => {
+                let data = data.expect("missing settings were reported before");
+                let source = key_source(master_key, &data);
+                let opened = Embedded::open(&data, source, mode, &operator())
+                    .map_err(|error| Problem::StoreFailed { what: error.to_string() })?;
+                let store = opened.store;
+                let connect = Box::new(move || store.connect());
+                let connector = Connector::InProcess { label, connect };
+                let client = Client::new(connector, options);
+                Ok(Opened { client, made: opened.made.then_some(data) })
+            }
+        }
+    }
+}
+
+impl Stores for Join {
+    fn label(&self) -> String {
+        match &self.target {
+            Target::Endpoints(endpoints) => {
+                endpoints.iter().map(Endpoint::as_str).collect::<Vec<_>>().join(", ")
+            }
+            Target::Embedded { data: Some(data), .. } => {
+                format!("the embedded store in {}", data.display())
+            }
+            Target::Embedded { data: None, .. } => "the embedded store".to_owned(),
+        }
+    }
+
+    fn organization(&self) -> Option<String> {
+        self.org.as_ref().map(ToString::to_string)
+    }
+
+    fn missing_settings(&self) -> Vec<Problem> {
+        let setting = |fault: &str, hint: &str| Problem::Setting {
+            fault: fault.to_owned(),
+            hint: Some(hint.to_owned()),
+        };
+        let mut missing = Vec::new();
+        match &self.target {
+            Target::Endpoints(endpoints) => {
+                let tcp = endpoints.iter().any(|endpoint| endpoint.unix_path().is_none());
+                if self.token.is_none() && tcp {
+                    missing.push(match &self.token_withheld {
+                        Some(why) => Problem::Setting { fault: why.clone(), hint: None },
+                        None => setting(
+                            "no token is set for the store",
+                            "set `INJECT_TOKEN`, `INJECT_TOKEN_FILE` or `--token-file`",
+                        ),
+                    });
+                }
+                if self.org.is_none() {
+                    missing.push(setting(
+                        "no organization is set for the store",
+                        "set `--org` or `INJECT_ORG`, such as `acme`",
+                    ));
+                }
+            }
+            Target::Embedded { data: None, .. } => missing.push(setting(
+                "no store is set, and there is no home for an embedded one",
+                "set `INJECT_STORE` to a store's address, or `INJECT_DATA` to a folder",
+            )),
+            Target::Embedded { data: Some(data), .. } => {
+                if self.mode == OpenMode::Existing && !store::exists(data) {
+                    missing.push(Problem::Setting {
+                        fault: format!("no store is set, and none is at `{}`", data.display()),
+                        hint: Some(
+                            "set `INJECT_STORE`, or make an embedded store with `inject secret set \
+                             NAME`"
+                                .to_owned(),
+                        ),
+                    });
+                }
+            }
+        }
+        missing
+    }
+
+    fn open(self) -> Result<Client, Problem> {
+        self.open_store().map(|opened| opened.client)
+    }
+}
+
+fn key_source(master_key: MasterKey, data: &Path) -> MasterKeySource {
+    match master_key {
+        MasterKey::Default => MasterKeySource::File(data.join(store::MASTER_KEY_NAME)),
+        MasterKey::File(path) => MasterKeySource::File(path),
+        MasterKey::Value(value) => {
+            // Where stderr cannot be written, nobody is there to be warned.
+            let _ = sys::stderr().write_all(
+                b"inject: warning: the master key is in the environment, which other programs of \
+                  this user can read; a file is safer: `INJECT_MASTER_KEY_FILE`\n",
+            );
+            MasterKeySource::Value(value)
+        }
+    }
+}
+
+/// The user's name as the system has it (passwd(5)); the environment could say anything. Read by
+/// hand, for the C library would load shared libraries into this static program.
+fn operator() -> String {
+    let uid = nix::unistd::geteuid().to_string();
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == uid).then(|| name.to_owned())
+    });
+    name.unwrap_or_else(|| format!("uid-{uid}"))
+}

@@ -1,0 +1,424 @@
+//! Options, `INJECT_*` and the manifest → settings, with all that is wrong reported at once. The
+//! order is: the option, the variable, the manifest, the default; lists of names add up.
+
+use std::collections::BTreeMap;
+use std::ffi::{CStr, OsString};
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::cli::{Common, Sources};
+use crate::client::{Endpoint, Token};
+use crate::launch::problem::Problem;
+use crate::launch::reference::Grammar;
+use crate::manifest::Manifest;
+use crate::name::{Environment, OrgName, SecretName, WorkloadName};
+use crate::pattern::Pattern;
+use crate::secret::Secret;
+
+mod credentials;
+mod value;
+mod variables;
+
+use variables::Variables;
+
+const TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
+const ENVIRONMENTS_DEFAULT: [&str; 3] = ["DEV", "STAGING", "PROD"];
+
+/// Everything that a command is run with.
+pub struct Settings {
+    pub grammar: Grammar,
+    pub require: Vec<SecretName>,
+    pub scan_env: ScanEnv,
+    pub additions: Additions,
+    pub workload: Option<WorkloadName>,
+    pub timeout: Duration,
+    pub report: ReportFormat,
+    pub store: Store,
+    pub org: Option<OrgName>,
+    pub token: Option<Token>,
+    /// Why a token that is set is not sent, where that is so.
+    pub token_withheld: Option<String>,
+}
+
+/// Which store is asked.
+pub enum Store {
+    Endpoints(Vec<Endpoint>),
+    /// `data` is none where neither `INJECT_DATA` nor a home says where it would be.
+    Embedded {
+        data: Option<PathBuf>,
+        master_key: MasterKey,
+    },
+}
+
+/// Where the embedded store's master key comes from.
+pub enum MasterKey {
+    /// Beside the data.
+    Default,
+    File(PathBuf),
+    /// In `INJECT_MASTER_KEY`, with a warning: an environment is easily read.
+    Value(Secret),
+}
+
+/// What an option, a variable or the manifest adds to the application's environment.
+#[derive(Debug, Default)]
+pub struct Additions {
+    pub env_files: Vec<PathBuf>,
+    pub export_from: Vec<PathBuf>,
+    pub env: Vec<(Vec<u8>, Vec<u8>)>,
+    pub export: Vec<SecretName>,
+    pub as_file: Vec<(Vec<u8>, SecretName)>,
+}
+
+#[derive(Debug)]
+pub enum ScanEnv {
+    All,
+    None,
+    Matching(Vec<Pattern>),
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ReportFormat {
+    Text,
+    Json,
+}
+
+/// Where a setting was made; faults name it.
+#[derive(Clone, Debug)]
+enum Origin {
+    Option(&'static str),
+    Variable(&'static str),
+    Manifest { path: PathBuf, key: &'static str },
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Option(option) => write!(f, "`{option}`"),
+            Self::Variable(name) => write!(f, "`{name}`"),
+            Self::Manifest { path, key } => write!(f, "`{key}` in `{}`", path.display()),
+        }
+    }
+}
+
+impl Settings {
+    /// Whether a file is to be read before anything can be planned.
+    pub fn asks_files(&self) -> bool {
+        !(self.additions.env_files.is_empty() && self.additions.export_from.is_empty())
+    }
+}
+
+/// How a failure is printed, as far as it can be known before the settings are: even a bad option
+/// is then reported as was asked.
+pub fn report_format(arguments: &[OsString], environment: &[&CStr]) -> ReportFormat {
+    let mut options = arguments.iter().take_while(|argument| *argument != "--");
+    let mut format = None;
+    while let Some(argument) = options.next() {
+        if argument == "--report" {
+            format = options.next().map(|value| value.as_bytes());
+        } else if let Some(value) = argument.as_bytes().strip_prefix(b"--report=") {
+            format = Some(value);
+        }
+    }
+    let variable = || value_of(environment, b"INJECT_REPORT");
+    match format.or_else(variable) {
+        Some(b"json") => ReportFormat::Json,
+        _ => ReportFormat::Text,
+    }
+}
+
+/// The settings, or everything that is wrong with them.
+pub fn resolve(
+    sources: &Sources,
+    common: &Common,
+    environment: &[&CStr],
+) -> Result<Settings, Vec<Problem>> {
+    let mut resolver = Resolver::new(common, environment);
+    let settings = resolver.settings(sources, common, environment);
+    if resolver.faults.is_empty() { Ok(settings) } else { Err(resolver.faults) }
+}
+
+struct Resolver {
+    variables: Variables,
+    manifest: Option<Manifest>,
+    faults: Vec<Problem>,
+}
+
+impl Resolver {
+    fn new(common: &Common, environment: &[&CStr]) -> Self {
+        let mut faults = Vec::new();
+        let variables = Variables::read(environment, &mut faults);
+        let named = common.config.clone().or_else(|| variables.get("config").map(PathBuf::from));
+        let manifest = Manifest::load(named.as_deref()).unwrap_or_else(|found| {
+            faults.extend(found.into_iter().map(|fault| setting(fault.to_string())));
+            None
+        });
+        Self { variables, manifest, faults }
+    }
+
+    fn settings(&mut self, sources: &Sources, common: &Common, environment: &[&CStr]) -> Settings {
+        let (store, named_by_stranger) = self.store(common, environment);
+        let (token, token_withheld) = self.token(common, named_by_stranger);
+        Settings {
+            grammar: self.grammar(sources),
+            require: self.names("--require", "require", &sources.require),
+            scan_env: self.scan_env(sources),
+            additions: self.additions(sources),
+            workload: self.parsed(
+                "--workload",
+                "workload",
+                sources.workload.as_ref(),
+                value::name(WorkloadName::parse),
+            ),
+            timeout: self
+                .parsed("--timeout", "timeout", common.timeout.as_ref(), value::timeout)
+                .unwrap_or(TIMEOUT_DEFAULT),
+            report: self
+                .parsed("--report", "report", common.report.as_ref(), value::report)
+                .unwrap_or(ReportFormat::Text),
+            org: self.parsed("--org", "org", common.org.as_ref(), value::name(OrgName::parse)),
+            store,
+            token,
+            token_withheld,
+        }
+    }
+
+    /// One setting by the order, as text with where it was made.
+    fn text(
+        &mut self,
+        option: &'static str,
+        key: &'static str,
+        given: Option<&OsString>,
+    ) -> Option<(String, Origin)> {
+        if let Some(given) = given {
+            let Some(text) = given.to_str() else {
+                self.fault(&Origin::Option(option), "it is not UTF-8");
+                return None;
+            };
+            return Some((text.to_owned(), Origin::Option(option)));
+        }
+        if let Some(text) = self.variables.get(key) {
+            return Some((text.to_owned(), Origin::Variable(Variables::variable(key))));
+        }
+        let manifest = self.manifest.as_ref()?;
+        let origin = Origin::Manifest { path: manifest.path.clone(), key };
+        Some((manifest.text(key)?.to_owned(), origin))
+    }
+
+    fn parsed<T>(
+        &mut self,
+        option: &'static str,
+        key: &'static str,
+        given: Option<&OsString>,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let (text, origin) = self.text(option, key, given)?;
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(fault) => {
+                self.fault(&origin, &fault);
+                None
+            }
+        }
+    }
+
+    fn grammar(&mut self, sources: &Sources) -> Grammar {
+        let literal = self.names("--literal", "literal", &sources.literal);
+        let environment = self.parsed(
+            "--environment",
+            "environment",
+            sources.environment.as_ref(),
+            value::name(Environment::parse),
+        );
+        Grammar {
+            literal: literal.into_iter().collect(),
+            environment,
+            environments: self.environments(),
+        }
+    }
+
+    fn environments(&mut self) -> Vec<Environment> {
+        let named: Vec<String> = match &self.manifest {
+            Some(manifest) => manifest.list("environments").map(str::to_owned).collect(),
+            None => Vec::new(),
+        };
+        let texts =
+            if named.is_empty() { ENVIRONMENTS_DEFAULT.map(str::to_owned).to_vec() } else { named };
+        let mut environments = Vec::with_capacity(texts.len());
+        for text in texts {
+            match Environment::parse(&text) {
+                Ok(environment) => environments.push(environment),
+                Err(error) => self.manifest_fault("environments", &error.to_string()),
+            }
+        }
+        environments
+    }
+
+    /// Names from every source together, separated by commas.
+    fn names(
+        &mut self,
+        option: &'static str,
+        key: &'static str,
+        given: &[OsString],
+    ) -> Vec<SecretName> {
+        let mut texts = self.manifest_list(key);
+        let variable = self.variables.get(key).map(str::to_owned);
+        texts.extend(variable.map(|text| (text, Origin::Variable(Variables::variable(key)))));
+        texts.extend(
+            given.iter().map(|text| (text.to_string_lossy().into_owned(), Origin::Option(option))),
+        );
+        let mut names = Vec::new();
+        for (text, origin) in texts {
+            for part in text.split([',', '\n']).map(str::trim).filter(|part| !part.is_empty()) {
+                match SecretName::parse(part) {
+                    Ok(name) if names.contains(&name) => {}
+                    Ok(name) => names.push(name),
+                    Err(error) => self.fault(&origin, &error.to_string()),
+                }
+            }
+        }
+        names
+    }
+
+    fn manifest_list(&self, key: &'static str) -> Vec<(String, Origin)> {
+        let Some(manifest) = &self.manifest else { return Vec::new() };
+        let origin = Origin::Manifest { path: manifest.path.clone(), key };
+        manifest.list(key).map(|text| (text.to_owned(), origin.clone())).collect()
+    }
+
+    fn scan_env(&mut self, sources: &Sources) -> ScanEnv {
+        let (option, key) = ("--scan-env", "scan-env");
+        let Some((text, origin)) = self.text(option, key, sources.scan_env.as_ref()) else {
+            return ScanEnv::All;
+        };
+        let text = match (&origin, &self.manifest) {
+            (Origin::Manifest { .. }, Some(manifest)) => {
+                manifest.list(key).collect::<Vec<_>>().join(",")
+            }
+            _ => text,
+        };
+        match text.trim() {
+            "all" => ScanEnv::All,
+            "none" => ScanEnv::None,
+            "" => {
+                self.fault(&origin, "write `all`, `none`, or names and globs such as `DB_*`");
+                ScanEnv::All
+            }
+            list => ScanEnv::Matching(
+                list.split(',').map(|part| Pattern::new(part.trim().as_bytes())).collect(),
+            ),
+        }
+    }
+
+    fn additions(&mut self, sources: &Sources) -> Additions {
+        let additions = Additions {
+            env_files: self.paths("env-file", &sources.env_file),
+            export_from: self.paths("export-from", &sources.export_from),
+            env: self.env(sources),
+            export: self.names("--export", "export", &sources.export),
+            as_file: self.as_file(sources),
+        };
+        self.refuse_contradictions(&additions);
+        additions
+    }
+
+    /// Files from every source together; the manifest's are relative to it.
+    fn paths(&self, key: &'static str, given: &[PathBuf]) -> Vec<PathBuf> {
+        let mut paths = Vec::new();
+        if let Some(manifest) = &self.manifest {
+            paths.extend(manifest.list(key).map(|path| manifest.folder().join(path)));
+        }
+        if let Some(text) = self.variables.get(key) {
+            paths.extend(text.lines().filter(|line| !line.is_empty()).map(PathBuf::from));
+        }
+        paths.extend(given.iter().cloned());
+        paths
+    }
+
+    fn env(&mut self, sources: &Sources) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let (mut env, mut faults) = (Vec::new(), Vec::new());
+        if let Some(manifest) = &self.manifest {
+            let origin = Origin::Manifest { path: manifest.path.clone(), key: "env" };
+            for (name, value) in manifest.pairs("env") {
+                match value::variable_name(name.as_bytes()) {
+                    Ok(name) => env.push((name.to_vec(), value.clone().into_bytes())),
+                    Err(fault) => faults.push((origin.clone(), fault)),
+                }
+            }
+        }
+        for pair in &sources.env {
+            match value::pair(pair.as_bytes()) {
+                Ok((name, value)) => env.push((name.to_vec(), value.to_vec())),
+                Err(fault) => faults.push((Origin::Option("--env"), fault)),
+            }
+        }
+        for (origin, fault) in faults {
+            self.fault(&origin, fault);
+        }
+        env
+    }
+
+    fn as_file(&mut self, sources: &Sources) -> Vec<(Vec<u8>, SecretName)> {
+        let mut given: Vec<(OsString, Origin)> = Vec::new();
+        if let Some(manifest) = &self.manifest {
+            let origin = Origin::Manifest { path: manifest.path.clone(), key: "as-file" };
+            let pair = |(variable, name): &(String, String)| {
+                (OsString::from(format!("{variable}={name}")), origin.clone())
+            };
+            given.extend(manifest.pairs("as-file").iter().map(pair));
+        }
+        let options = sources.as_file.iter().cloned();
+        given.extend(options.map(|pair| (pair, Origin::Option("--as-file"))));
+        let mut files: Vec<(Vec<u8>, SecretName)> = Vec::new();
+        for (pair, origin) in given {
+            let parsed =
+                value::pair(pair.as_bytes()).map_err(str::to_owned).and_then(|(variable, name)| {
+                    let name = SecretName::parse(&String::from_utf8_lossy(name));
+                    Ok((variable.to_vec(), name.map_err(|error| error.to_string())?))
+                });
+            match parsed {
+                Ok(file) => {
+                    files.retain(|(variable, _)| *variable != file.0);
+                    files.push(file);
+                }
+                Err(fault) => self.fault(&origin, &fault),
+            }
+        }
+        files
+    }
+
+    /// One variable cannot be set in two ways.
+    fn refuse_contradictions(&mut self, additions: &Additions) {
+        let mut set: BTreeMap<&[u8], &str> = BTreeMap::new();
+        let env = additions.env.iter().map(|(name, _)| (name.as_slice(), "--env"));
+        let export = additions.export.iter().map(|name| (name.as_str().as_bytes(), "--export"));
+        let files = additions.as_file.iter().map(|(name, _)| (name.as_slice(), "--as-file"));
+        for (name, how) in env.chain(export).chain(files) {
+            let other = *set.entry(name).or_insert(how);
+            if other != how {
+                let name = String::from_utf8_lossy(name);
+                let fault = format!("`{name}` is set by `{other}` and by `{how}`; keep one");
+                self.faults.push(setting(fault));
+            }
+        }
+    }
+
+    fn fault(&mut self, origin: &Origin, fault: &str) {
+        self.faults.push(setting(format!("{origin}: {fault}")));
+    }
+
+    fn manifest_fault(&mut self, key: &'static str, fault: &str) {
+        let path = self.manifest.as_ref().map(|manifest| manifest.path.clone());
+        self.fault(&Origin::Manifest { path: path.unwrap_or_default(), key }, fault);
+    }
+}
+
+fn setting(fault: String) -> Problem {
+    Problem::Setting { fault, hint: None }
+}
+
+/// The value of a variable, as it stands.
+fn value_of<'e>(environment: &[&'e CStr], name: &[u8]) -> Option<&'e [u8]> {
+    environment.iter().find_map(|entry| entry.to_bytes().strip_prefix(name)?.strip_prefix(b"="))
+}

@@ -1,0 +1,137 @@
+//! Which store is asked, and with which token: the rules of whom a token may be sent to.
+
+use std::ffi::{CStr, OsStr};
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::{MasterKey, Origin, Resolver, Store, value_of};
+use crate::cli::Common;
+use crate::client::{Endpoint, Token};
+use crate::launch::problem::os_text;
+use crate::secret::Secret;
+
+impl Resolver {
+    /// The store, and whether a manifest that was merely found has named it.
+    pub(super) fn store(&mut self, common: &Common, environment: &[&CStr]) -> (Store, bool) {
+        let Some((text, origin)) = self.text("--store", "store", common.store.as_ref()) else {
+            let store = Store::Embedded {
+                data: self.data(environment),
+                master_key: self.master_key(environment),
+            };
+            return (store, false);
+        };
+        let by_stranger = matches!(&origin, Origin::Manifest { .. })
+            && self.manifest.as_ref().is_some_and(|manifest| !manifest.trusted);
+        let plaintext = self.variables.get("allow-plaintext") == Some("1");
+        let endpoints = Endpoint::parse_list(&text, plaintext).unwrap_or_else(|errors| {
+            for error in errors {
+                self.fault(&origin, &error.to_string());
+            }
+            Vec::new()
+        });
+        (Store::Endpoints(endpoints), by_stranger)
+    }
+
+    fn data(&mut self, environment: &[&CStr]) -> Option<PathBuf> {
+        if let Some(data) = self.variables.get("data") {
+            return Some(PathBuf::from(data));
+        }
+        let path = |name: &[u8]| {
+            let value = value_of(environment, name)?;
+            let path = PathBuf::from(OsStr::from_bytes(value));
+            // The XDG base directory specification: a relative path is to be ignored.
+            path.is_absolute().then_some(path)
+        };
+        let share = path(b"XDG_DATA_HOME").or_else(|| Some(path(b"HOME")?.join(".local/share")))?;
+        Some(share.join("inject"))
+    }
+
+    fn master_key(&mut self, environment: &[&CStr]) -> MasterKey {
+        if let Some(path) = self.variables.get("master-key-file") {
+            return MasterKey::File(PathBuf::from(path));
+        }
+        if let Some(value) = self.variables.get("master-key") {
+            return MasterKey::Value(Secret::new(value.as_bytes().to_vec()));
+        }
+        // systemd.exec(5), "Credentials".
+        let credentials = value_of(environment, b"CREDENTIALS_DIRECTORY");
+        let credential = credentials
+            .map(|folder| Path::new(OsStr::from_bytes(folder)).join("inject-master-key"));
+        match credential {
+            Some(path) if path.exists() => MasterKey::File(path),
+            _ => MasterKey::Default,
+        }
+    }
+
+    /// The token for the store, and why one that is set is withheld.
+    pub(super) fn token(
+        &mut self,
+        common: &Common,
+        named_by_stranger: bool,
+    ) -> (Option<Token>, Option<String>) {
+        if let Some(path) = &common.token_file {
+            return (self.token_file(path, &Origin::Option("--token-file")), None);
+        }
+        let token = self.variables.get("token").map(str::to_owned);
+        let path = self.variables.get("token-file").map(PathBuf::from);
+        let from_environment = match (token, path) {
+            (Some(token), _) => Some(("INJECT_TOKEN", Ok(token))),
+            (None, Some(path)) => Some(("INJECT_TOKEN_FILE", Err(path))),
+            (None, None) => None,
+        };
+        let mut withheld = None;
+        match from_environment {
+            Some((variable, _)) if named_by_stranger => withheld = Some(self.withheld(variable)),
+            Some((variable, Ok(token))) => {
+                let origin = Origin::Variable(variable);
+                let token = Secret::new(token.into_bytes());
+                return (self.checked_token(token.expose_secret(), &origin), None);
+            }
+            Some((variable, Err(path))) => {
+                return (self.token_file(&path, &Origin::Variable(variable)), None);
+            }
+            None => {}
+        }
+        (self.manifest_token(), withheld)
+    }
+
+    fn withheld(&self, variable: &str) -> String {
+        let path = self.manifest.as_ref().map(|manifest| manifest.path.display().to_string());
+        let path = path.unwrap_or_default();
+        format!(
+            "`{variable}` is not sent to a store that the manifest `{path}` names, as it was only \
+             found; name the store with `--store`, or trust the manifest with `--config {path}`"
+        )
+    }
+
+    fn manifest_token(&mut self) -> Option<Token> {
+        let manifest = self.manifest.as_ref()?;
+        let path = manifest.folder().join(manifest.text("token-file")?);
+        let origin = Origin::Manifest { path: manifest.path.clone(), key: "token-file" };
+        if !manifest.trusted && !manifest.holds(&path) {
+            self.fault(
+                &origin,
+                "a manifest that was only found cannot name a file outside its own folder; trust it \
+                 with `--config`",
+            );
+            return None;
+        }
+        self.token_file(&path, &origin)
+    }
+
+    fn token_file(&mut self, path: &Path, origin: &Origin) -> Option<Token> {
+        match fs::read(path) {
+            Ok(bytes) => self.checked_token(Secret::new(bytes).expose_secret(), origin),
+            Err(error) => {
+                let fault = format!("cannot read `{}`: {}", path.display(), os_text(&error));
+                self.fault(origin, &fault);
+                None
+            }
+        }
+    }
+
+    fn checked_token(&mut self, bytes: &[u8], origin: &Origin) -> Option<Token> {
+        Token::parse(bytes).map_err(|error| self.fault(origin, &error.to_string())).ok()
+    }
+}

@@ -1,0 +1,248 @@
+//! What the operating system gives and takes: the entry point, signals, descriptors, memory, execve.
+//! The only file with unsafe code; it decides nothing and knows no secret's name.
+#![allow(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::convert::Infallible;
+use std::ffi::{CStr, c_char, c_int};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering, compiler_fence};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
+use nix::sys::signal::{
+    SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, pthread_sigmask, sigaction,
+};
+use nix::sys::stat::Mode;
+
+/// What the kernel handed over: it lies below the stack and outlives everything.
+#[derive(Debug)]
+pub struct Process {
+    pub arguments: Vec<&'static CStr>,
+    /// Every entry as it came, in order; entries without `=` and doubled ones included.
+    pub environment: Vec<&'static CStr>,
+}
+
+/// Defines the C entry point. With `#![no_main]`, Rust's own start-up does not run, which would
+/// open descriptors 0–2 and ignore SIGPIPE before anyone could see what was inherited.
+#[macro_export]
+macro_rules! entry_point {
+    ($start:path) => {
+        #[unsafe(no_mangle)]
+        pub extern "C" fn main(
+            count: ::std::ffi::c_int,
+            arguments: *const *const ::std::ffi::c_char,
+            environment: *const *const ::std::ffi::c_char,
+        ) -> ::std::ffi::c_int {
+            // SAFETY: these are the three arguments with which the C runtime calls `main`.
+            let process = unsafe { $crate::sys::Process::new(count, arguments, environment) };
+            $start(process)
+        }
+    };
+}
+
+impl Process {
+    /// # Safety
+    /// The arguments must be those of C's `main`: arrays of pointers to strings that end in NUL and
+    /// live as long as the process, `arguments` with `count` of them, `environment` ended by null.
+    pub unsafe fn new(
+        count: c_int,
+        arguments: *const *const c_char,
+        environment: *const *const c_char,
+    ) -> Self {
+        let count = usize::try_from(count).unwrap_or(0);
+        // SAFETY: by the contract above, the first `count` pointers are strings.
+        let arguments = (0..count).map(|i| unsafe { CStr::from_ptr(*arguments.add(i)) }).collect();
+        let mut entries = Vec::with_capacity(64);
+        let mut next = environment;
+        // SAFETY: by the contract above, the array ends in a null pointer, and is not read past it.
+        while !next.is_null() && unsafe { !(*next).is_null() } {
+            entries.push(unsafe { CStr::from_ptr(*next) });
+            next = unsafe { next.add(1) };
+        }
+        Self { arguments, environment: entries }
+    }
+}
+
+/// Occupies those of descriptors 0–2 that are closed, so that no file of our own gets their number.
+/// What stands there can neither be read nor written, and is closed again by execve.
+pub fn occupy_standard_descriptors() {
+    for descriptor in 0..=2 {
+        // SAFETY: F_GETFD on a number is harmless; the borrow ends with the call.
+        let borrowed = unsafe { BorrowedFd::borrow_raw(descriptor) };
+        if fcntl(borrowed, FcntlArg::F_GETFD) != Err(Errno::EBADF) {
+            continue;
+        }
+        // The lowest closed number is given, and all below `descriptor` are open.
+        if let Ok(opened) = open("/", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()) {
+            std::mem::forget(opened);
+        }
+    }
+}
+
+/// The signal mask as it was inherited. Dispositions need no such care: a handler that is installed
+/// over the default becomes the default again in execve, and an inherited ignore is left alone.
+#[derive(Debug)]
+pub struct Inherited {
+    mask: Option<SigSet>,
+}
+
+/// From here on SIGTERM and SIGINT end the process at once, with 128+n: as process 1 too, where the
+/// kernel drops a signal that has no handler, and inside a blocking name look-up. A broken pipe
+/// is an error of the write and no signal.
+pub fn end_at_signals() -> Inherited {
+    install(Signal::SIGPIPE, SigHandler::Handler(nothing));
+    let mut unblocked = SigSet::empty();
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        if install(signal, SigHandler::Handler(end)) {
+            unblocked.add(signal);
+        }
+    }
+    let mut mask = SigSet::empty();
+    let changed =
+        pthread_sigmask(SigmaskHow::SIG_UNBLOCK, Some(&unblocked), Some(&mut mask)).is_ok();
+    Inherited { mask: changed.then_some(mask) }
+}
+
+impl Inherited {
+    /// Puts the inherited mask back, as the last step before execve.
+    pub fn restore(self) {
+        if let Some(mask) = self.mask {
+            // It was this thread's mask before; setting it again has no way to fail.
+            let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&mask), None);
+        }
+    }
+}
+
+/// Installs a handler, unless the signal is ignored. Says whether it did.
+fn install(signal: Signal, handler: SigHandler) -> bool {
+    let action = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
+    // SAFETY: the handlers below call nothing but `_exit`, which is async-signal-safe.
+    !is_ignored(signal) && unsafe { sigaction(signal, &action) }.is_ok()
+}
+
+fn is_ignored(signal: Signal) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: with no new action the call only fills in the old one, for which all zeros is valid.
+    unsafe {
+        libc::sigaction(signal as c_int, std::ptr::null(), action.as_mut_ptr());
+        action.assume_init().sa_sigaction == libc::SIG_IGN
+    }
+}
+
+extern "C" fn nothing(_signal: c_int) {}
+
+extern "C" fn end(signal: c_int) {
+    // SAFETY: `_exit` is async-signal-safe, and runs nothing of this process any more.
+    unsafe { libc::_exit(128 + signal) }
+}
+
+/// From here on the process holds values: no core, no tracing by its own user, and what is freed
+/// is wiped first. Execve ends both.
+pub fn hold_values() {
+    HOLDS_VALUES.store(true, Ordering::Relaxed);
+    // SAFETY: PR_SET_DUMPABLE takes one integer and touches no memory.
+    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) };
+}
+
+static HOLDS_VALUES: AtomicBool = AtomicBool::new(false);
+
+/// The system's allocator, which wipes what is freed once the process holds values: buffers of
+/// libraries, such as an HTTP connection's, are then wiped like our own.
+#[derive(Debug)]
+pub struct Wiping;
+
+// SAFETY: every call goes to the system's allocator with the layout it came with; wiping writes only
+// to the block that is about to be freed, which is `layout.size()` bytes long.
+unsafe impl GlobalAlloc for Wiping {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        if HOLDS_VALUES.load(Ordering::Relaxed) {
+            unsafe { wipe(block, layout.size()) };
+        }
+        unsafe { System.dealloc(block, layout) };
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if !HOLDS_VALUES.load(Ordering::Relaxed) {
+            return unsafe { System.realloc(block, layout, size) };
+        }
+        // The system might move the block and free the old one unwiped.
+        let grown = Layout::from_size_align(size, layout.align());
+        let moved = grown.map_or(std::ptr::null_mut(), |grown| unsafe { System.alloc(grown) });
+        if !moved.is_null() {
+            unsafe { std::ptr::copy_nonoverlapping(block, moved, layout.size().min(size)) };
+            unsafe { self.dealloc(block, layout) };
+        }
+        moved
+    }
+}
+
+/// # Safety
+/// `block` must be valid for writes of `size` bytes.
+unsafe fn wipe(block: *mut u8, size: usize) {
+    // SAFETY: by the contract above. The empty assembly "reads" the block, so that the write is not
+    // dropped as one to memory that is freed next.
+    unsafe {
+        std::ptr::write_bytes(block, 0, size);
+        std::arch::asm!("/* {0} */", in(reg) block, options(nostack, preserves_flags));
+    }
+    compiler_fence(Ordering::SeqCst);
+}
+
+/// Becomes the program, or says why not.
+pub fn execve(path: &CStr, arguments: &[&CStr], environment: &[&CStr]) -> Errno {
+    match nix::unistd::execve(path, arguments, environment) {
+        Err(errno) => errno,
+        Ok(never) => match never as Infallible {},
+    }
+}
+
+/// The kernel's limit on arguments and environment together, in bytes, and on one string of them:
+/// `fs/exec.c` takes a quarter of the stack's limit, at most 6 MiB, at least 128 KiB.
+pub fn argument_bytes_max() -> (usize, usize) {
+    const STRING_BYTES_MAX: usize = 32 * 4096;
+    let stack = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_STACK);
+    let quarter = stack.map_or(u64::MAX, |(soft, _)| soft) / 4;
+    let all = quarter.clamp(STRING_BYTES_MAX as u64, 6 * 1024 * 1024);
+    (usize::try_from(all).unwrap_or(usize::MAX), STRING_BYTES_MAX)
+}
+
+/// Standard output or standard error, unbuffered. Unlike Rust's own, it tells when it is closed, and
+/// needs no flush at the end of a process that never ran Rust's start-up.
+#[derive(Clone, Copy, Debug)]
+pub struct Stream(BorrowedFd<'static>);
+
+pub fn stdout() -> Stream {
+    // SAFETY: the number is never closed by this process: what stands there stays until execve.
+    Stream(unsafe { BorrowedFd::borrow_raw(libc::STDOUT_FILENO) })
+}
+
+pub fn stderr() -> Stream {
+    // SAFETY: as for standard output.
+    Stream(unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) })
+}
+
+impl io::Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(nix::unistd::write(self.0, bytes)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0
+    }
+}
