@@ -1,0 +1,194 @@
+//! The audit trail: what a record holds, and the chain that shows when one is edited, dropped or
+//! moved. No field of a record can hold a value. It reads no database.
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+use crate::store::canonical::Canonical;
+use crate::store::seal::Key;
+
+/// What the first record of an organization is chained to.
+pub const GENESIS: [u8; 32] = [0; 32];
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Action {
+    Resolve,
+    /// A resolve without values.
+    Check,
+    Create,
+    Update,
+    Delete,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    Ok,
+    /// The same request again, after its change was made but not yet retired everywhere.
+    Repeated,
+    Missing,
+    Forbidden,
+    /// A condition of the request did not hold.
+    Precondition,
+    Damaged,
+    /// The value is one that is not kept.
+    Invalid,
+}
+
+/// One record, as it is stored. Times are milliseconds since 1970 in UTC.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Record {
+    pub organization: String,
+    /// Counts from 1 in each organization, without a gap.
+    pub sequence: i64,
+    pub at: i64,
+    pub actor: String,
+    pub action: String,
+    /// The one secret that a create, update or delete changed. These records anchor the version.
+    pub name: Option<String>,
+    /// The secrets asked for, as JSON: a list of [`Named`].
+    pub secrets: String,
+    pub workload: Option<String>,
+    pub client: Option<String>,
+    pub outcome: String,
+}
+
+/// A secret in a record; no version where there is none.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Named {
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<i64>,
+}
+
+/// A record with its code.
+#[derive(Clone, Debug)]
+pub struct Chained {
+    pub record: Record,
+    pub code: Vec<u8>,
+}
+
+/// A change record with what is needed to judge it alone.
+#[derive(Clone, Debug)]
+pub struct Anchor {
+    pub chained: Chained,
+    /// The code of the record before, if that is there.
+    pub previous: Option<Vec<u8>>,
+}
+
+/// The first thing that is wrong with a chain.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Broken {
+    /// There is no record with this sequence, but one after it.
+    Absent { sequence: i64 },
+    /// This record is not the one that was written here.
+    Altered { sequence: i64 },
+}
+
+/// The chain's code of a record: HMAC-SHA256 (RFC 2104) over its fields, the code before it first.
+pub fn code(key: &Key, previous: &[u8], record: &Record) -> [u8; 32] {
+    chain(key, previous, record).finalize().into_bytes().into()
+}
+
+/// Walks a chain from its first record.
+pub struct Verifier<'a> {
+    key: &'a Key,
+    next: i64,
+    previous: Vec<u8>,
+}
+
+impl<'a> Verifier<'a> {
+    pub fn new(key: &'a Key) -> Self {
+        Self { key, next: 1, previous: GENESIS.to_vec() }
+    }
+
+    /// Takes the next record; records come in the order of their sequence.
+    pub fn step(&mut self, chained: &Chained) -> Result<(), Broken> {
+        let sequence = chained.record.sequence;
+        if sequence > self.next {
+            return Err(Broken::Absent { sequence: self.next });
+        }
+        if sequence < self.next || !holds(self.key, &self.previous, chained) {
+            return Err(Broken::Altered { sequence });
+        }
+        self.next += 1;
+        self.previous.clone_from(&chained.code);
+        Ok(())
+    }
+}
+
+impl Anchor {
+    /// Whether this record is one that was written, for this name in this organization.
+    pub fn holds(&self, key: &Key, organization: &str, name: &str) -> bool {
+        let record = &self.chained.record;
+        let previous = match &self.previous {
+            Some(code) => code.as_slice(),
+            None if record.sequence == 1 => &GENESIS,
+            None => return false,
+        };
+        record.organization == organization
+            && record.name.as_deref() == Some(name)
+            && holds(key, previous, &self.chained)
+    }
+
+    pub fn is_delete(&self) -> bool {
+        self.chained.record.action == Action::Delete.as_str()
+    }
+
+    /// The version that the change made or took away; 0 if it had none.
+    pub fn version(&self) -> i64 {
+        let named: Option<Vec<Named>> = serde_json::from_str(&self.chained.record.secrets).ok();
+        named.and_then(|list| list.first().and_then(|one| one.version)).unwrap_or(0)
+    }
+}
+
+impl Action {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Resolve => "resolve",
+            Self::Check => "check",
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+impl Outcome {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Repeated => "repeated",
+            Self::Missing => "missing",
+            Self::Forbidden => "forbidden",
+            Self::Precondition => "precondition",
+            Self::Damaged => "damaged",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
+fn holds(key: &Key, previous: &[u8], chained: &Chained) -> bool {
+    chain(key, previous, &chained.record).verify_slice(&chained.code).is_ok()
+}
+
+fn chain(key: &Key, previous: &[u8], record: &Record) -> Hmac<Sha256> {
+    let fields = Canonical::new("inject/audit/v1")
+        .bytes(previous)
+        .text(&record.organization)
+        .number(record.sequence)
+        .number(record.at)
+        .text(&record.actor)
+        .text(&record.action)
+        .optional(record.name.as_deref())
+        .text(&record.secrets)
+        .optional(record.workload.as_deref())
+        .optional(record.client.as_deref())
+        .text(&record.outcome);
+    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key.expose_secret())
+        .expect("HMAC takes a key of any length");
+    mac.update(fields.as_bytes());
+    mac
+}

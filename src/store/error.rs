@@ -1,0 +1,162 @@
+//! What keeps the store from opening, with the way out of each. It becomes no exit code here.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::store::storage::{StorageError, StorageErrorKind};
+
+/// Why there is no open store. Nothing was changed.
+#[derive(Debug)]
+pub enum OpenError {
+    /// There is no store at this path.
+    NoStore {
+        directory: PathBuf,
+    },
+    /// A journal without its database.
+    JournalAlone {
+        journal: PathBuf,
+    },
+    /// There is a database, and its key is not where it should be.
+    KeyMissing {
+        path: PathBuf,
+    },
+    KeyMode {
+        path: PathBuf,
+        mode: u32,
+    },
+    KeyOwner {
+        path: PathBuf,
+        owner: u32,
+        user: u32,
+    },
+    /// Not 32 bytes in base64.
+    KeyForm {
+        source: String,
+    },
+    KeyCommand {
+        status: String,
+    },
+    /// A sound key, but of another store.
+    KeyOfAnother {
+        source: String,
+        database: PathBuf,
+        sealed_under: String,
+        given: String,
+    },
+    /// A sealed key in the database does not open under the right master key.
+    RingDamaged {
+        database: PathBuf,
+    },
+    Storage(StorageError),
+    /// `doing` reads as in "cannot `doing` `path`".
+    Io {
+        doing: &'static str,
+        path: PathBuf,
+        error: io::Error,
+    },
+}
+
+/// Which kind of failure it is, for the exit code.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum OpenErrorKind {
+    /// No store is at that path.
+    NoStore,
+    /// The key is missing, unfit or not this store's.
+    Key,
+    /// Input or output, damage included.
+    Io,
+}
+
+impl OpenError {
+    pub fn kind(&self) -> OpenErrorKind {
+        match self {
+            Self::NoStore { .. } => OpenErrorKind::NoStore,
+            Self::KeyMissing { .. }
+            | Self::KeyMode { .. }
+            | Self::KeyOwner { .. }
+            | Self::KeyForm { .. }
+            | Self::KeyCommand { .. }
+            | Self::KeyOfAnother { .. } => OpenErrorKind::Key,
+            Self::JournalAlone { .. }
+            | Self::RingDamaged { .. }
+            | Self::Storage(_)
+            | Self::Io { .. } => OpenErrorKind::Io,
+        }
+    }
+
+    pub(super) fn io(doing: &'static str, path: impl AsRef<Path>, error: io::Error) -> Self {
+        let path = path.as_ref().to_owned();
+        if error.kind() == io::ErrorKind::StorageFull {
+            return Self::Storage(StorageError::new(&path, StorageErrorKind::Full, ""));
+        }
+        Self::Io { doing, path, error }
+    }
+}
+
+impl From<StorageError> for OpenError {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoStore { directory } => write!(
+                f,
+                "there is no store in `{}`; `inject secret set NAME` makes one",
+                directory.display()
+            ),
+            Self::JournalAlone { journal } => write!(
+                f,
+                "`{}` is there without its database; put `store.db` back beside it, or move the \
+                 journal away to begin a new store",
+                journal.display()
+            ),
+            Self::KeyMissing { path } => write!(
+                f,
+                "the master key `{}` is missing; put it back, for without it no value can be read",
+                path.display()
+            ),
+            Self::KeyMode { path, mode } => write!(
+                f,
+                "the master key `{0}` can be read by others (mode {mode:04o}); \
+                 run `chmod 600 {0}`",
+                path.display()
+            ),
+            Self::KeyOwner { path, owner, user } => write!(
+                f,
+                "the master key `{}` belongs to user {owner}, and this is user {user}; run as its \
+                 owner, or give the file to this user",
+                path.display()
+            ),
+            Self::KeyForm { source } => write!(
+                f,
+                "the master key in {source} is not 32 bytes in base64; put the right one there"
+            ),
+            Self::KeyCommand { status } => write!(
+                f,
+                "the command of `--master-key-command` failed ({status}); run it by hand to see why"
+            ),
+            Self::KeyOfAnother { source, database, sealed_under, given } => write!(
+                f,
+                "the master key in {source} (id {given}) is not the one of `{}` (id \
+                 {sealed_under}); put the right one there",
+                database.display()
+            ),
+            Self::RingDamaged { database } => write!(
+                f,
+                "the keys in `{}` are damaged; put a backup in its place",
+                database.display()
+            ),
+            Self::Storage(error) => error.fmt(f),
+            Self::Io { doing, path, error } => {
+                write!(f, "cannot {doing} `{}`: {error}; ", path.display())?;
+                f.write_str("see to the owner and mode of it and of its directory")
+            }
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}

@@ -1,0 +1,214 @@
+//! Routes and limits: an HTTP request into an operation, its outcome into an answer. Failures
+//! become a status in `problem`, and nowhere else.
+
+mod body;
+mod problem;
+mod query;
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::name::{OrgName, SecretName};
+use crate::store::Embedded;
+use crate::store::http::problem::Fault;
+use crate::store::service::{Caller, Refusal, Service};
+use crate::wire::{API_PREFIX, Metadata, REQUEST_BYTES_MAX, RESOLVE_NAMES_MAX, SecretList};
+use crate::{name, secret::Secret};
+
+/// The bytes of a request's line and headers, and how many headers there may be.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+const HEADERS_MAX: usize = 64;
+/// The largest body of a resolve: each name with its quotes and comma, and the frame around them.
+const RESOLVE_BYTES_MAX: usize = RESOLVE_NAMES_MAX * (name::SECRET_NAME_BYTES_MAX + 4) + 4096;
+
+type Answer = Response<Full<Bytes>>;
+
+/// Serves one connection to its end.
+pub async fn serve(store: Embedded, stream: impl AsyncRead + AsyncWrite + Unpin) {
+    let answer = service_fn(move |request| {
+        let store = store.clone();
+        async move { Ok::<_, Infallible>(answer(&store, request).await) }
+    });
+    let served = hyper::server::conn::http1::Builder::new()
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(TokioIo::new(stream), answer);
+    // A peer that ends the connection early has its own error; the store has none.
+    let _ended = served.await;
+}
+
+async fn answer(store: &Embedded, request: Request<Incoming>) -> Answer {
+    let routed = route(request.method(), request.uri().path());
+    let answered = match routed {
+        Ok(Route::Health) => Ok(text("ok\n")),
+        Ok(Route::Api { organization, operation }) => {
+            act(store, &organization, operation, request).await
+        }
+        Err(fault) => Err(fault),
+    };
+    answered.unwrap_or_else(|fault| fault.answer())
+}
+
+/// What a path and a method ask for.
+enum Route {
+    Health,
+    Api { organization: OrgName, operation: Operation },
+}
+
+enum Operation {
+    Resolve,
+    List,
+    Show(SecretName),
+    Put(SecretName),
+    Delete(SecretName),
+}
+
+/// Exact segments only: what needs decoding or normalizing is no path of this API.
+fn route(method: &Method, path: &str) -> Result<Route, Fault> {
+    if path == "/healthz" {
+        return allow(method, &[Method::GET], "GET").map(|()| Route::Health);
+    }
+    let rest = path.strip_prefix(API_PREFIX).and_then(|rest| rest.strip_prefix("/orgs/"));
+    let segments: Vec<&str> = rest.ok_or(Fault::NoPath)?.split('/').collect();
+    let (organization, operation) = match segments[..] {
+        [organization, "resolve"] => {
+            allow(method, &[Method::POST], "POST")?;
+            (organization, Operation::Resolve)
+        }
+        [organization, "secrets"] => {
+            allow(method, &[Method::GET], "GET")?;
+            (organization, Operation::List)
+        }
+        [organization, "secrets", name] if is_plain(name) => {
+            allow(method, &[Method::GET, Method::PUT, Method::DELETE], "GET, PUT, DELETE")?;
+            let name = SecretName::parse(name).map_err(|error| Fault::Name(vec![error]))?;
+            (organization, of_one(method, name))
+        }
+        _ => return Err(Fault::NoPath),
+    };
+    let organization = OrgName::parse(organization).map_err(|_| Fault::NoPath)?;
+    Ok(Route::Api { organization, operation })
+}
+
+fn of_one(method: &Method, name: SecretName) -> Operation {
+    match *method {
+        Method::PUT => Operation::Put(name),
+        Method::DELETE => Operation::Delete(name),
+        _ => Operation::Show(name),
+    }
+}
+
+fn allow(method: &Method, allowed: &[Method], shown: &'static str) -> Result<(), Fault> {
+    if allowed.contains(method) { Ok(()) } else { Err(Fault::Method { allowed: shown }) }
+}
+
+/// Whether a segment could be meant as a name: the unreserved characters of RFC 3986, and not the
+/// segments that stand for a directory.
+fn is_plain(segment: &str) -> bool {
+    let unreserved = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
+    !matches!(segment, "" | "." | "..") && segment.bytes().all(unreserved)
+}
+
+async fn act(
+    store: &Embedded,
+    organization: &OrgName,
+    operation: Operation,
+    request: Request<Incoming>,
+) -> Result<Answer, Fault> {
+    let caller = Caller { principal: &store.shared.operator, organization, client: None };
+    let headers = request.headers().clone();
+    match operation {
+        Operation::Resolve => {
+            let ask = body::resolve(&read(request, RESOLVE_BYTES_MAX).await?)?;
+            let resolved = with(store, |service| service.resolve(caller, &ask))?;
+            Ok(json(StatusCode::OK, body::resolved(&resolved)))
+        }
+        Operation::List => {
+            let (ask, order) = query::list(request.uri().query().unwrap_or(""))?;
+            let page = with(store, |service| service.list(caller, &ask))?;
+            let next = page.next.map(|after| query::cursor(order, &after));
+            Ok(as_json(StatusCode::OK, &SecretList { secrets: page.secrets, next }))
+        }
+        Operation::Show(name) => {
+            let metadata = with(store, |service| service.show(caller, &name))?;
+            Ok(described(StatusCode::OK, &metadata))
+        }
+        Operation::Put(name) => {
+            let condition = query::condition(&headers)?;
+            let put = body::put(&read(request, REQUEST_BYTES_MAX).await?, condition)?;
+            let written = with(store, |service| service.put(caller, &name, &put))?;
+            let status = if written.created { StatusCode::CREATED } else { StatusCode::OK };
+            Ok(described(status, &written.metadata))
+        }
+        Operation::Delete(name) => {
+            let condition = query::condition(&headers)?;
+            with(store, |service| service.delete(caller, &name, condition))?;
+            Ok(with_status(StatusCode::NO_CONTENT, Full::default()))
+        }
+    }
+}
+
+fn with<T>(
+    store: &Embedded,
+    operation: impl FnOnce(&mut Service) -> Result<T, Refusal>,
+) -> Result<T, Fault> {
+    operation(&mut store.service()).map_err(Fault::Refusal)
+}
+
+/// The whole body, if it is no longer than that.
+async fn read(request: Request<Incoming>, bytes_max: usize) -> Result<Secret, Fault> {
+    let said = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let said: Option<usize> = said.and_then(|length| length.parse().ok());
+    if said.is_some_and(|length| length > bytes_max) {
+        return Err(Fault::LongBody { bytes_max });
+    }
+    let collected = Limited::new(request.into_body(), bytes_max).collect().await;
+    let collected = collected.map_err(|error| match error.is::<LengthLimitError>() {
+        true => Fault::LongBody { bytes_max },
+        false => Fault::BrokenBody,
+    })?;
+    Ok(Secret::new(collected.to_bytes().into()))
+}
+
+fn described(status: StatusCode, metadata: &Metadata) -> Answer {
+    let mut answer = as_json(status, metadata);
+    let tag = metadata.version.map(|version| format!("\"{version}\""));
+    if let Some(tag) = tag.and_then(|tag| HeaderValue::try_from(tag).ok()) {
+        answer.headers_mut().insert(ETAG, tag);
+    }
+    answer
+}
+
+fn as_json(status: StatusCode, value: &impl serde::Serialize) -> Answer {
+    json(status, serde_json::to_vec(value).expect("names, numbers and texts are JSON"))
+}
+
+fn json(status: StatusCode, body: Vec<u8>) -> Answer {
+    typed(status, "application/json", body)
+}
+
+fn text(body: &'static str) -> Answer {
+    typed(StatusCode::OK, "text/plain; charset=utf-8", body.into())
+}
+
+fn typed(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Answer {
+    let mut answer = with_status(status, Full::new(Bytes::from(body)));
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    answer
+}
+
+fn with_status(status: StatusCode, body: Full<Bytes>) -> Answer {
+    let mut answer = Response::new(body);
+    *answer.status_mut() = status;
+    let headers: &mut HeaderMap = answer.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}

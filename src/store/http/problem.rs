@@ -1,0 +1,184 @@
+//! The one place where an error becomes a status. Each is an `application/problem+json` (RFC 9457)
+//! that says what, where and what to do; none repeats what a request held beside names.
+
+use hyper::StatusCode;
+use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER};
+
+use crate::name::NameError;
+use crate::store::http::{Answer, typed};
+use crate::store::service::Refusal;
+use crate::store::storage::{StorageError, StorageErrorKind};
+use crate::wire::{Problem, RESOLVE_NAMES_MAX, Unresolved, VALUE_BYTES_MAX, problem_type};
+
+/// Why a request has no other answer.
+#[derive(Debug)]
+pub enum Fault {
+    /// Nothing is at this path.
+    NoPath,
+    Method {
+        allowed: &'static str,
+    },
+    /// Names, of secrets or a workload, that are none.
+    Name(Vec<NameError>),
+    NoNames,
+    ManyNames {
+        names: usize,
+    },
+    LongBody {
+        bytes_max: usize,
+    },
+    /// The connection ended within the body.
+    BrokenBody,
+    /// The body is no JSON, or JSON of another shape.
+    Body {
+        shape: &'static str,
+        line: usize,
+        column: usize,
+        is_json: bool,
+    },
+    Value {
+        what: &'static str,
+    },
+    /// A query or header is not what the API asks for.
+    Request {
+        what: &'static str,
+    },
+    Refusal(Refusal),
+}
+
+impl Fault {
+    pub fn answer(self) -> Answer {
+        let allowed = if let Self::Method { allowed } = self { Some(allowed) } else { None };
+        let problem = self.problem();
+        let status = StatusCode::from_u16(problem.status).expect("each status is a constant here");
+        let body = serde_json::to_vec(&problem).expect("texts and names are JSON");
+        let mut answer = typed(status, "application/problem+json", body);
+        if let Some(allowed) = allowed {
+            answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        answer
+    }
+
+    fn problem(self) -> Problem {
+        let invalid = problem_type::INVALID;
+        match self {
+            Self::NoPath => titled(404, "about:blank", "nothing is at this path"),
+            Self::Method { allowed } => {
+                titled(405, "about:blank", "this path does not take this method")
+                    .detail(format!("it takes {allowed}"))
+            }
+            Self::Name(errors) => titled(422, invalid, "a name is not one").detail(joined(&errors)),
+            Self::NoNames => {
+                titled(422, invalid, "`names` is empty").detail("name at least one secret")
+            }
+            Self::ManyNames { names } => titled(422, invalid, "`names` is too long")
+                .detail(format!("{names} names are given; up to {RESOLVE_NAMES_MAX} are taken")),
+            Self::LongBody { bytes_max } => titled(413, invalid, "the body is too long")
+                .detail(format!("up to {bytes_max} bytes are taken; {LONG_VALUE}")),
+            Self::BrokenBody => titled(400, invalid, "the body did not arrive whole"),
+            Self::Body { shape, line, column, is_json } => {
+                let title =
+                    if is_json { "the body has another shape" } else { "the body is no JSON" };
+                let status = if is_json { 422 } else { 400 };
+                let detail = format!("at line {line}, column {column}; it is to be {shape}");
+                titled(status, invalid, title).detail(detail)
+            }
+            Self::Value { what } => titled(422, invalid, what),
+            Self::Request { what } => titled(400, invalid, what),
+            Self::Refusal(refusal) => refused(refusal),
+        }
+    }
+}
+
+const LONG_VALUE: &str = "a value may have 65536 bytes";
+const _: () = assert!(VALUE_BYTES_MAX == 65_536, "the text above says so");
+
+fn refused(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::NoOrganization(name) => {
+            titled(404, problem_type::NO_ORGANIZATION, "there is no such organization")
+                .detail(format!("there is no organization `{name}` that this caller may see"))
+        }
+        Refusal::Forbidden => titled(403, "about:blank", "this caller may not do this"),
+        Refusal::Unresolved(unresolved) => unresolvable(unresolved),
+        Refusal::NoSecret(name) => {
+            titled(404, problem_type::NO_SECRET, "there is no such secret")
+                .detail(format!("there is no secret `{name}`"))
+        }
+        Refusal::Precondition { name, current } => {
+            let is = match current {
+                Some(version) => format!("`{name}` is at version {version}"),
+                None => format!("there is no secret `{name}`"),
+            };
+            titled(412, problem_type::PRECONDITION, "a condition does not hold").detail(is)
+        }
+        Refusal::EmptyValue(name) => {
+            titled(422, problem_type::INVALID, "the value is empty").detail(format!(
+                "`{name}` would be empty; say `\"allow_empty\":true` (`--allow-empty`) if it is to be"
+            ))
+        }
+        Refusal::LongValue { name, bytes } => {
+            titled(413, problem_type::INVALID, "the value is too long")
+                .detail(format!("`{name}` would have {bytes} bytes; {LONG_VALUE}"))
+        }
+        Refusal::Damaged(names) => {
+            let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+            titled(500, problem_type::DAMAGED, "what is stored is damaged").detail(format!(
+                "{} is not as it was written; put a backup in its place, or delete it and set it \
+                 again",
+                names.join(", ")
+            ))
+        }
+        Refusal::OrganizationDamaged(name) => {
+            titled(500, problem_type::DAMAGED, "what is stored is damaged").detail(format!(
+                "organization `{name}` is not as it was written; put a backup in its place"
+            ))
+        }
+        Refusal::Unpurged(name) => titled(503, "about:blank", "an old value is still in use")
+            .detail(format!(
+                "`{name}` is changed, but another process reads its old value from the journal; \
+                 do the same again to finish"
+            )),
+        Refusal::NoRandom(error) => {
+            titled(500, "about:blank", "the system gives no random bytes").detail(error.to_string())
+        }
+        Refusal::Storage(error) => storage(&error),
+    }
+}
+
+fn unresolvable(unresolved: Vec<Unresolved>) -> Problem {
+    let problem = titled(404, problem_type::UNRESOLVED, "some names have no value for this caller");
+    Problem { unresolved, ..problem }
+}
+
+fn storage(error: &StorageError) -> Problem {
+    let problem = match error.kind {
+        StorageErrorKind::Busy => titled(503, "about:blank", "the store is busy"),
+        StorageErrorKind::Full => titled(507, problem_type::STORAGE_FULL, "the disk is full"),
+        StorageErrorKind::Damaged => {
+            titled(500, problem_type::DAMAGED, "what is stored is damaged")
+        }
+        StorageErrorKind::Newer | StorageErrorKind::Denied | StorageErrorKind::Io => {
+            titled(500, "about:blank", "the store cannot read or write")
+        }
+    };
+    problem.detail(error.to_string())
+}
+
+fn joined(errors: &[NameError]) -> String {
+    let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    texts.join("; ")
+}
+
+fn titled(status: u16, kind: &str, title: &str) -> Problem {
+    Problem { status, kind: kind.to_owned(), title: title.to_owned(), ..Problem::default() }
+}
+
+impl Problem {
+    fn detail(self, detail: impl Into<String>) -> Self {
+        Self { detail: Some(detail.into()), ..self }
+    }
+}

@@ -1,0 +1,158 @@
+//! Where the master key comes from, and the judgement on its file. It seals nothing, and it never
+//! writes over a key that is there.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use crate::secret::Secret;
+use crate::store::error::OpenError;
+use crate::store::seal::{self, KEY_BYTES, Key, MasterKey};
+
+/// The key's file in the data directory.
+pub const FILE_NAME: &str = "master.key";
+/// The most that is read of what should hold 45 bytes.
+const TEXT_BYTES_MAX: u64 = 4096;
+
+/// Where the master key is: 32 bytes as standard base64, and a newline that may be left out.
+pub enum MasterKeySource {
+    /// A file of its owner's alone; made with the store if neither is there.
+    File(PathBuf),
+    /// A file that systemd guards (`LoadCredential=`): its owner and mode are systemd's matter.
+    Credential(PathBuf),
+    /// What `sh -c` prints for this.
+    Command(String),
+    /// The value of `INJECT_MASTER_KEY`.
+    Value(Secret),
+}
+
+impl MasterKeySource {
+    /// The key. A store that is there is never given a fresh one.
+    pub fn read(&self) -> Result<MasterKey, OpenError> {
+        match self {
+            Self::File(path) => {
+                let file = open(path)?;
+                judge(path, &file)?;
+                decode(&read_text(path, file)?, self)
+            }
+            Self::Credential(path) => decode(&read_text(path, open(path)?)?, self),
+            Self::Command(command) => decode(&run(command)?, self),
+            Self::Value(text) => decode(text, self),
+        }
+    }
+
+    /// The key of a store that is to be made: a fresh one, if its file is not there.
+    pub fn read_or_make(&self) -> Result<MasterKey, OpenError> {
+        match (self, self.read()) {
+            (Self::File(path), Err(OpenError::KeyMissing { .. })) => {
+                make(path).map_err(|error| OpenError::io("make the master key", path, error))?;
+                self.read()
+            }
+            (_, read) => read,
+        }
+    }
+
+    /// The source as errors name it; never the key.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::File(path) | Self::Credential(path) => format!("`{}`", path.display()),
+            Self::Command(_) => "the output of `--master-key-command`".to_owned(),
+            Self::Value(_) => "the value of `INJECT_MASTER_KEY`".to_owned(),
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<File, OpenError> {
+    File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => OpenError::KeyMissing { path: path.to_owned() },
+        _ => OpenError::io("read the master key", path, error),
+    })
+}
+
+/// Refuses a key that others can read or could have written.
+fn judge(path: &Path, file: &File) -> Result<(), OpenError> {
+    let metadata =
+        file.metadata().map_err(|error| OpenError::io("read the master key", path, error))?;
+    let owner = metadata.uid();
+    let user = nix::unistd::geteuid().as_raw();
+    if owner != user && owner != 0 {
+        return Err(OpenError::KeyOwner { path: path.to_owned(), owner, user });
+    }
+    let mode = metadata.mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(OpenError::KeyMode { path: path.to_owned(), mode });
+    }
+    Ok(())
+}
+
+fn read_text(path: &Path, file: File) -> Result<Secret, OpenError> {
+    let mut text = Vec::with_capacity(TEXT_BYTES_MAX as usize);
+    let read = file.take(TEXT_BYTES_MAX).read_to_end(&mut text);
+    let text = Secret::new(text);
+    read.map_err(|error| OpenError::io("read the master key", path, error))?;
+    Ok(text)
+}
+
+/// Runs the command with no input; what it says on stderr reaches the user.
+fn run(command: &str) -> Result<Secret, OpenError> {
+    let output = Command::new("/bin/sh")
+        .args(["-c", command])
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| OpenError::io("start the master key's command with", "/bin/sh", error))?;
+    let text = Secret::new(output.stdout);
+    if output.status.success() {
+        Ok(text)
+    } else {
+        Err(OpenError::KeyCommand { status: output.status.to_string() })
+    }
+}
+
+fn decode(text: &Secret, source: &MasterKeySource) -> Result<MasterKey, OpenError> {
+    let text = text.expose_secret().trim_ascii();
+    let mut bytes = Zeroizing::new([0; KEY_BYTES + 16]);
+    let unfit = || OpenError::KeyForm { source: source.shown() };
+    let length = STANDARD.decode_slice(text, bytes.as_mut_slice()).map_err(|_| unfit())?;
+    Key::from_bytes(&bytes[..length]).map(MasterKey::new).ok_or_else(unfit)
+}
+
+/// Writes a fresh key under a name of its own, then links it to `path`: the file is there whole or
+/// not at all, and one that another process has put there meanwhile stays.
+fn make(path: &Path) -> io::Result<()> {
+    let key = Zeroizing::new(seal::random::<KEY_BYTES>()?);
+    let mut text = Zeroizing::new(STANDARD.encode(key.as_slice()));
+    text.push('\n');
+    let tag: [u8; 8] = seal::random()?;
+    let staged = path.with_extension(format!("new-{:016x}", u64::from_be_bytes(tag)));
+    let linked = write_new(&staged, text.as_bytes()).and_then(|()| fs::hard_link(&staged, path));
+    // Whether or not it was linked, the name it was written under goes.
+    let removed = fs::remove_file(&staged);
+    match linked {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => removed?,
+    }
+    sync_directory(path)
+}
+
+/// Makes a file of mode 0600, whatever the umask, and waits until it is on the disk.
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Waits until the names in the directory of `path` are on the disk.
+pub fn sync_directory(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => File::open(directory)?.sync_all(),
+        _ => File::open(".")?.sync_all(),
+    }
+}

@@ -1,0 +1,175 @@
+//! Finds the store in a data directory, and makes it on first use: whole, or not at all, whoever
+//! else does the same at once. It serves nothing.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::fcntl::{Flock, FlockArg};
+
+use crate::store::error::OpenError;
+use crate::store::keyring::{Keyring, RingError};
+use crate::store::master_key::{MasterKeySource, sync_directory};
+use crate::store::seal::{self, MasterKey};
+use crate::store::storage::OrgRow;
+use crate::store::storage::sqlite::{Seed, Sqlite};
+
+/// The database's file in the data directory.
+pub const DATABASE_NAME: &str = "store.db";
+/// The organization that the embedded store is made with.
+const FIRST_ORGANIZATION: &str = "default";
+
+/// What to do where there is no store.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum OpenMode {
+    Existing,
+    CreateIfMissing,
+}
+
+/// A store's parts, found and checked against each other.
+pub struct Found {
+    pub database: Sqlite,
+    pub master: MasterKey,
+    pub keyring: Keyring,
+    /// Whether it was made just now.
+    pub made: bool,
+}
+
+/// Whether there is a store in this directory, made whole. It only looks.
+pub fn exists(data_directory: &Path) -> bool {
+    fs::metadata(data_directory.join(DATABASE_NAME)).is_ok_and(|found| found.len() > 0)
+}
+
+/// Opens the store in `data_directory`, or makes it. `actor` is who a new organization is made by.
+pub fn find(
+    data_directory: &Path,
+    source: &MasterKeySource,
+    mode: OpenMode,
+    actor: &str,
+    wait_max: Duration,
+) -> Result<Found, OpenError> {
+    let made = match (exists(data_directory), mode) {
+        (true, _) => false,
+        (false, OpenMode::CreateIfMissing) => make(data_directory, source, actor)?,
+        (false, OpenMode::Existing) => {
+            return Err(OpenError::NoStore { directory: data_directory.to_owned() });
+        }
+    };
+    let path = data_directory.join(DATABASE_NAME);
+    let master = source.read()?;
+    let database = Sqlite::open(&path, wait_max)?;
+    let keyring = open_ring(&master, source, &database)?;
+    Ok(Found { database, master, keyring, made })
+}
+
+/// Makes key and database under a lock on the directory; false if another process was faster.
+/// The database is built beside its place and renamed, so what stands there is always whole.
+fn make(directory: &Path, source: &MasterKeySource, actor: &str) -> Result<bool, OpenError> {
+    make_directory(directory).map_err(|error| OpenError::io("make", directory, error))?;
+    let _lock = lock(directory).map_err(|error| OpenError::io("lock", directory, error))?;
+    if exists(directory) {
+        return Ok(false);
+    }
+    let database = directory.join(DATABASE_NAME);
+    refuse_lone_journal(&beside(&database, "-wal"))?;
+    let master = source.read_or_make()?;
+    let staged = beside(&database, ".new");
+    stage(&staged).map_err(|error| OpenError::io("make", &staged, error))?;
+    Sqlite::create(&staged, &seed(&master, actor)?)?;
+    let place = || {
+        File::open(&staged)?.sync_all()?;
+        fs::rename(&staged, &database)?;
+        sync_directory(&database)
+    };
+    place().map_err(|error| OpenError::io("make", &database, error))?;
+    Ok(true)
+}
+
+/// Makes the directory with mode 0700, whatever the umask; one that is there is left as it is.
+fn make_directory(directory: &Path) -> io::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = directory.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+    }
+    match DirBuilder::new().mode(0o700).create(directory) {
+        Ok(()) => fs::set_permissions(directory, fs::Permissions::from_mode(0o700)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn lock(directory: &Path) -> io::Result<Flock<File>> {
+    Flock::lock(File::open(directory)?, FlockArg::LockExclusive)
+        .map_err(|(_, errno)| io::Error::from(errno))
+}
+
+/// A journal whose database is gone would be read into the new one.
+fn refuse_lone_journal(journal: &Path) -> Result<(), OpenError> {
+    match fs::metadata(journal) {
+        Ok(found) if found.len() > 0 => {
+            Err(OpenError::JournalAlone { journal: journal.to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// An empty file of mode 0600 for the database; SQLite gives its journal the same mode. What a
+/// crash left behind under these names goes.
+fn stage(staged: &Path) -> io::Result<()> {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        match fs::remove_file(beside(staged, suffix)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(staged)?;
+    file.set_permissions(fs::Permissions::from_mode(0o600))
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// The rows of a new store: its keys and its first organization.
+fn seed(master: &MasterKey, actor: &str) -> Result<Seed, OpenError> {
+    let now = jiff::Timestamp::now().as_millisecond();
+    let no_random = |error| OpenError::io("read", "/dev/urandom", error);
+    let keyring = Keyring::make(master, now).map_err(no_random)?;
+    let ring = Keyring::open(master, &keyring).expect("what was sealed just now opens");
+    let mut organization = OrgRow {
+        name: FIRST_ORGANIZATION.to_owned(),
+        created_at: now,
+        created_by: actor.to_owned(),
+        code: Vec::new(),
+    };
+    organization.code = seal::row_code(&ring.row, &organization.bound()).to_vec();
+    Ok(Seed { keyring, organization })
+}
+
+fn open_ring(
+    master: &MasterKey,
+    source: &MasterKeySource,
+    database: &Sqlite,
+) -> Result<Keyring, OpenError> {
+    let path = database.path();
+    Keyring::open(master, &database.keyring()?).map_err(|error| match error {
+        RingError::Damaged => OpenError::RingDamaged { database: path.to_owned() },
+        RingError::WrongKey { sealed_under } => OpenError::KeyOfAnother {
+            source: source.shown(),
+            database: path.to_owned(),
+            sealed_under: short(&sealed_under),
+            given: short(master.id()),
+        },
+    })
+}
+
+/// The first four bytes of a key's id, in hex: enough to tell two keys apart.
+fn short(id: &[u8]) -> String {
+    id.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+}

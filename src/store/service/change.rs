@@ -1,0 +1,350 @@
+//! Creates, updates and deletes: the change, its record and the mark of what is to be purged in one
+//! transaction, then the purge of the old value.
+
+use std::io;
+
+use crate::name::SecretName;
+use crate::secret::Secret;
+use crate::store::audit::{Action, Named, Outcome};
+use crate::store::permission::Operation;
+use crate::store::seal::{self, Columns, FORMAT, SealedRow};
+use crate::store::service::{Caller, Judged, Keys, Refusal, Said, Service, State, metadata, now};
+use crate::store::storage::Unpurged;
+use crate::store::storage::sqlite::Transaction;
+use crate::wire::{Metadata, VALUE_BYTES_MAX};
+
+/// What must be so for a change to be made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Condition {
+    Any,
+    /// There is no secret of this name.
+    Absent,
+    /// There is one, of whatever version.
+    Present,
+    Version(i64),
+}
+
+/// A value to keep.
+pub struct Put {
+    pub value: Secret,
+    pub allow_empty: bool,
+    pub condition: Condition,
+}
+
+/// A secret that was created or updated.
+pub struct Written {
+    pub metadata: Metadata,
+    pub created: bool,
+}
+
+/// What a change leaves to do once it is durable.
+struct Changed<T> {
+    answer: T,
+    /// An old value stands in the journal until it is purged.
+    retired: bool,
+    /// Something does, of this change or of one before.
+    unpurged: bool,
+}
+
+/// What a transaction answers: the change, or a refusal that is on record.
+type Decided<T> = Judged<Result<Changed<T>, Refusal>>;
+
+impl Service {
+    pub fn put(
+        &mut self,
+        caller: Caller<'_>,
+        name: &SecretName,
+        put: &Put,
+    ) -> Result<Written, Refusal> {
+        let fresh = Fresh::take().map_err(Refusal::NoRandom)?;
+        let Self { database, keys } = self;
+        let decided = database.write(|tx| keys.put(tx, caller, name, put, fresh))?;
+        self.finish(name, decided?)
+    }
+
+    /// Deletes for good: when this answers `Ok`, no file of the store yields the value.
+    pub fn delete(
+        &mut self,
+        caller: Caller<'_>,
+        name: &SecretName,
+        condition: Condition,
+    ) -> Result<(), Refusal> {
+        let Self { database, keys } = self;
+        let decided = database.write(|tx| keys.delete(tx, caller, name, condition))?;
+        self.finish(name, decided?)
+    }
+
+    /// Purges what the change retired. A change that retired nothing tries to finish for those
+    /// before it, but does not fail for them.
+    fn finish<T>(&mut self, name: &SecretName, changed: Changed<T>) -> Result<T, Refusal> {
+        if changed.unpurged {
+            match self.database.purge() {
+                Ok(true) => {}
+                Ok(false) if changed.retired => return Err(Refusal::Unpurged(name.clone())),
+                Err(error) if changed.retired => return Err(error.into()),
+                Ok(false) | Err(_) => {}
+            }
+        }
+        Ok(changed.answer)
+    }
+}
+
+/// The random parts of a new version, taken before the transaction.
+struct Fresh {
+    id: [u8; 16],
+    salt: [u8; seal::SALT_BYTES],
+}
+
+impl Fresh {
+    fn take() -> io::Result<Self> {
+        Ok(Self { id: seal::random()?, salt: seal::random()? })
+    }
+}
+
+/// One change of one name, for its record.
+#[derive(Clone, Copy)]
+struct Change<'a> {
+    caller: Caller<'a>,
+    name: &'a SecretName,
+    action: Action,
+    /// The version that is there before.
+    current: Option<i64>,
+}
+
+impl Keys {
+    fn put(
+        &self,
+        tx: &Transaction<'_>,
+        caller: Caller<'_>,
+        name: &SecretName,
+        put: &Put,
+        fresh: Fresh,
+    ) -> Decided<Written> {
+        if let Err(refusal) = self.organization(tx, caller.organization)? {
+            return Ok(Err(refusal));
+        }
+        let state = self.state(tx, caller.organization.as_str(), name.as_str())?;
+        let current = state.version();
+        let action = if current.is_some() { Action::Update } else { Action::Create };
+        let change = Change { caller, name, action, current };
+        if !caller.may(Operation::Audited(action), Some(name)) {
+            return self.refuse(tx, change, Outcome::Forbidden, Refusal::Forbidden);
+        }
+        if let Err(refusal) = put.judge(name) {
+            return self.refuse(tx, change, Outcome::Invalid, refusal);
+        }
+        match state {
+            State::Damaged { .. } => self.refuse_damaged(tx, change),
+            State::Present { row, value } if is_repeated(tx, &row, &value, put)? => {
+                self.repeated(tx, change, &row)
+            }
+            _ if !put.condition.holds(current) => self.refuse_condition(tx, change),
+            State::Present { row, .. } => {
+                let columns = self.next_version(change, row.columns);
+                self.write(tx, change, columns, put, fresh)
+            }
+            State::Absent { last_version } => {
+                let columns = self.first_version(change, last_version, &fresh);
+                self.write(tx, change, columns, put, fresh)
+            }
+        }
+    }
+
+    fn delete(
+        &self,
+        tx: &Transaction<'_>,
+        caller: Caller<'_>,
+        name: &SecretName,
+        condition: Condition,
+    ) -> Decided<()> {
+        if let Err(refusal) = self.organization(tx, caller.organization)? {
+            return Ok(Err(refusal));
+        }
+        let organization = caller.organization.as_str();
+        let state = self.state(tx, organization, name.as_str())?;
+        let current = state.version();
+        let change = Change { caller, name, action: Action::Delete, current };
+        if !caller.may(Operation::Audited(Action::Delete), Some(name)) {
+            return self.refuse(tx, change, Outcome::Forbidden, Refusal::Forbidden);
+        }
+        match state {
+            State::Absent { .. } => match tx.unpurged(organization, name.as_str())? {
+                Some(mark) if mark.deleted => {
+                    self.note(tx, change, Outcome::Repeated, None)?;
+                    Ok(Ok(Changed { answer: (), retired: true, unpurged: true }))
+                }
+                _ => self.refuse(tx, change, Outcome::Missing, Refusal::NoSecret(name.clone())),
+            },
+            // What the trail still vouches for can be cleared away; only its value is lost.
+            State::Damaged { last_version: Some(last) } if condition == Condition::Any => {
+                self.remove(tx, change, last)
+            }
+            State::Damaged { .. } => self.refuse_damaged(tx, change),
+            State::Present { .. } if !condition.holds(current) => self.refuse_condition(tx, change),
+            State::Present { row, .. } => self.remove(tx, change, row.columns.version),
+        }
+    }
+
+    fn write(
+        &self,
+        tx: &Transaction<'_>,
+        change: Change<'_>,
+        columns: Columns,
+        put: &Put,
+        fresh: Fresh,
+    ) -> Decided<Written> {
+        let row = seal::seal(&self.master, columns, fresh.salt, &put.value);
+        tx.put(&row)?;
+        let version = row.columns.version;
+        let retired = change.action == Action::Update;
+        if retired {
+            change.mark(tx, &Unpurged { version, deleted: false })?;
+        }
+        self.note(tx, change, Outcome::Ok, Some(version))?;
+        let mut metadata = metadata(&row);
+        metadata.hint = change.name.hint();
+        let answer = Written { metadata, created: !retired };
+        Ok(Ok(Changed { answer, retired, unpurged: tx.any_unpurged()? }))
+    }
+
+    fn remove(&self, tx: &Transaction<'_>, change: Change<'_>, version: i64) -> Decided<()> {
+        tx.remove(change.caller.organization.as_str(), change.name.as_str())?;
+        change.mark(tx, &Unpurged { version, deleted: true })?;
+        self.note(tx, change, Outcome::Ok, Some(version))?;
+        Ok(Ok(Changed { answer: (), retired: true, unpurged: true }))
+    }
+
+    /// The same update again: it was made, but the old value may still stand in the journal.
+    fn repeated(
+        &self,
+        tx: &Transaction<'_>,
+        change: Change<'_>,
+        row: &SealedRow,
+    ) -> Decided<Written> {
+        self.note(tx, change, Outcome::Repeated, None)?;
+        let mut metadata = metadata(row);
+        metadata.hint = change.name.hint();
+        let answer = Written { metadata, created: false };
+        Ok(Ok(Changed { answer, retired: true, unpurged: true }))
+    }
+
+    fn first_version(&self, change: Change<'_>, last_version: i64, fresh: &Fresh) -> Columns {
+        let (now, actor) = (now(), change.caller.principal.actor());
+        Columns {
+            format: FORMAT,
+            organization: change.caller.organization.to_string(),
+            id: fresh.id.to_vec(),
+            name: change.name.to_string(),
+            version: last_version + 1,
+            created_at: now,
+            created_by: actor.clone(),
+            updated_at: now,
+            updated_by: actor,
+            key_id: self.master.id().to_vec(),
+        }
+    }
+
+    fn next_version(&self, change: Change<'_>, old: Columns) -> Columns {
+        Columns {
+            format: FORMAT,
+            version: old.version + 1,
+            updated_at: now(),
+            updated_by: change.caller.principal.actor(),
+            key_id: self.master.id().to_vec(),
+            ..old
+        }
+    }
+
+    /// Puts a change on record. One that was made names the version that it made or took away,
+    /// and anchors it.
+    fn note(
+        &self,
+        tx: &Transaction<'_>,
+        change: Change<'_>,
+        outcome: Outcome,
+        made: Option<i64>,
+    ) -> Judged<()> {
+        let version = made.or(change.current);
+        let said = Said {
+            action: change.action,
+            outcome,
+            secrets: vec![Named { name: change.name.to_string(), version }],
+            changed: made.map(|_| change.name),
+            workload: None,
+        };
+        self.record(tx, change.caller, said)
+    }
+
+    fn refuse<T>(
+        &self,
+        tx: &Transaction<'_>,
+        change: Change<'_>,
+        outcome: Outcome,
+        refusal: Refusal,
+    ) -> Decided<T> {
+        self.note(tx, change, outcome, None)?;
+        Ok(Err(refusal))
+    }
+
+    fn refuse_condition<T>(&self, tx: &Transaction<'_>, change: Change<'_>) -> Decided<T> {
+        let refusal = Refusal::Precondition { name: change.name.clone(), current: change.current };
+        self.refuse(tx, change, Outcome::Precondition, refusal)
+    }
+
+    fn refuse_damaged<T>(&self, tx: &Transaction<'_>, change: Change<'_>) -> Decided<T> {
+        let refusal = Refusal::Damaged(vec![change.name.clone()]);
+        self.refuse(tx, change, Outcome::Damaged, refusal)
+    }
+}
+
+impl Change<'_> {
+    fn mark(&self, tx: &Transaction<'_>, mark: &Unpurged) -> Judged<()> {
+        tx.mark_unpurged(self.caller.organization.as_str(), self.name.as_str(), mark)
+    }
+}
+
+impl Put {
+    /// Whether this is a value that is kept.
+    fn judge(&self, name: &SecretName) -> Result<(), Refusal> {
+        if self.value.is_empty() && !self.allow_empty {
+            return Err(Refusal::EmptyValue(name.clone()));
+        }
+        if self.value.len() > VALUE_BYTES_MAX {
+            return Err(Refusal::LongValue { name: name.clone(), bytes: self.value.len() });
+        }
+        Ok(())
+    }
+}
+
+impl Condition {
+    fn holds(self, current: Option<i64>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Absent => current.is_none(),
+            Self::Present => current.is_some(),
+            Self::Version(version) => current == Some(version),
+        }
+    }
+}
+
+impl State {
+    fn version(&self) -> Option<i64> {
+        match self {
+            Self::Present { row, .. } => Some(row.columns.version),
+            Self::Absent { .. } | Self::Damaged { .. } => None,
+        }
+    }
+}
+
+/// Whether this very update was made before, and waits for its purge. Then a retry under
+/// `If-Match` finishes it, though the version has moved on.
+fn is_repeated(tx: &Transaction<'_>, row: &SealedRow, value: &Secret, put: &Put) -> Judged<bool> {
+    let mark = tx.unpurged(&row.columns.organization, &row.columns.name)?;
+    let made = mark.is_some_and(|mark| !mark.deleted && mark.version == row.columns.version);
+    let retried = match put.condition {
+        Condition::Version(version) => version + 1 == row.columns.version,
+        Condition::Any | Condition::Present => true,
+        Condition::Absent => false,
+    };
+    Ok(made && retried && value.expose_secret() == put.value.expose_secret())
+}

@@ -1,0 +1,158 @@
+//! What is kept, and in what form: sealed rows and their audit record, in one transaction. It never
+//! sees a plain value, and it decides nothing.
+
+mod list;
+pub mod sqlite;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::store::audit::Anchor;
+use crate::store::canonical::Canonical;
+use crate::store::seal::SealedRow;
+
+/// How long a statement waits for another process, and a purge for its readers.
+pub const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// An organization, with its authentication code.
+#[derive(Clone, Debug)]
+pub struct OrgRow {
+    pub name: String,
+    pub created_at: i64,
+    pub created_by: String,
+    pub code: Vec<u8>,
+}
+
+/// What is known of one name: its row, and the last record that changed it.
+#[derive(Debug)]
+pub struct Entry {
+    pub row: Option<SealedRow>,
+    pub anchor: Option<Anchor>,
+}
+
+/// A change whose old value may still stand in the journal.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Unpurged {
+    pub version: i64,
+    pub deleted: bool,
+}
+
+/// The order of a list.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Sort {
+    Name,
+    NameDescending,
+    Updated,
+    UpdatedDescending,
+}
+
+/// Where a page of a list begins: behind this row. The time counts only in the orders by time.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct After {
+    pub updated_at: i64,
+    pub name: String,
+}
+
+/// Which rows of an organization are asked for.
+#[derive(Clone, Debug)]
+pub struct PageAsk<'a> {
+    pub organization: &'a str,
+    /// A part of the name, in upper case.
+    pub part: Option<&'a str>,
+    pub sort: Sort,
+    pub after: Option<&'a After>,
+    pub rows_max: u32,
+}
+
+/// A row of a list; only the name where the columns cannot even be read.
+#[derive(Debug)]
+pub enum Listed {
+    Row(SealedRow),
+    Unreadable { name: String },
+}
+
+/// What keeps the database from answering.
+#[derive(Debug)]
+pub struct StorageError {
+    pub path: PathBuf,
+    pub kind: StorageErrorKind,
+    /// SQLite's own words, for the operator.
+    pub message: String,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum StorageErrorKind {
+    /// Another process held the database for the whole of the wait.
+    Busy,
+    /// No room is left on the disk.
+    Full,
+    /// What is there is no database of this program, or not whole.
+    Damaged,
+    /// A newer version of this program made it.
+    Newer,
+    /// It cannot be opened or written by this user.
+    Denied,
+    Io,
+}
+
+impl OrgRow {
+    /// What the code is computed over.
+    pub fn bound(&self) -> Canonical {
+        Canonical::new("inject/organization/v1")
+            .text(&self.name)
+            .number(self.created_at)
+            .text(&self.created_by)
+    }
+}
+
+impl Listed {
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Row(row) => &row.columns.name,
+            Self::Unreadable { name } => name,
+        }
+    }
+}
+
+impl StorageError {
+    pub fn new(path: &Path, kind: StorageErrorKind, message: impl Into<String>) -> Self {
+        Self { path: path.to_owned(), kind, message: message.into() }
+    }
+}
+
+impl fmt::Display for StorageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match self.kind {
+            StorageErrorKind::Busy => write!(
+                f,
+                "`{path}` was locked by another process for too long; try again, or find who has \
+                 it open with `fuser {path}`"
+            ),
+            StorageErrorKind::Full => {
+                write!(f, "no room is left on the disk of `{path}`; free some and try again")
+            }
+            StorageErrorKind::Damaged => write!(
+                f,
+                "`{path}` is damaged or not a store's database ({}); put a backup in its place",
+                self.message
+            ),
+            StorageErrorKind::Newer => {
+                write!(f, "`{path}` was made by a newer `inject` ({}); use that one", self.message)
+            }
+            StorageErrorKind::Denied => write!(
+                f,
+                "`{path}` cannot be opened for writing ({}); see to its owner and mode, and those \
+                 of its directory",
+                self.message
+            ),
+            StorageErrorKind::Io => write!(
+                f,
+                "`{path}` cannot be read or written ({}); see what the system says of its disk",
+                self.message
+            ),
+        }
+    }
+}
+
+impl std::error::Error for StorageError {}

@@ -1,0 +1,454 @@
+//! The store's rows in SQLite: one connection, one file, its write-ahead log beside it. Each public
+//! function is one transaction or one step of one. It opens no value and knows no permission.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::types::Type;
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, OptionalExtension, Row, TransactionBehavior, params,
+};
+
+use crate::store::audit::{Anchor, Chained, Record};
+use crate::store::keyring::KeyringRow;
+use crate::store::seal::{Columns, SealedRow};
+use crate::store::storage::{Entry, OrgRow, StorageError, StorageErrorKind, Unpurged};
+
+/// The columns of a secret, in the order that [`secret_row`] reads.
+macro_rules! secret_columns {
+    () => {
+        "organization, name, format, id, version, created_at, created_by, updated_at, updated_by, \
+         key_id, salt, sealed"
+    };
+}
+pub(super) use secret_columns;
+
+/// The columns of a record, in the order that [`record_row`] reads.
+macro_rules! record_columns {
+    () => {
+        "organization, sequence, at, actor, action, name, secrets, workload, client, outcome, code"
+    };
+}
+
+/// "inj1", so that `file` and SQLite tell whose database it is.
+const APPLICATION_ID: i32 = 0x696e_6a31;
+/// The schema written by this version.
+const SCHEMA_VERSION: i32 = 1;
+/// Pages in the write-ahead log before they are copied into the database. A launch leaves the log
+/// behind, and the next one reads all of it; so it is kept short.
+const LOG_PAGES_MAX: i32 = 32;
+
+/// An open database.
+pub struct Sqlite {
+    connection: Connection,
+    path: PathBuf,
+}
+
+/// What happens inside one transaction.
+pub struct Transaction<'a> {
+    pub(super) inner: rusqlite::Transaction<'a>,
+    pub(super) path: &'a Path,
+}
+
+/// What a new database holds.
+pub struct Seed {
+    pub keyring: Vec<KeyringRow>,
+    pub organization: OrgRow,
+}
+
+impl Sqlite {
+    /// Makes a whole database at `path`, where none is, and closes it again.
+    pub fn create(path: &Path, seed: &Seed) -> Result<(), StorageError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let create = || {
+            let mut connection = Connection::open_with_flags(path, flags | NO_MUTEX)?;
+            connection.pragma_update(None, "journal_mode", "WAL")?;
+            let transaction = connection.transaction()?;
+            transaction.execute_batch(include_str!("schema.sql"))?;
+            for row in &seed.keyring {
+                insert_keyring(&transaction, row)?;
+            }
+            insert_organization(&transaction, &seed.organization)?;
+            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+            transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+            transaction.commit()?;
+            connection.close().map_err(|(_, error)| error)
+        };
+        create().map_err(|error| wrap(path, &error))
+    }
+
+    /// Opens a database that is there. It writes nothing.
+    pub fn open(path: &Path, wait_max: Duration) -> Result<Self, StorageError> {
+        let open = || {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | NO_MUTEX;
+            let connection = Connection::open_with_flags(path, flags)?;
+            connection.busy_timeout(wait_max)?;
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+            // A launch does not wait for a checkpoint that the next one can make.
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+            connection.execute_batch(SETTINGS)?;
+            connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES_MAX)?;
+            Ok(connection)
+        };
+        let connection = open().map_err(|error| wrap(path, &error))?;
+        let opened = Self { connection, path: path.to_owned() };
+        opened.check_identity()?;
+        Ok(opened)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Every key of the ring, sealed.
+    pub fn keyring(&self) -> Result<Vec<KeyringRow>, StorageError> {
+        let read = || {
+            let sql = "SELECT purpose, format, created_at, key_id, salt, sealed FROM keyring";
+            let mut statement = self.connection.prepare(sql)?;
+            let rows = statement.query_map([], |row| {
+                Ok(KeyringRow {
+                    purpose: row.get(0)?,
+                    format: row.get(1)?,
+                    created_at: row.get(2)?,
+                    key_id: row.get(3)?,
+                    salt: row.get(4)?,
+                    sealed: row.get(5)?,
+                })
+            })?;
+            rows.collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(|error| wrap(&self.path, &error))
+    }
+
+    /// Does `work` in one transaction that no other writer can come between. What it did is kept
+    /// if it answers `Ok`, and durable when this returns.
+    pub fn write<T>(
+        &mut self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        self.transact(TransactionBehavior::Immediate, work)
+    }
+
+    /// Does `work` on one unchanging view of the database.
+    pub fn read<T>(
+        &mut self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        self.transact(TransactionBehavior::Deferred, work)
+    }
+
+    /// Empties the write-ahead log into the database, waiting for those who read from it, and
+    /// forgets what was waiting for that. False if a reader outlasted the wait.
+    pub fn purge(&mut self) -> Result<bool, StorageError> {
+        let path = &self.path;
+        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let outlasted: rusqlite::Result<i64> =
+            self.connection.query_row(checkpoint, [], |row| row.get(0));
+        match outlasted.map_err(|error| wrap(path, &error)) {
+            Ok(0) => {}
+            Ok(_) => return Ok(false),
+            Err(error) if error.kind == StorageErrorKind::Busy => return Ok(false),
+            Err(error) => return Err(error),
+        }
+        self.connection.execute("DELETE FROM unpurged", []).map_err(|error| wrap(path, &error))?;
+        Ok(true)
+    }
+
+    fn transact<T>(
+        &mut self,
+        behavior: TransactionBehavior,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        let path = &self.path;
+        let inner = self
+            .connection
+            .transaction_with_behavior(behavior)
+            .map_err(|error| wrap(path, &error))?;
+        let transaction = Transaction { inner, path };
+        let done = work(&transaction)?;
+        transaction.inner.commit().map_err(|error| wrap(path, &error))?;
+        Ok(done)
+    }
+
+    fn check_identity(&self) -> Result<(), StorageError> {
+        let number = |pragma| self.connection.pragma_query_value(None, pragma, |row| row.get(0));
+        let read = || -> rusqlite::Result<(i32, i32)> {
+            Ok((number("application_id")?, number("user_version")?))
+        };
+        let (application, schema) = read().map_err(|error| wrap(&self.path, &error))?;
+        let wrong = |kind, message| Err(StorageError::new(&self.path, kind, message));
+        if application != APPLICATION_ID {
+            return wrong(StorageErrorKind::Damaged, "it is another program's".to_owned());
+        }
+        if schema > SCHEMA_VERSION {
+            let message = format!("schema {schema}, known are up to {SCHEMA_VERSION}");
+            return wrong(StorageErrorKind::Newer, message);
+        }
+        if schema != SCHEMA_VERSION {
+            return wrong(StorageErrorKind::Damaged, format!("there was never a schema {schema}"));
+        }
+        Ok(())
+    }
+}
+
+impl Transaction<'_> {
+    pub fn organization(&self, name: &str) -> Result<Option<OrgRow>, StorageError> {
+        let sql = "SELECT name, created_at, created_by, code FROM organization WHERE name = ?1";
+        self.optional(sql, [name], |row| {
+            Ok(OrgRow {
+                name: row.get(0)?,
+                created_at: row.get(1)?,
+                created_by: row.get(2)?,
+                code: row.get(3)?,
+            })
+        })
+    }
+
+    /// The row of a name and the last record that changed it.
+    pub fn entry(&self, organization: &str, name: &str) -> Result<Entry, StorageError> {
+        let row = self.optional(
+            concat!(
+                "SELECT ",
+                secret_columns!(),
+                " FROM secret WHERE organization = ?1 AND name = ?2"
+            ),
+            [organization, name],
+            secret_row,
+        )?;
+        Ok(Entry { row, anchor: self.anchor(organization, name)? })
+    }
+
+    /// The last record that created, updated or deleted this name.
+    pub fn anchor(&self, organization: &str, name: &str) -> Result<Option<Anchor>, StorageError> {
+        let sql = concat!(
+            "SELECT ",
+            record_columns!(),
+            ", (SELECT p.code FROM audit p
+                WHERE p.organization = audit.organization AND p.sequence = audit.sequence - 1)
+              FROM audit WHERE organization = ?1 AND name = ?2 ORDER BY sequence DESC LIMIT 1"
+        );
+        self.optional(sql, [organization, name], |row| {
+            Ok(Anchor { chained: record_row(row)?, previous: row.get(11)? })
+        })
+    }
+
+    /// The sequence and code of an organization's last record.
+    pub fn head(&self, organization: &str) -> Result<Option<(i64, Vec<u8>)>, StorageError> {
+        let sql = "SELECT sequence, code FROM audit WHERE organization = ?1
+                   ORDER BY sequence DESC LIMIT 1";
+        self.optional(sql, [organization], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    pub fn append(&self, record: &Record, code: &[u8]) -> Result<(), StorageError> {
+        let sql = "INSERT INTO audit (organization, sequence, at, actor, action, name, secrets,
+                   workload, client, outcome, code)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+        let values = params![
+            record.organization,
+            record.sequence,
+            record.at,
+            record.actor,
+            record.action,
+            record.name,
+            record.secrets,
+            record.workload,
+            record.client,
+            record.outcome,
+            code
+        ];
+        self.execute(sql, values)
+    }
+
+    /// Up to `rows_max` records behind the one with this sequence, in order.
+    pub fn records(
+        &self,
+        organization: &str,
+        after: i64,
+        rows_max: u32,
+    ) -> Result<Vec<Chained>, StorageError> {
+        let sql = concat!(
+            "SELECT ",
+            record_columns!(),
+            " FROM audit WHERE organization = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3"
+        );
+        self.all(sql, params![organization, after, rows_max], record_row)
+    }
+
+    /// Keeps this version in place of the one before.
+    pub fn put(&self, row: &SealedRow) -> Result<(), StorageError> {
+        let sql = "INSERT INTO secret (organization, name, format, id, version, created_at,
+                   created_by, updated_at, updated_by, key_id, salt, sealed)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+        let columns = &row.columns;
+        let values = params![
+            columns.organization,
+            columns.name,
+            columns.format,
+            columns.id,
+            columns.version,
+            columns.created_at,
+            columns.created_by,
+            columns.updated_at,
+            columns.updated_by,
+            columns.key_id,
+            row.salt,
+            row.sealed
+        ];
+        self.remove(&columns.organization, &columns.name)?;
+        self.execute(sql, values)
+    }
+
+    pub fn remove(&self, organization: &str, name: &str) -> Result<(), StorageError> {
+        let sql = "DELETE FROM secret WHERE organization = ?1 AND name = ?2";
+        self.execute(sql, [organization, name])
+    }
+
+    /// Remembers that an old value is to be purged from the journal.
+    pub fn mark_unpurged(
+        &self,
+        organization: &str,
+        name: &str,
+        mark: &Unpurged,
+    ) -> Result<(), StorageError> {
+        let sql = "INSERT OR REPLACE INTO unpurged (organization, name, version, deleted)
+                   VALUES (?1, ?2, ?3, ?4)";
+        self.execute(sql, params![organization, name, mark.version, mark.deleted])
+    }
+
+    pub fn unpurged(
+        &self,
+        organization: &str,
+        name: &str,
+    ) -> Result<Option<Unpurged>, StorageError> {
+        let sql = "SELECT version, deleted FROM unpurged WHERE organization = ?1 AND name = ?2";
+        self.optional(sql, [organization, name], |row| {
+            Ok(Unpurged { version: row.get(0)?, deleted: row.get(1)? })
+        })
+    }
+
+    pub fn any_unpurged(&self) -> Result<bool, StorageError> {
+        let one = self.optional("SELECT 1 FROM unpurged LIMIT 1", [], |_| Ok(()))?;
+        Ok(one.is_some())
+    }
+
+    pub(super) fn optional<T>(
+        &self,
+        sql: &str,
+        values: impl rusqlite::Params,
+        map: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, StorageError> {
+        let read = || self.inner.prepare_cached(sql)?.query_row(values, map).optional();
+        read().map_err(|error| wrap(self.path, &error))
+    }
+
+    pub(super) fn all<T>(
+        &self,
+        sql: &str,
+        values: impl rusqlite::Params,
+        map: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StorageError> {
+        let read = || {
+            self.inner.prepare_cached(sql)?.query_map(values, map)?.collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(|error| wrap(self.path, &error))
+    }
+
+    fn execute(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), StorageError> {
+        let run = || self.inner.prepare_cached(sql)?.execute(values);
+        run().map(|_| ()).map_err(|error| wrap(self.path, &error))
+    }
+}
+
+/// One thread at a time has the connection: the service stands behind a lock.
+const NO_MUTEX: OpenFlags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
+
+/// What each connection sets anew. WAL itself is written in the file.
+const SETTINGS: &str = "PRAGMA synchronous = FULL;
+    PRAGMA secure_delete = ON;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA cell_size_check = ON;";
+
+/// The one place where columns become a row.
+pub(super) fn secret_row(row: &Row<'_>) -> rusqlite::Result<SealedRow> {
+    let columns = Columns {
+        organization: row.get(0)?,
+        name: row.get(1)?,
+        format: row.get(2)?,
+        id: row.get(3)?,
+        version: row.get(4)?,
+        created_at: row.get(5)?,
+        created_by: row.get(6)?,
+        updated_at: row.get(7)?,
+        updated_by: row.get(8)?,
+        key_id: row.get(9)?,
+    };
+    Ok(SealedRow { columns, salt: row.get(10)?, sealed: row.get(11)? })
+}
+
+fn record_row(row: &Row<'_>) -> rusqlite::Result<Chained> {
+    let record = Record {
+        organization: row.get(0)?,
+        sequence: row.get(1)?,
+        at: row.get(2)?,
+        actor: row.get(3)?,
+        action: row.get(4)?,
+        name: row.get(5)?,
+        secrets: row.get(6)?,
+        workload: row.get(7)?,
+        client: row.get(8)?,
+        outcome: row.get(9)?,
+    };
+    Ok(Chained { record, code: row.get(10)? })
+}
+
+fn insert_keyring(connection: &Connection, row: &KeyringRow) -> rusqlite::Result<()> {
+    connection.execute(
+        "INSERT INTO keyring (purpose, format, created_at, key_id, salt, sealed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![row.purpose, row.format, row.created_at, row.key_id, row.salt, row.sealed],
+    )?;
+    Ok(())
+}
+
+fn insert_organization(connection: &Connection, row: &OrgRow) -> rusqlite::Result<()> {
+    connection.execute(
+        "INSERT INTO organization (name, created_at, created_by, code) VALUES (?1, ?2, ?3, ?4)",
+        params![row.name, row.created_at, row.created_by, row.code],
+    )?;
+    Ok(())
+}
+
+/// SQLite's error in this house's words. What does not fit a row is damage: it was written whole.
+fn wrap(path: &Path, error: &rusqlite::Error) -> StorageError {
+    let kind = match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StorageErrorKind::Busy,
+        Some(ErrorCode::DiskFull) => StorageErrorKind::Full,
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            StorageErrorKind::Denied
+        }
+        Some(
+            ErrorCode::SystemIoFailure
+            | ErrorCode::OutOfMemory
+            | ErrorCode::FileLockingProtocolFailed
+            | ErrorCode::NoLargeFileSupport,
+        ) => StorageErrorKind::Io,
+        _ => StorageErrorKind::Damaged,
+    };
+    StorageError::new(path, kind, said(error))
+}
+
+/// What SQLite said, without the bytes of a column that did not fit.
+fn said(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqliteFailure(code, Some(text)) => format!("{text}: {code}"),
+        rusqlite::Error::SqliteFailure(code, None) => code.to_string(),
+        rusqlite::Error::InvalidColumnType(_, column, Type::Null) => {
+            format!("nothing stands in column `{column}`")
+        }
+        rusqlite::Error::InvalidColumnType(_, column, kind) => {
+            format!("{kind} stands in column `{column}`")
+        }
+        _ => "a row is not of the form it was written in".to_owned(),
+    }
+}
