@@ -2,12 +2,13 @@
 //! started directly and through the launcher, in many situations and three ways; whatever differs
 //! is shown as a diff.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::process::Command;
 
-use crate::harness::{Ended, INJECT, Run, Terminal, World, os, probe};
+use crate::harness::{Ended, INJECT, Run, Terminal, World, probe};
 use crate::scripted_store::{ScriptedStore, secrets};
 
 const VALUE: &str = "s3cr3t-of-the-d4tabase";
@@ -194,7 +195,7 @@ fn odd_arguments() {
         b"",
     ]
     .iter()
-    .map(|argument| os(argument))
+    .map(|argument| OsStr::from_bytes(argument).to_owned())
     .collect();
     conforms(&Situation { arguments, ..Situation::default() });
     let many = (0..9000).map(|n| format!("argument {n}").into()).collect();

@@ -7,7 +7,6 @@ mod terminal;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::os::unix::ffi::OsStringExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
@@ -369,11 +368,6 @@ pub fn eventually<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
         }
         std::thread::park_timeout(Duration::from_millis(2));
     }
-}
-
-/// Bytes as a shell word or path.
-pub fn os(bytes: &[u8]) -> OsString {
-    OsString::from_vec(bytes.to_vec())
 }
 
 /// Fails, with what is needed, unless this is root: namespaces and foreign owners need it.

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::harness::{Run, World, contains, os};
+use crate::harness::{Run, World, contains};
 use crate::scripted_store::{ScriptedStore, secrets};
 
 const VALUE: &str = "p4ss-w0rd-of-db";
@@ -301,18 +301,17 @@ fn a_command_that_cannot_run_is_told_before_anything_is_fetched() {
     world.write("work/plain", "not executable");
     world.script("work/no-shebang", "echo hello\n", "0755");
     world.script("bin/tool", "#!/bin/sh\nexit 0\n", "0644");
-    let cases: [(&[u8], i32); 8] = [
-        (b"no-such-command", 127),
-        (b"./no-such-file", 127),
-        (b"/no/such/file", 127),
-        (b"./plain", 126),
-        (b"./no-shebang", 126),
-        (b"/", 126),
-        (b"plain/x", 126),
-        (b"tool", 126),
+    let cases: [(&str, i32); 7] = [
+        ("no-such-command", 127),
+        ("./no-such-file", 127),
+        ("/no/such/file", 127),
+        ("./plain", 126),
+        ("./no-shebang", 126),
+        ("/", 126),
+        ("tool", 126),
     ];
     for (command, code) in cases {
-        let run = at(world.inject(["--".into(), os(command)]), &store).env("A", "$A_KEY");
+        let run = at(world.inject(["--", command]), &store).env("A", "$A_KEY");
         run.env("PATH", format!("/usr/bin:{}", world.text("bin"))).run().code(code);
     }
     assert_eq!(store.requests().len(), 0, "nothing was fetched");

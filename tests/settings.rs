@@ -10,7 +10,10 @@ fn store() -> ScriptedStore {
 }
 
 fn at<'w>(run: Run<'w>, store: &ScriptedStore) -> Run<'w> {
-    run.env("INJECT_STORE", &store.url).env("INJECT_TOKEN", "inj_w_token").env("A", "$A_KEY")
+    run.env("INJECT_STORE", &store.url)
+        .env("INJECT_TOKEN", "inj_w_token")
+        .env("INJECT_ORG", "acme")
+        .env("A", "$A_KEY")
 }
 
 #[test]
@@ -18,13 +21,14 @@ fn an_option_over_a_variable_over_the_manifest_over_the_default() {
     let world = World::new();
     let asked = |options: &[&str], variable: Option<&str>| {
         let store = store();
-        let run = at(world.launch(options), &store);
+        let run = at(world.launch(options), &store).unset("INJECT_ORG");
         let run = variable.into_iter().fold(run, |run, org| run.env("INJECT_ORG", org));
         run.run().code(0);
         store.only_request().path
     };
     let path = |org: &str| format!("/api/v1/orgs/{org}/resolve");
-    assert_eq!(asked(&[], None), path("default"));
+    // A store over the network has no organization that goes without saying.
+    at(world.launch(NO_OPTIONS), &store()).unset("INJECT_ORG").run().code(64);
     world.write("work/inject.toml", "org = \"manifest\"\n");
     assert_eq!(asked(&[], None), path("manifest"));
     assert_eq!(asked(&[], Some("variable")), path("variable"));
