@@ -1,6 +1,7 @@
 //! The map of this house. Two wings, launcher and store, know nothing of each other but the wire
 //! between them; `run` alone joins them. ARCHITECTURE.md names each invariant with its test.
 
+pub mod admin;
 pub mod cli;
 pub mod client;
 pub mod launch;

@@ -3,13 +3,15 @@
 
 use std::ffi::{CStr, OsStr, OsString};
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 
+use crate::admin::Look;
 use crate::cli::{self, Command, Launch, Line};
 use crate::launch::problem::{Problem, exit};
 use crate::launch::report::Report;
 use crate::launch::{self, exec};
-use crate::settings::{self, ReportFormat, Settings};
+use crate::settings::{self, ReportFormat};
 use crate::sys::{self, Process};
 
 mod check;
@@ -59,8 +61,10 @@ fn run_launch(launch: Launch, process: &Process, format: ReportFormat) -> u8 {
     let Launch { sources, common, command } = launch;
     let first = process.arguments.len() - command.len();
     let command = exec::Command { arguments: process.arguments[first..].to_vec() };
+    let mut format = format;
     let report = match settings::resolve(&sources, &common, &process.environment) {
         Ok(mut settings) => {
+            format = settings.report;
             let stores = Join::new(&mut settings);
             launch::launch(&process.environment, settings, &command, stores)
         }
@@ -83,19 +87,21 @@ fn tell_problems(problems: Vec<Problem>, format: ReportFormat) -> u8 {
     tell(&Report { command: None, store: None, organization: None, problems }, format)
 }
 
-/// The settings of a command that launches nothing.
-fn settings_of(
-    common: &cli::Common,
-    sources: &cli::Sources,
-    environment: &[&'static CStr],
-) -> Result<Settings, Vec<Problem>> {
-    settings::resolve(sources, common, environment)
+/// How tables and times look on standard output.
+fn look(environment: &[&CStr]) -> Look {
+    let variable = |name: &[u8]| settings::value_of(environment, name);
+    let columns = variable(b"COLUMNS").and_then(|columns| std::str::from_utf8(columns).ok());
+    let stdout = sys::stdout();
+    let is_terminal = std::io::IsTerminal::is_terminal(&stdout.as_fd());
+    Look::new(is_terminal, sys::terminal_columns(stdout), columns, variable(b"NO_COLOR"))
 }
 
 /// Prints what a command has to say. A closed pipe or a full disk is no success.
 fn print(text: &[u8]) -> u8 {
     match sys::stdout().write_all(text) {
         Ok(()) => 0,
+        // Whoever read has left, as in `inject secret list | head`: what SIGPIPE would say.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => exit::BROKEN_PIPE,
         Err(error) => {
             let problem =
                 Problem::File { path: "standard output".into(), doing: "write to", error };
@@ -124,8 +130,12 @@ fn tell_usage(error: clap::Error, arguments: &[OsString], environment: &[&CStr])
         }
         _ => "see `inject --help`".to_owned(),
     };
-    let format = settings::report_format(arguments, environment);
-    tell_problems(vec![Problem::Setting { fault, hint: Some(hint) }], format)
+    let problems = vec![Problem::Setting { fault, hint: Some(hint) }];
+    let report = Report { command: None, store: None, organization: None, problems };
+    if arguments.iter().any(|argument| argument == "--") {
+        report.write_termination_log();
+    }
+    tell(&report, settings::report_format(arguments, environment))
 }
 
 /// Whether the first argument is a program's name, which wants `--` before it.

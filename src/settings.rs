@@ -419,6 +419,6 @@ fn setting(fault: String) -> Problem {
 }
 
 /// The value of a variable, as it stands.
-fn value_of<'e>(environment: &[&'e CStr], name: &[u8]) -> Option<&'e [u8]> {
+pub fn value_of<'e>(environment: &[&'e CStr], name: &[u8]) -> Option<&'e [u8]> {
     environment.iter().find_map(|entry| entry.to_bytes().strip_prefix(name)?.strip_prefix(b"="))
 }

@@ -6,7 +6,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::convert::Infallible;
 use std::ffi::{CStr, c_char, c_int};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering, compiler_fence};
 
 use nix::errno::Errno;
@@ -229,6 +229,14 @@ pub fn stdout() -> Stream {
 pub fn stderr() -> Stream {
     // SAFETY: as for standard output.
     Stream(unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) })
+}
+
+/// How many columns the terminal behind a stream has, where there is one (tty_ioctl(4)).
+pub fn terminal_columns(stream: Stream) -> Option<u16> {
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: TIOCGWINSZ fills in the structure that it is given, or fails and leaves it.
+    let done = unsafe { libc::ioctl(stream.0.as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) };
+    (done == 0).then_some(size.ws_col)
 }
 
 impl io::Write for Stream {

@@ -17,8 +17,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::connect::Stream;
 use super::error::{Failure, ProtocolFault};
 
-/// The most headers that an answer may have, and the most bytes they may take together.
-const HEADERS_MAX: usize = 64;
+/// The most bytes that an answer's headers may take together; hyper takes at most 100 of them.
 const HEADER_BYTES_MAX: usize = 16 * 1024;
 
 /// A complete answer; its body may hold values and is wiped.
@@ -41,7 +40,6 @@ pub async fn exchange(
     body_max: usize,
 ) -> Result<Answer, Fault> {
     let (mut sender, connection) = http1::Builder::new()
-        .max_headers(HEADERS_MAX)
         .max_buf_size(HEADER_BYTES_MAX)
         .handshake(TokioIo::new(stream))
         .await

@@ -126,7 +126,8 @@ impl Schedule {
 /// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>
 fn backoff(pace: Pace, round: u32, jitter: u64) -> Duration {
     let bound = pace.backoff_first.saturating_mul(2u32.saturating_pow(round));
-    let nanos = bound.min(pace.backoff_max).as_nanos() * u128::from(jitter) >> 64;
+    let bound = bound.min(pace.backoff_max).as_nanos();
+    let nanos = (bound * u128::from(jitter)) >> 64;
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 

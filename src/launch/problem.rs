@@ -18,6 +18,7 @@ pub mod exit {
     pub const MISSING: u8 = 78;
     pub const NOT_EXECUTABLE: u8 = 126;
     pub const NOT_FOUND: u8 = 127;
+    pub const BROKEN_PIPE: u8 = 128 + 13;
 
     /// Of the codes that apply, the first of these is the process's own.
     pub const ORDER: [u8; 9] = [
@@ -100,6 +101,11 @@ pub enum Problem {
     StoreFailed {
         what: String,
     },
+    /// A command other than a launch failed.
+    Command {
+        exit: u8,
+        what: String,
+    },
     /// The store refused the caller.
     Refused {
         what: String,
@@ -148,6 +154,7 @@ impl Problem {
             Self::CommandNotExecutable { .. } => exit::NOT_EXECUTABLE,
             Self::File { .. } | Self::StoreFailed { .. } => exit::INPUT_OUTPUT,
             Self::Unavailable { .. } => exit::UNAVAILABLE,
+            Self::Command { exit, .. } => *exit,
         }
     }
 
@@ -176,6 +183,7 @@ impl Problem {
             Self::Unavailable { .. } => "unavailable",
             Self::StoreFailed { .. } => "store-failed",
             Self::Refused { .. } => "refused",
+            Self::Command { .. } => "command",
         }
     }
 
@@ -312,6 +320,7 @@ impl fmt::Display for Problem {
             }
             Self::Unavailable { what }
             | Self::StoreFailed { what }
+            | Self::Command { what, .. }
             | Self::Refused { what, .. } => f.write_str(what),
         }
     }

@@ -10,7 +10,7 @@ use crate::launch::fetch::Stores;
 use crate::launch::problem::Problem;
 use crate::name::OrgName;
 use crate::settings::{self, MasterKey, Settings};
-use crate::store::{self, Embedded, MasterKeySource, OpenMode};
+use crate::store::{self, Embedded, MasterKeySource, OpenError, OpenErrorKind, OpenMode};
 use crate::sys;
 
 /// The one organization that an embedded store begins with.
@@ -79,8 +79,8 @@ impl Join {
             Target::Embedded { data, master_key } => {
                 let data = data.expect("missing settings were reported before");
                 let source = key_source(master_key, &data);
-                let opened = Embedded::open(&data, source, mode, &operator())
-                    .map_err(|error| Problem::StoreFailed { what: error.to_string() })?;
+                let opened =
+                    Embedded::open(&data, source, mode, &operator()).map_err(not_opened)?;
                 let store = opened.store;
                 let connect = Box::new(move || store.connect());
                 let connector = Connector::InProcess { label, connect };
@@ -155,6 +155,13 @@ impl Stores for Join {
 
     fn open(self) -> Result<Client, Problem> {
         self.open_store().map(|opened| opened.client)
+    }
+}
+
+fn not_opened(error: OpenError) -> Problem {
+    match error.kind() {
+        OpenErrorKind::NoStore => Problem::Setting { fault: error.to_string(), hint: None },
+        OpenErrorKind::Key | OpenErrorKind::Io => Problem::StoreFailed { what: error.to_string() },
     }
 }
 
