@@ -67,8 +67,12 @@ fn blocked_signals() {
 
 #[test]
 fn pending_signals() {
-    for signal in ["TERM", "INT", "USR1", "PIPE"] {
+    for signal in ["HUP", "USR1", "PIPE", "RT5"] {
         conforms(&situation(["--pending", signal]));
+    }
+    // These two end a launcher that waits, blocked or not; one that need not wait leaves them.
+    for signal in ["TERM", "INT"] {
+        compare(&World::new(), Way::NoReference, &situation(["--pending", signal]));
     }
 }
 
@@ -226,7 +230,9 @@ fn the_name_as_it_was_typed() {
         let seen = |run: Run<'_>| {
             looked_at(&world, run.entries(vec![path.clone(), home.clone()]).streams("stream"))
         };
+        // An empty entry of PATH is the working directory, which bash writes out and glibc does not.
         let direct = seen(world.command(typed, ["view", &file]));
+        let direct = direct.replace("execfn \"near\"", "execfn \"./near\"");
         let through = seen(world.inject(["--", typed, "view", &file]));
         assert!(direct.contains(&format!("arg 0 \"{typed}\"\n")), "{direct}");
         same(&direct, &through, typed);
@@ -237,13 +243,12 @@ fn the_name_as_it_was_typed() {
 fn the_process_that_was_started_is_the_program() {
     let world = World::new();
     world.set("DB_PASSWORD_PROD", VALUE);
-    let started = world
+    let mut started = world
         .inject(["--".as_ref(), probe().as_os_str(), "wait".as_ref()])
         .env("DB", "$DB_PASSWORD_PROD")
         .start();
     let ready = format!("ready {}\n", started.pid());
-    let said = crate::harness::eventually(|| Some(started.stdout()).filter(|out| !out.is_empty()));
-    assert_eq!(said.as_deref(), Some(ready.as_bytes()));
+    assert_eq!(String::from_utf8_lossy(&started.printed()), ready);
     let tasks = fs::read_dir(format!("/proc/{}/task", started.pid())).expect("it runs").count();
     assert_eq!(tasks, 1, "threads of the program");
     let memory = fs::read_to_string(format!("/proc/{}/maps", started.pid())).expect("it runs");

@@ -39,7 +39,29 @@ fn every_problem_is_told_at_once() {
         .env("THREE", "$DB_PASSWORD_DEV")
         .env("FOUR", "${STRIPE_KEY}")
         .run();
-    insta::assert_snapshot!(ended.report(), @"");
+    insta::assert_snapshot!(ended.report(), @"
+    exit 65
+    --- stderr
+    inject: `probe` was not started: 5 problems
+      `${STRIPE_KEY` is not closed by `}`
+        in variable `TWO`, column 2
+        write `${STRIPE_KEY}`; there are no defaults, and `$${STRIPE_KEY` is the plain text
+      `DB_PASSWORD_DEV` belongs to `DEV`, and the environment is `PROD`
+        in variable `THREE`, column 1
+        refer to the secret of `PROD`, or write `@` for the environment, or keep it with `--literal DB_PASSWORD_DEV` if it is plain text
+      `OTHER_KEY` is required, and nothing refers to it
+        a layer before this one may have taken the dollar; where it does, write `$$OTHER_KEY`
+      `DB_PASWORD_PROD` is missing
+        in variable `ONE`
+        in app.env:2:7
+        nearest: `DB_PASSWORD_PROD`
+        set it with `inject secret set DB_PASWORD_PROD`, or keep the text with `--literal DB_PASWORD_PROD`
+      `STRIPE_KEY` is missing
+        in variable `ONE`
+        in variable `FOUR`
+        set it with `inject secret set STRIPE_KEY`, or keep the text with `--literal STRIPE_KEY`
+      store: the embedded store in [DIR]/data, organization `default`
+    ");
     ended.code(65);
 }
 
@@ -159,7 +181,15 @@ fn a_password_hash_is_recognized() {
     let ended = world.launch(NO_OPTIONS).env("HASH", hash).run();
     ended.code(0);
     let ended = world.launch(NO_OPTIONS).env("HASH", "$P$BABCDEFGHIJKLMNOPQRSTUVWXYZabc.").run();
-    insta::assert_snapshot!(ended.report(), @"");
+    insta::assert_snapshot!(ended.report(), @"
+    exit 78
+    --- stderr
+    inject: `probe` was not started
+      `P` is missing
+        in variable `HASH`
+        this looks like a password hash: keep it with `--literal P`, or double its dollars
+      store: the embedded store in [DIR]/data, organization `default`
+    ");
 }
 
 #[test]
@@ -172,7 +202,8 @@ fn nothing_listens() {
     let ended = at(world.launch(["--timeout", "500ms"]).env("A", "$A_KEY"), &url).run();
     ended.code(69);
     assert!(start.elapsed().as_millis() >= 300, "it was tried for a while");
-    assert!(ended.err().contains(&url) && ended.err().contains("not started"), "{}", ended.whole());
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(said.contains(&url) && said.contains("not started"), "{}", ended.whole());
 }
 
 #[test]

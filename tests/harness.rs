@@ -252,9 +252,15 @@ impl Started {
         kill(pid, signal).expect("the child was not reaped yet");
     }
 
-    /// What was printed so far.
-    pub fn stdout(&self) -> Vec<u8> {
-        fs::read(self.streams.with_extension("out")).expect("made at the start")
+    /// Waits until it has printed something, and gives what that is.
+    pub fn printed(&mut self) -> Vec<u8> {
+        let file = self.streams.with_extension("out");
+        let printed = || {
+            let ended = self.child.try_wait().expect("a child can be waited for").is_some();
+            let out = fs::read(&file).expect("made at the start");
+            (ended || !out.is_empty()).then_some(out)
+        };
+        eventually(printed).expect("it prints or ends before the deadline")
     }
 
     /// Waits for the end, and fails if there is none.
@@ -326,11 +332,11 @@ impl Ended {
     #[track_caller]
     pub fn seen(&self) -> Seen {
         self.code(0);
-        let mut parts = self.stdout.split(|byte| *byte == 0).map(<[u8]>::to_vec);
-        let arguments = parts.by_ref().take_while(|part| !part.is_empty()).collect();
-        let mut entries: Vec<_> = parts.collect();
+        // The arguments come first, and end with an empty one.
+        let parts = self.stdout.split(|byte| *byte == 0).map(<[u8]>::to_vec);
+        let mut entries: Vec<_> = parts.skip_while(|part| !part.is_empty()).skip(1).collect();
         assert!(entries.pop().is_some_and(|last| last.is_empty()), "{}", self.whole());
-        Seen { arguments, entries }
+        Seen { entries }
     }
 
     /// Everything, for a message.
@@ -344,14 +350,12 @@ impl Ended {
         )
     }
 
-    /// What differs from run to run is replaced: this world's directory, the binary, times.
+    /// What differs from run to run is replaced: this world's directory, the binaries, times.
     fn filtered(&self, bytes: &[u8]) -> String {
-        let text = String::from_utf8_lossy(bytes).into_owned();
         let dir = self.dir.to_str().expect("temporary paths are UTF-8");
         let probe = probe().to_str().expect("the target directory is UTF-8");
-        seen::without_times(
-            &text.replace(dir, "[DIR]").replace(INJECT, "[INJECT]").replace(probe, "probe"),
-        )
+        let text = String::from_utf8_lossy(bytes).replace(dir, "[DIR]");
+        seen::stable(&text.replace(INJECT, "[INJECT]").replace(probe, "probe"))
     }
 }
 

@@ -39,10 +39,31 @@ fn a_value_is_read_exactly_less_one_newline() {
 fn what_it_says() {
     let world = World::new();
     let set = |name: &str, text: &str| world.inject(["secret", "set", name]).stdin(text).run();
-    insta::assert_snapshot!(set("DB_PASSWORD_PROD", "x").report(), @"");
-    insta::assert_snapshot!(set("DB_PASSWORD_PROD", "y").report(), @"");
-    insta::assert_snapshot!(set("PASSWORD", "x").report(), @"");
-    insta::assert_snapshot!(set("password", "x").report(), @"");
+    insta::assert_snapshot!(set("DB_PASSWORD_PROD", "x").report(), @"
+    exit 0
+    --- stdout
+    created DB_PASSWORD_PROD (version 1)
+    --- stderr
+    a new store is in `[DIR]/data`; keep a copy of `[DIR]/data/master.key`, without which no value can be read
+    ");
+    insta::assert_snapshot!(set("DB_PASSWORD_PROD", "y").report(), @"
+    exit 0
+    --- stdout
+    updated DB_PASSWORD_PROD (version 2)
+    ");
+    insta::assert_snapshot!(set("PASSWORD", "x").report(), @"
+    exit 0
+    --- stdout
+    created PASSWORD (version 1)
+    --- stderr
+    hint: `PASSWORD` says little; a name that says what the secret is for, such as `DB_PASSWORD_PROD`, is easier to rotate
+    ");
+    insta::assert_snapshot!(set("password", "x").report(), @"
+    exit 64
+    --- stderr
+    inject: nothing was done
+      `password` is not a secret name; use upper case and say what it is for, such as `DB_PASSWORD_PROD`
+    ");
 }
 
 #[test]
@@ -229,7 +250,20 @@ fn check_tells_what_a_launch_would_find() {
     world.set("DB_PASSWORD_PROD", VALUE);
     world.write("work/app.yaml", "a: $DB_PASSWORD_PROD\nb: ${MISSING_KEY}\n");
     let ended = world.inject(["check", "app.yaml"]).env("DB", "$DB_PASSWORD_PROD").run();
-    insta::assert_snapshot!(ended.report(), @"");
+    insta::assert_snapshot!(ended.report(), @"
+    exit 78
+    --- stdout
+    REFERENCE         PLACE          FOUND    VERSION  LAST UPDATED
+    DB_PASSWORD_PROD  variable `DB`  yes      1        [TIME]
+                      app.yaml:1:4                     
+    MISSING_KEY       app.yaml:2:4   missing           
+    --- stderr
+    inject: nothing was done
+      `MISSING_KEY` is missing
+        in app.yaml:2:4
+        set it with `inject secret set MISSING_KEY`, or keep the text with `--literal MISSING_KEY`
+      store: the embedded store in [DIR]/data, organization `default`
+    ");
     ended.code(78);
     let ended = world.inject(["check"]).env("DB", "$DB_PASSWORD_PROD").run();
     ended.code(0);
@@ -252,7 +286,85 @@ fn check_offline_asks_nobody() {
 #[test]
 fn help_version_completions_and_manual() {
     let world = World::new();
-    insta::assert_snapshot!(world.inject(["--help"]).run().report(), @"");
+    insta::assert_snapshot!(world.inject(["--help"]).run().report(), @"
+    exit 0
+    --- stdout
+    Gets an organization's secrets into the programs that need them, at deploy time.
+
+    Finds the `$NAME` references in the environment, fetches exactly those secrets, substitutes them, and becomes the command. If even one is missing, the command is not started.
+
+    Usage: inject [OPTIONS] -- COMMAND [ARG]...
+           inject COMMAND
+
+    Commands:
+      check        Show every reference, where it stands, and whether the store has it
+      secret       Manage secrets
+      completions  Print a completion script for a shell
+      man          Print the manual page
+      help         Print this message or the help of the given subcommand(s)
+
+    Arguments:
+      [COMMAND]...
+              The command to start, and its arguments, which are never read for references
+
+    Options:
+      -e, --env <NAME=VALUE>
+              Add a variable; its value may hold references
+
+          --env-file <FILE>
+              Add the variables of a file; their values may hold references
+
+          --export <NAME[,NAME]>
+              Set the variable NAME to the secret NAME
+
+          --export-from <FILE>
+              Set, as variables, the secrets that FILE references, and leave FILE alone
+
+          --as-file <VAR=NAME>
+              Deliver one secret as a sealed memory file whose path is in VAR
+
+          --scan-env <all|none|NAME,GLOB*>
+              Which inherited variables are scanned: `all`, `none`, or names and globs
+
+          --literal <NAME[,NAME]>
+              Leave these names alone: they are plain text
+
+          --require <NAME[,NAME]>
+              Fail unless these names are referenced
+
+          --environment <NAME>
+              The environment: `@` in `${KEY_@}` stands for it
+
+          --workload <NAME>
+              The name under which members and the embedded store launch the program
+
+          --store <ADDRESS>
+              The store: `http://HOST:PORT` on loopback or `unix:PATH`, several with commas
+
+          --org <NAME>
+              The organization that owns the secrets
+
+          --token-file <FILE>
+              A file that holds the token
+
+          --timeout <TIME>
+              How long to try to reach the store: `3`, `500ms`, `2m`
+
+          --config <FILE>
+              The manifest to use, instead of the `inject.toml` found from this folder upward
+
+          --report <text|json>
+              How a failure is printed: `text` or `json`
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    Settings come from, in order: the option, `INJECT_*` (such as INJECT_STORE), `inject.toml`, the default.
+    With no store set, the embedded store in INJECT_DATA (default $XDG_DATA_HOME/inject) is used.
+    ");
     assert_eq!(world.inject(["--version"]).run().code(0).out(), "inject 0.1.0\n");
     for shell in ["bash", "zsh", "fish"] {
         assert!(world.inject(["completions", shell]).run().code(0).out().contains("inject"));

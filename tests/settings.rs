@@ -108,7 +108,13 @@ fn a_manifest_that_was_found_is_a_stranger_s() {
     world.write("work/inject.toml", format!("store = \"{}\"\norg = \"acme\"\n", store.url));
     let stranger = || world.launch(NO_OPTIONS).env("A", "$A_KEY");
     let ended = stranger().env("INJECT_TOKEN", "inj_w_token").run();
-    insta::assert_snapshot!(ended.report(), @"");
+    insta::assert_snapshot!(ended.report(), @"
+    exit 64
+    --- stderr
+    inject: `probe` was not started
+      `INJECT_TOKEN` is not sent to a store that the manifest `inject.toml` names, as it was only found; name the store with `--store`, or trust the manifest with `--config inject.toml`
+      store: http://127.0.0.1:[PORT], organization `acme`
+    ");
     ended.code(64);
     stranger().env("INJECT_TOKEN_FILE", &file).run().code(64);
     world.write("work/inject.toml", format!("token-file = \"{file}\"\n"));
@@ -135,7 +141,17 @@ fn all_bad_settings_are_told_together() {
         .env("INJECT_ENVIRONMENT", "a-b")
         .env("INJECT_REPORT", "yaml")
         .run();
-    insta::assert_snapshot!(ended.report(), @"");
+    insta::assert_snapshot!(ended.report(), @"
+    exit 64
+    --- stderr
+    inject: `probe` was not started: 6 problems
+      `INJECT_STORE`: the address of a store begins with `http://` or `unix:`, such as `http://127.0.0.1:7410`
+      `INJECT_ENVIRONMENT`: `a-b` is not an environment's name; use letters, digits and `_`, such as `PROD`
+      `workload` in `inject.toml`: this is not a workload's name; use lower case, digits, `.`, `_` and `-`, such as `billing`
+      `--timeout`: write a time such as `3`, `500ms`, `30s` or `2m`, up to 24 hours
+      `INJECT_REPORT`: write `text` or `json`
+      `--org`: this is not an organization's name; use lower case, digits and `-`, such as `acme`
+    ");
     ended.code(64);
 }
 

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::harness::{Ended, World, contains, eventually, files, needs_root};
 
@@ -131,7 +131,7 @@ fn a_damaged_database_is_an_error_and_never_a_wrong_value() {
     let world = World::new();
     world.set("DB_PASSWORD_PROD", VALUE);
     let (path, bytes) = database(&world);
-    remove_journals(&world);
+    remove_journals(&path);
     let mut damaged = 0;
     // One bit in each of many places, over the whole file.
     for offset in (0..bytes.len()).step_by(bytes.len() / 97) {
@@ -146,7 +146,7 @@ fn a_damaged_database_is_an_error_and_never_a_wrong_value() {
             assert!(!ended.stderr.is_empty(), "it says why");
             assert!(!ended.err().contains("panicked"), "{}", ended.whole());
         }
-        remove_journals(&world);
+        remove_journals(&path);
     }
     assert!(damaged > 3, "only {damaged} of the changes were seen");
     fs::write(
@@ -228,7 +228,7 @@ fn a_full_disk_is_told_and_leaves_the_store_whole() {
     needs_root();
     let world = World::new();
     fs::create_dir(world.path("data")).expect("a fresh directory");
-    let script = "set -e; \"$BINARY\" secret set A_KEY <\"$1\"; \
+    let script = "set -e; \"$BINARY\" secret set A_KEY <\"$1\" >&2; \
         head -c 9000000 /dev/zero >\"$INJECT_DATA/filler\" 2>&1 || true; \
         if head -c 60000 /dev/zero | tr '\\0' x | \"$BINARY\" secret set BIG_KEY 2>\"$2\"; \
         then exit 99; else code=$?; fi; rm \"$INJECT_DATA/filler\"; \
@@ -296,11 +296,10 @@ fn key(world: &World) -> PathBuf {
     keys.into_iter().next().expect("there is one")
 }
 
-/// Moves what the write-ahead log holds into the main file, so that the file alone is the store.
-fn remove_journals(world: &World) {
-    let (database, _) = database(world);
+/// Leaves the main file of the database alone: what a log beside it holds would mend a changed bit.
+fn remove_journals(database: &Path) {
     for end in ["-wal", "-shm"] {
-        let mut path = database.clone().into_os_string();
+        let mut path = database.as_os_str().to_owned();
         path.push(end);
         // There is none where the last process to close the database has removed it.
         let _ = fs::remove_file(path);
@@ -335,7 +334,7 @@ fn sealed_bytes(world: &World) -> Vec<Vec<u8>> {
 }
 
 /// Whether a process has a file open.
-fn opened(pid: u32, path: &std::path::Path) -> bool {
+fn opened(pid: u32, path: &Path) -> bool {
     let descriptors = fs::read_dir(format!("/proc/{pid}/fd"));
     let mut descriptors = descriptors.into_iter().flatten().flatten();
     descriptors.any(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == path))
