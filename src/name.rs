@@ -120,20 +120,8 @@ pub fn is_secret_name(bytes: &[u8]) -> bool {
 
 /// Names that say nothing of what they are for; compared without trailing digits.
 const VAGUE: [&str; 14] = [
-    "A",
-    "API",
-    "CREDENTIAL",
-    "CREDENTIALS",
-    "DATA",
-    "KEY",
-    "PASS",
-    "PASSWORD",
-    "PWD",
-    "SECRET",
-    "SECRETS",
-    "TEST",
-    "TOKEN",
-    "VALUE",
+    "A", "API", "CREDENTIAL", "CREDENTIALS", "DATA", "KEY", "PASS", "PASSWORD", "PWD", "SECRET",
+    "SECRETS", "TEST", "TOKEN", "VALUE",
 ];
 
 fn is_lower_or_digit(b: u8) -> bool {

@@ -38,6 +38,12 @@ impl Terminal {
         Ok(Self(file.map_err(PromptError::Terminal)?))
     }
 
+    /// A terminal that is open already.
+    #[cfg(test)]
+    pub(super) fn over(file: File) -> Self {
+        Self(file)
+    }
+
     /// Asks for a line that anyone may see.
     pub fn ask(&self, question: &str) -> Result<String, PromptError> {
         self.say(question)?;

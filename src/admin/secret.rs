@@ -1,5 +1,8 @@
 //! `inject secret set`, `list`, `show` and `rm`. No value is ever shown: none is asked for.
 
+#[cfg(test)]
+mod tests;
+
 use std::io::{self, Read, Write};
 use std::time::Duration;
 

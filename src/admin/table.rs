@@ -107,16 +107,28 @@ fn char_width(c: char) -> usize {
 pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        let invisible = matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
-        if c.is_control() || invisible {
+        if c.is_control() || is_invisible(c) {
             out.extend(c.escape_default());
         } else {
             out.push(c);
         }
     }
     out
+}
+
+/// Characters that take no room or turn the direction of what follows (Unicode's category Cf).
+fn is_invisible(c: char) -> bool {
+    matches!(
+        u32::from(c),
+        0xad | 0x61c
+            | 0x180e
+            | 0x200b..=0x200f
+            | 0x2028..=0x202e
+            | 0x2060..=0x206f
+            | 0xfeff
+            | 0xfff9..=0xfffb
+            | 0xe0000..=0xe007f
+    )
 }
 
 #[cfg(test)]
@@ -146,7 +158,7 @@ mod tests {
             out,
             "NAME        VERSION  BY\n\
              A           1        alice\n\
-             DB_PASSWO…  12       日本語@…\n"
+             DB_PASSWO…  12       日本語@a…\n"
         );
         for columns in 22..60 {
             let out = table(["NAME", "VERSION", "BY"], &rows(), Some(columns), false);

@@ -224,7 +224,7 @@ impl Drop for Client {
     }
 }
 
-/// `{"value":…}` or `{"value_base64":…}`, with `"allow_empty":true` where that is wanted; wiped.
+/// `{"value":…}` or `{"value_base64":…}`, and `"allow_empty":true` if it may be empty; wiped.
 fn put_body(value: &Secret, allow_empty: bool) -> Bytes {
     // Room for the longest coding, so that growing leaves no copy behind.
     let mut body = Zeroizing::new(Vec::with_capacity(6 * value.len() + 64));
