@@ -230,7 +230,7 @@ fn the_name_as_it_was_typed() {
         let seen = |run: Run<'_>| {
             looked_at(&world, run.entries(vec![path.clone(), home.clone()]).streams("stream"))
         };
-        // An empty entry of PATH is the working directory, which bash writes out and glibc does not.
+        // An empty entry of PATH is the working directory; bash writes it out, glibc does not.
         let direct = seen(world.command(typed, ["view", &file]));
         let direct = direct.replace("execfn \"near\"", "execfn \"./near\"");
         let through = seen(world.inject(["--", typed, "view", &file]));

@@ -138,9 +138,10 @@ impl Script {
             self.requests.lock().expect("no holder panics").push(request.clone());
             // Who started the store may have gone: then nobody waits for arrivals.
             let _ = self.arrival.send(());
+            let closes = matches!(answer, Answer::Raw(_));
             let Some(bytes) = answered(answer, &request, &mut reader) else { return };
             // A launcher that was killed does not read: that is the test's own doing.
-            if writer.write_all(&bytes).is_err() {
+            if writer.write_all(&bytes).is_err() || closes {
                 return;
             }
         }
