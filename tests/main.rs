@@ -1,1 +1,15 @@
+//! All integration tests in one binary, a file a subject. They run the real `inject` in known
+//! situations and say what a user, a script or another program would see.
 
+mod binary;
+mod canary;
+mod conformance;
+mod container;
+mod failure;
+mod harness;
+mod launch;
+mod scripted_store;
+mod secret_commands;
+mod settings;
+mod store_embedded;
+mod tidy;

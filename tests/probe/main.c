@@ -1,0 +1,46 @@
+/* A program that shows everything it can see of itself, and one that arranges what it is to see.
+ *
+ *   probe view FILE            writes the view to FILE, as stable text lines
+ *   probe start OPTION… -- C   arranges a situation, then becomes C
+ *   probe print                argv and environment to stdout, each entry ended by a NUL
+ *   probe wait                 says `ready` on stdout and waits for a signal
+ *
+ * It is linked statically, so that it runs in an empty image, and knows nothing of inject.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+int view(int argc, char **argv);
+int start(int argc, char **argv);
+
+extern char **environ;
+
+static int print(char **argv)
+{
+    for (; *argv; argv++)
+        fwrite(*argv, 1, strlen(*argv) + 1, stdout);
+    putchar('\0');
+    for (char **entry = environ; *entry; entry++)
+        fwrite(*entry, 1, strlen(*entry) + 1, stdout);
+    return fflush(stdout) == 0 ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+    const char *face = argc > 1 ? argv[1] : "";
+    if (strcmp(face, "view") == 0)
+        return view(argc, argv);
+    if (strcmp(face, "start") == 0)
+        return start(argc, argv);
+    if (strcmp(face, "print") == 0)
+        return print(argv);
+    if (strcmp(face, "wait") == 0) {
+        printf("ready %d\n", getpid());
+        fflush(stdout);
+        pause();
+        return 0;
+    }
+    fputs("usage: probe view|start|print|wait\n", stderr);
+    return 2;
+}
