@@ -13,9 +13,9 @@ use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::time::Instant;
 
-use inject::launch::plan::{Source, Wanted};
 use inject::launch::reference::Grammar;
 use inject::launch::render::{Values, substitute};
+use inject::launch::wanted::{Source, Wanted};
 use inject::secret::Secret;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;

@@ -9,8 +9,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 /// Gets an organization's secrets into the programs that need them, at deploy time.
 ///
-/// Finds the `$NAME` references in the environment, fetches exactly those secrets, substitutes them,
-/// and becomes the command. If even one is missing, the command is not started.
+/// Finds the `$NAME` references in the environment, fetches exactly those secrets, substitutes
+/// them, and becomes the command. If even one is missing, the command is not started.
 #[derive(Debug, Parser)]
 #[command(name = "inject", version, args_conflicts_with_subcommands = true)]
 #[command(override_usage = "inject [OPTIONS] -- COMMAND [ARG]...\n       inject COMMAND")]

@@ -1,5 +1,5 @@
-//! The manifest `inject.toml`: found or named, read, and checked for keys and types. What its values
-//! mean is for `settings` to say.
+//! The manifest `inject.toml`: found or named, read, and checked for keys and types. What its
+//! values mean is for `settings` to say.
 
 use std::fmt;
 use std::fs;

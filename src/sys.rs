@@ -1,5 +1,5 @@
-//! What the operating system gives and takes: the entry point, signals, descriptors, memory, execve.
-//! The only file with unsafe code; it decides nothing and knows no secret's name.
+//! What the operating system gives and takes: the entry point, signals, descriptors, memory,
+//! execve. The only file with unsafe code; it decides nothing and knows no secret's name.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -153,8 +153,8 @@ static HOLDS_VALUES: AtomicBool = AtomicBool::new(false);
 #[derive(Debug)]
 pub struct Wiping;
 
-// SAFETY: every call goes to the system's allocator with the layout it came with; wiping writes only
-// to the block that is about to be freed, which is `layout.size()` bytes long.
+// SAFETY: every call goes to the system's allocator with the layout it came with; wiping writes
+// only to the block that is about to be freed, which is `layout.size()` bytes long.
 unsafe impl GlobalAlloc for Wiping {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         unsafe { System.alloc(layout) }
@@ -209,7 +209,8 @@ pub fn expect_large(buffer: &mut Vec<u8>) {
         return;
     }
     let whole = &mut spare[first..];
-    // SAFETY: the range is this buffer's own, begins at a page, and MADV_HUGEPAGE changes no content.
+    // SAFETY: the range is this buffer's own, begins at a page, and MADV_HUGEPAGE changes no
+    // content.
     unsafe { libc::madvise(whole.as_mut_ptr().cast(), whole.len(), libc::MADV_HUGEPAGE) };
 }
 
@@ -231,8 +232,8 @@ pub fn argument_bytes_max() -> (usize, usize) {
     (usize::try_from(all).unwrap_or(usize::MAX), STRING_BYTES_MAX)
 }
 
-/// Standard output or standard error, unbuffered. Unlike Rust's own, it tells when it is closed, and
-/// needs no flush at the end of a process that never ran Rust's start-up.
+/// Standard output or standard error, unbuffered. Unlike Rust's own, it tells when it is closed,
+/// and needs no flush at the end of a process that never ran Rust's start-up.
 #[derive(Clone, Copy, Debug)]
 pub struct Stream(BorrowedFd<'static>);
 

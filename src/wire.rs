@@ -36,6 +36,8 @@ pub mod problem_type {
     pub const DAMAGED: &str = "urn:inject:problem:damaged";
     /// No room is left on the store's disk.
     pub const STORAGE_FULL: &str = "urn:inject:problem:storage-full";
+    /// The store's disk or its files fail, in a way that no second try changes.
+    pub const STORAGE_FAILED: &str = "urn:inject:problem:storage-failed";
     /// The body, path or query is not what the API asks for.
     pub const INVALID: &str = "urn:inject:problem:invalid";
 }

@@ -19,7 +19,7 @@ const FORBIDDEN: [(&str, &[&str]); 14] = [
     ("store", &["client", "launch", "admin", "run", "cli", "settings"]),
     ("admin", &["launch", "store", "run"]),
     ("launch/reference.rs", &["client", "sys", "launch::plan", "launch::render", "launch::exec"]),
-    ("launch/render.rs", &["client", "sys", "launch::exec", "launch::report"]),
+    ("launch/render.rs", &["client", "launch::exec", "launch::report"]),
     ("store/permission.rs", &["sys", "store::storage", "store::http", "store::seal"]),
     ("store/storage", &["secret", "store::http", "store::permission", "store::auth"]),
 ];

@@ -46,6 +46,10 @@ pub enum Error {
     StorageFull {
         detail: Option<String>,
     },
+    /// The store cannot use its own files.
+    StorageFailed {
+        detail: Option<String>,
+    },
     /// The answer is not one that a store gives.
     Protocol {
         store: String,
@@ -109,7 +113,10 @@ impl Error {
             Self::Unresolved(names) if names.iter().all(|n| n.reason == Reason::Forbidden) => 77,
             Self::Unresolved(_) | Self::NoSecret(_) => 78,
             Self::Invalid { .. } => 65,
-            Self::Damaged { .. } | Self::StorageFull { .. } | Self::Runtime(_) => 74,
+            Self::Damaged { .. }
+            | Self::StorageFull { .. }
+            | Self::StorageFailed { .. }
+            | Self::Runtime(_) => 74,
         }
     }
 }
@@ -160,6 +167,10 @@ impl fmt::Display for Error {
             }
             Self::StorageFull { detail } => {
                 f.write_str("no room is left on the store's disk")?;
+                with_detail(f, detail)
+            }
+            Self::StorageFailed { detail } => {
+                f.write_str("the store cannot use its own files")?;
                 with_detail(f, detail)
             }
             Self::Protocol { store, fault } => write!(f, "`{store}`: {fault}"),

@@ -1,8 +1,9 @@
 //! The lines of an `--env-file`: `NAME=VALUE` as dotenv files have them. Pure; it expands nothing.
 //!
-//! A value is bare (to the end of the line, less blanks and a ` #` comment), in single quotes (as it
-//! stands) or in double quotes (`\n`, `\r`, `\t`, `\"`, `\\` and `\$` are escapes). Quoted values may
-//! span lines. References are those of the raw text: an escape neither makes nor hides one.
+//! A value is bare (to the end of the line, less blanks and a ` #` comment), in single quotes (as
+//! it stands) or in double quotes (`\n`, `\r`, `\t`, `\"`, `\\` and `\$` are escapes). Quoted
+//! values may span lines. References are those of the raw text: an escape neither makes nor hides
+//! one.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! Looks the command up, and becomes it. The rules are those of a shell, but no shell is started for
-//! a file that is no executable (POSIX, "Command Search and Execution"; execve(2)).
+//! Looks the command up, and becomes it. The rules are those of a shell, but no shell is started
+//! for a file that is no executable (POSIX, "Command Search and Execution"; execve(2)).
 
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::File;

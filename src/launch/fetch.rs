@@ -1,9 +1,9 @@
 //! The names of a plan → their values, in one request; or everything that keeps them away.
 
 use crate::client::{Client, Error};
-use crate::launch::plan::Wanted;
 use crate::launch::problem::Problem;
 use crate::launch::render::Values;
+use crate::launch::wanted::Wanted;
 use crate::name::WorkloadName;
 use crate::secret::Secret;
 use crate::wire::{RESOLVE_NAMES_MAX, Reason, ResolveAnswer, ResolveRequest, Unresolved};
@@ -80,9 +80,10 @@ fn problems(error: Error, wanted: &Wanted) -> Vec<Problem> {
             Problem::Refused { what, hint: "check the token: it may be expired or revoked" }
         }
         Error::NoOrganization(_) => Problem::Refused { what, hint: "check `--org` and the token" },
-        Error::Damaged { .. } | Error::StorageFull { .. } | Error::Runtime(_) => {
-            Problem::StoreFailed { what }
-        }
+        Error::Damaged { .. }
+        | Error::StorageFull { .. }
+        | Error::StorageFailed { .. }
+        | Error::Runtime(_) => Problem::StoreFailed { what },
         Error::Unreachable { .. }
         | Error::Protocol { .. }
         | Error::Invalid { .. }

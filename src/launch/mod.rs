@@ -12,6 +12,7 @@ pub mod read;
 pub mod reference;
 pub mod render;
 pub mod report;
+pub mod wanted;
 
 use std::ffi::{CStr, CString};
 

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use crate::launch::env_file;
-use crate::launch::plan::{Content, Document, Variable, file_place};
+use crate::launch::plan::{Content, Document, Variable};
 use crate::launch::problem::Problem;
 use crate::launch::reference::{Grammar, Kind};
+use crate::launch::wanted::file_place;
 use crate::pattern::Pattern;
 use crate::settings::{Additions, ScanEnv};
 

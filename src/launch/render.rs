@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 use std::ops::Range;
 
-use crate::launch::plan::{Edit, Id, Planned, PlannedValue};
+use crate::launch::plan::{Planned, PlannedValue};
 use crate::launch::problem::{Problem, Unplaceable};
+use crate::launch::wanted::{Edit, Id};
 use crate::name::SecretName;
 use crate::secret::Secret;
-use crate::sys;
+use crate::sys::expect_large;
 
 /// The values of a plan's names, by their numbers.
 pub struct Values(Vec<(SecretName, Secret)>);
@@ -93,7 +94,7 @@ fn render_one(
 /// Appends the text with each edit made. One pass; a value is never looked at.
 pub fn substitute(text: &[u8], edits: &[Edit], values: &Values, out: &mut Vec<u8>) {
     out.reserve_exact(rendered_length(text, edits, values));
-    sys::expect_large(out);
+    expect_large(out);
     let mut copied = 0;
     for edit in edits {
         let Range { start, end } = edit.range();

@@ -89,7 +89,8 @@ impl Report {
         format!("{object}\n")
     }
 
-    /// Writes the text to the termination log, where there is one: whole lines, as many as are kept.
+    /// Writes the text to the termination log, where there is one: whole lines, as many as are
+    /// kept.
     pub fn write_termination_log(&self) {
         let text = self.text();
         let mut kept = text.len();

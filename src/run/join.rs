@@ -67,7 +67,6 @@ impl Join {
     }
 
     pub fn open_store(self) -> Result<Opened, Problem> {
-        let label = self.label();
         let Self { target, org, token, timeout, mode, .. } = self;
         let org = org.expect("missing settings were reported before");
         let options = Options { org, token, timeout };
@@ -83,6 +82,7 @@ impl Join {
                     Embedded::open(&data, source, mode, &operator()).map_err(not_opened)?;
                 let store = opened.store;
                 let connect = Box::new(move || store.connect());
+                let label = data.display().to_string();
                 let connector = Connector::InProcess { label, connect };
                 let client = Client::new(connector, options);
                 Ok(Opened { client, made: opened.made.then_some(data) })

@@ -112,8 +112,8 @@ impl Resolver {
         if !manifest.trusted && !manifest.holds(&path) {
             self.fault(
                 &origin,
-                "a manifest that was only found cannot name a file outside its own folder; trust it \
-                 with `--config`",
+                "a manifest that was only found cannot name a file outside its own folder; \
+                 trust it with `--config`",
             );
             return None;
         }

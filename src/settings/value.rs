@@ -1,5 +1,5 @@
-//! The texts of settings → values. Pure; each fault is one line without the setting's name, and does
-//! not repeat what may be a secret.
+//! The texts of settings → values. Pure; each fault is one line without the setting's name, and
+//! does not repeat what may be a secret.
 
 use std::time::Duration;
 

@@ -162,7 +162,7 @@ fn storage(error: &StorageError) -> Problem {
             titled(500, problem_type::DAMAGED, "what is stored is damaged")
         }
         StorageErrorKind::Newer | StorageErrorKind::Denied | StorageErrorKind::Io => {
-            titled(500, "about:blank", "the store cannot read or write")
+            titled(500, problem_type::STORAGE_FAILED, "the store cannot read or write")
         }
     };
     problem.detail(error.to_string())

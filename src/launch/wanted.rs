@@ -1,0 +1,269 @@
+//! The distinct names that texts refer to, and each place where one stands. Pure.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use crate::launch::env_file;
+use crate::launch::problem::Place;
+use crate::launch::reference::{Fault, Found, Grammar, Kind};
+use crate::name::SecretName;
+
+/// The distinct names in the order of their first place.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    names: Vec<(SecretName, Vec<Spot>)>,
+    ids: HashMap<SecretName, Id>,
+    /// The name that was found last.
+    last: Id,
+    sources: Vec<Source>,
+}
+
+/// A secret's number within one plan.
+pub type Id = u32;
+
+/// Where the text is not simply copied: `text[start..end]` becomes `dollars` times `$`, and then the
+/// secret's value if there is one. A large file has a great many of them, so they are small.
+#[derive(Debug)]
+pub struct Edit {
+    start: u32,
+    end: u32,
+    dollars: u32,
+    /// The secret's number, or `NO_SECRET`.
+    secret: Id,
+}
+
+const NO_SECRET: Id = Id::MAX;
+
+impl Edit {
+    fn new(found: &Found<'_>, secret: Option<Id>) -> Self {
+        let offset = |offset| u32::try_from(offset).expect("texts are below 4 GiB");
+        Self {
+            start: offset(found.start),
+            end: offset(found.end),
+            dollars: offset(found.dollars),
+            secret: secret.unwrap_or(NO_SECRET),
+        }
+    }
+
+    pub fn range(&self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    pub fn dollars(&self) -> usize {
+        self.dollars as usize
+    }
+
+    pub fn secret(&self) -> Option<Id> {
+        (self.secret != NO_SECRET).then_some(self.secret)
+    }
+}
+
+/// A place, as an offset into the text that it stands in. Line and column are counted when shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Spot {
+    source: u32,
+    at: u32,
+}
+
+impl Spot {
+    fn new(source: usize, at: usize) -> Self {
+        let number = |number| u32::try_from(number).expect("texts are below 4 GiB");
+        Self { source: number(source), at: number(at) }
+    }
+
+    fn at(self) -> usize {
+        self.at as usize
+    }
+}
+
+/// What a text is, for the places in it.
+#[derive(Debug)]
+pub enum Source {
+    Variable { name: String, text: Cow<'static, [u8]> },
+    File { path: Rc<PathBuf>, text: Rc<[u8]>, spans: Vec<(usize, usize)> },
+}
+
+impl Wanted {
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &SecretName> {
+        self.names.iter().map(|(name, _)| name)
+    }
+
+    pub fn name(&self, id: Id) -> &SecretName {
+        &self.names[id as usize].0
+    }
+
+    pub fn id(&self, name: &SecretName) -> Option<Id> {
+        self.ids.get(name).copied()
+    }
+
+    /// Every place where the name stands.
+    pub fn places(&self, name: &SecretName) -> Vec<Place> {
+        let Some(id) = self.id(name) else { return Vec::new() };
+        self.names[id as usize].1.iter().map(|spot| self.place(*spot)).collect()
+    }
+
+    /// Whether a place of the name looks like a password hash (crypt(5): `$id$…`).
+    pub fn stands_in_hash(&self, name: &SecretName) -> bool {
+        let Some(id) = self.id(name) else { return false };
+        self.names[id as usize].1.iter().any(|spot| match &self.sources[spot.source as usize] {
+            Source::Variable { text, .. } => looks_like_hash(text, spot.at()),
+            Source::File { text, spans, .. } => {
+                looks_like_hash(text, env_file::file_offset(spans, spot.at()))
+            }
+        })
+    }
+
+    /// Finds every reference of a text, and what is malformed in it.
+    pub fn scan(
+        &mut self,
+        text: &[u8],
+        grammar: &Grammar,
+        source: impl FnOnce() -> Source,
+    ) -> (Vec<Edit>, Vec<(Fault, Spot)>) {
+        let (mut edits, mut faults) = (Vec::new(), Vec::new());
+        let mut all = grammar.scan(text).peekable();
+        if all.peek().is_none() {
+            return (edits, faults);
+        }
+        let source = self.add(source());
+        for found in all {
+            let spot = Spot::new(source, found.at());
+            let secret = match &found.kind {
+                Kind::Escape => None,
+                Kind::Reference(name) => Some(self.want_str(name, spot)),
+                Kind::ReferenceFor(name) => Some(self.want(name.clone(), spot)),
+                Kind::Fault(fault) => {
+                    faults.push((fault.clone(), spot));
+                    continue;
+                }
+            };
+            edits.push(Edit::new(&found, secret));
+        }
+        (edits, faults)
+    }
+
+    /// A name that was given in full, for a source of which it is all.
+    pub fn give(&mut self, name: SecretName, source: Source) -> (Id, Spot) {
+        let spot = Spot::new(self.add(source), 0);
+        (self.want(name, spot), spot)
+    }
+
+    fn add(&mut self, source: Source) -> usize {
+        self.sources.push(source);
+        self.sources.len() - 1
+    }
+
+    fn want_str(&mut self, name: &str, spot: Spot) -> Id {
+        // A text tends to repeat the name that it has just used, and to compare is less than to hash.
+        if let Some((last, spots)) = self.names.get_mut(self.last as usize)
+            && last.as_str() == name
+        {
+            spots.push(spot);
+            return self.last;
+        }
+        self.last = self.look_up(name, spot);
+        self.last
+    }
+
+    fn look_up(&mut self, name: &str, spot: Spot) -> Id {
+        match self.ids.get(name) {
+            Some(id) => {
+                self.names[*id as usize].1.push(spot);
+                *id
+            }
+            None => self.want(SecretName::parse(name).expect("the grammar finds names"), spot),
+        }
+    }
+
+    fn want(&mut self, name: SecretName, spot: Spot) -> Id {
+        let next = Id::try_from(self.names.len()).expect("fewer names than bytes of memory");
+        let id = *self.ids.entry(name.clone()).or_insert(next);
+        if id == next {
+            self.names.push((name, Vec::new()));
+        }
+        self.names[id as usize].1.push(spot);
+        id
+    }
+
+    pub fn place(&self, spot: Spot) -> Place {
+        match &self.sources[spot.source as usize] {
+            Source::Variable { name, text } => {
+                Place::Variable { name: name.clone(), column: position(text, spot.at()).1 }
+            }
+            Source::File { path, text, spans } => {
+                file_place(path, text, env_file::file_offset(spans, spot.at()))
+            }
+        }
+    }
+}
+
+/// The place of an offset in a file.
+pub fn file_place(path: &Path, text: &[u8], at: usize) -> Place {
+    let (line, column) = position(text, at);
+    Place::File { path: path.to_owned(), line, column }
+}
+
+/// Line and column of an offset, both from 1; a column is a character, or a byte that is none.
+fn position(text: &[u8], at: usize) -> (usize, usize) {
+    let before = &text[..at];
+    let line_start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
+    let line = 1 + memchr::memchr_iter(b'\n', before).count();
+    let characters = before[line_start..]
+        .utf8_chunks()
+        .map(|chunk| chunk.valid().chars().count() + chunk.invalid().len())
+        .sum::<usize>();
+    (line, characters + 1)
+}
+
+/// Whether `text[at..]` lies in a word such as `$2y$10$N9qo8uLOickgx2ZMRZoMye`: a dollar, a short
+/// id, a dollar, and enough behind it to be a salt or a hash.
+fn looks_like_hash(text: &[u8], at: usize) -> bool {
+    const HASH_BYTES_MIN: usize = 20;
+    let of_a_hash = |b: &u8| b.is_ascii_alphanumeric() || b"./$+=,-_".contains(b);
+    let start = text[..at].iter().rposition(|b| !of_a_hash(b)).map_or(0, |i| i + 1);
+    let length = text[at..].iter().position(|b| !of_a_hash(b)).unwrap_or(text.len() - at);
+    let word = &text[start..at + length];
+    let Some(first) = memchr::memchr(b'$', word) else { return false };
+    let word = &word[first + 1..];
+    let id = memchr::memchr(b'$', word).unwrap_or(0);
+    (1..=12).contains(&id) && word.len() >= HASH_BYTES_MIN
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_count_characters() {
+        let text = "ä$A\nüß$B".as_bytes();
+        let at = |needle: u8| text.iter().position(|b| *b == needle).expect("there") - 1;
+        assert_eq!(position(text, at(b'A')), (1, 2));
+        assert_eq!(position(text, at(b'B')), (2, 3));
+        assert_eq!(position(b"\xff\xfe$A", 2), (1, 3));
+    }
+
+    #[test]
+    fn hashes() {
+        for (text, expected) in [
+            ("$2y$10$Abcdefghijklmnopqrstuv", true),
+            ("user:$P$BabcdefghijklmnopqrstuvQ", true),
+            ("$argon2id$v=19$m=65536,t=2,p=1$ABC$abc", true),
+            ("postgres://u:$P@host/db", false),
+            ("$P$short", false),
+        ] {
+            let at = memchr::memrchr(b'$', text.as_bytes()).expect("a dollar");
+            assert_eq!(looks_like_hash(text.as_bytes(), at), expected, "{text}");
+        }
+    }
+}
