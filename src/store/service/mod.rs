@@ -81,7 +81,7 @@ enum State {
         last_version: i64,
     },
     Present {
-        row: SealedRow,
+        row: Box<SealedRow>,
         value: Secret,
     },
     /// The last version is known where the audit trail still vouches for it.
@@ -159,7 +159,7 @@ impl Keys {
             && row.columns.organization == organization
             && row.columns.name == name;
         match seal::open(&self.master, &row) {
-            Ok(value) if stands => State::Present { row, value },
+            Ok(value) if stands => State::Present { row: Box::new(row), value },
             _ => State::Damaged { last_version: Some(last_version) },
         }
     }

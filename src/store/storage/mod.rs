@@ -67,7 +67,7 @@ pub struct PageAsk<'a> {
 /// A row of a list; only the name where the columns cannot even be read.
 #[derive(Debug)]
 pub enum Listed {
-    Row(SealedRow),
+    Row(Box<SealedRow>),
     Unreadable { name: String },
 }
 

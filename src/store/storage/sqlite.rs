@@ -1,6 +1,7 @@
 //! The store's rows in SQLite: one connection, one file, its write-ahead log beside it. Each public
 //! function is one transaction or one step of one. It opens no value and knows no permission.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -35,17 +36,17 @@ macro_rules! record_columns {
 const APPLICATION_ID: i32 = 0x696e_6a31;
 /// The schema written by this version.
 const SCHEMA_VERSION: i32 = 1;
-/// Bytes in the write-ahead log, of some 32 pages, before it is emptied into the database. A launch
-/// leaves the log behind, and the next one reads all of it: 2 µs a page. Emptying it is two or three
-/// times a commit's wait for the disk.
-const LOG_BYTES_MAX: u64 = 32 * (4096 + 24);
+/// Pages in the write-ahead log before the next write copies them into the database and begins the
+/// log anew. A launch leaves the log behind, and the next one reads all of it: 2 µs a page. Copying
+/// costs two or three times a commit's wait for the disk.
+const LOG_PAGES_MAX: i64 = 32;
 
 /// An open database.
 pub struct Sqlite {
     connection: Connection,
     path: PathBuf,
-    log: PathBuf,
-    wait_max: Duration,
+    /// Whether the log's name may not be on the disk yet.
+    log_is_new: bool,
 }
 
 /// What happens inside one transaction.
@@ -83,6 +84,7 @@ impl Sqlite {
 
     /// Opens a database that is there. It writes nothing.
     pub fn open(path: &Path, wait_max: Duration) -> Result<Self, StorageError> {
+        let log_is_new = !beside(path, "-wal").exists();
         let open = || {
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | NO_MUTEX;
             let connection = Connection::open_with_flags(path, flags)?;
@@ -94,8 +96,7 @@ impl Sqlite {
             Ok(connection)
         };
         let connection = open().map_err(|error| wrap(path, &error))?;
-        let log = beside(path, "-wal");
-        let opened = Self { connection, path: path.to_owned(), log, wait_max };
+        let opened = Self { connection, path: path.to_owned(), log_is_new };
         opened.check_identity()?;
         Ok(opened)
     }
@@ -130,11 +131,14 @@ impl Sqlite {
         &mut self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
-        let before = self.log_bytes();
+        self.shorten_log()?;
         let done = self.transact(TransactionBehavior::Immediate, work)?;
-        // Tried anew only when that much has come to it again: while others read, it cannot be done.
-        if self.log_bytes() / LOG_BYTES_MAX > before / LOG_BYTES_MAX {
-            self.shorten_log();
+        if self.log_is_new {
+            // SQLite is compiled to leave this out, for it would do it in each process anew.
+            sync_directory(&self.path).map_err(|error| {
+                StorageError::new(&self.path, StorageErrorKind::Io, error.to_string())
+            })?;
+            self.log_is_new = false;
         }
         Ok(done)
     }
@@ -163,20 +167,19 @@ impl Sqlite {
         Ok(true)
     }
 
-    /// SQLite's own checkpoint leaves the log's length as it is. A process that comes alone reads
-    /// such a log from its start, and knows nothing of what was copied from it: it would grow for
-    /// ever. What is committed stays so if this fails; the next one tries again.
-    fn shorten_log(&self) {
-        let try_once = || {
-            self.connection.busy_timeout(Duration::ZERO)?;
-            let tried = self.connection.query_row(TRUNCATE, [], |_| Ok(()));
-            self.connection.busy_timeout(self.wait_max).and(tried)
+    /// Copies a log that has become long into the database, so that the write that follows begins
+    /// it anew. SQLite's own checkpoint comes after a commit, and a launch makes but one: the next
+    /// would find the log as it was, and it would grow for ever. Nobody is waited for.
+    fn shorten_log(&self) -> Result<(), StorageError> {
+        let shorten = || {
+            let mut look = self.connection.prepare_cached("PRAGMA wal_checkpoint(NOOP)")?;
+            let pages: i64 = look.query_row([], |row| row.get(1))?;
+            if pages > LOG_PAGES_MAX {
+                self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+            }
+            Ok(())
         };
-        let _later: rusqlite::Result<()> = try_once();
-    }
-
-    fn log_bytes(&self) -> u64 {
-        std::fs::metadata(&self.log).map_or(0, |found| found.len())
+        shorten().map_err(|error| wrap(&self.path, &error))
     }
 
     fn transact<T>(
@@ -464,6 +467,14 @@ fn insert_organization(connection: &Connection, row: &OrgRow) -> rusqlite::Resul
         params![row.name, row.created_at, row.created_by, row.code],
     )?;
     Ok(())
+}
+
+/// Waits until the names in the directory of `path` are on the disk.
+pub fn sync_directory(path: &Path) -> std::io::Result<()> {
+    match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => File::open(directory)?.sync_all(),
+        _ => File::open(".")?.sync_all(),
+    }
 }
 
 /// A file whose name is another's with something behind it.
