@@ -346,7 +346,8 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_sealed_opens(
-            columns in columns(), salt: [u8; 32], value in prop::collection::vec(any::<u8>(), 0..300),
+            columns in columns(), salt: [u8; 32],
+            value in prop::collection::vec(any::<u8>(), 0..300),
         ) {
             let row = seal(&master(1), columns, salt, &Secret::new(value.clone()));
             let opened = open(&master(1), &row);
@@ -356,7 +357,8 @@ mod tests {
 
         #[test]
         fn what_is_changed_does_not(
-            columns in columns(), salt: [u8; 32], value in prop::collection::vec(any::<u8>(), 0..300),
+            columns in columns(), salt: [u8; 32],
+            value in prop::collection::vec(any::<u8>(), 0..300),
             field in 0..13_usize, place: prop::sample::Index, bit in 0..8_u8,
         ) {
             let mut row = seal(&master(1), columns, salt, &Secret::new(value));

@@ -4,7 +4,7 @@
 use crate::name::SecretName;
 use crate::store::permission::Operation;
 use crate::store::service::{Caller, Judged, Keys, Refusal, Service, State, metadata};
-use crate::store::storage::sqlite::Transaction;
+use crate::store::storage::transaction::Transaction;
 use crate::store::storage::{After, Entry, Listed, PageAsk, Sort};
 use crate::wire::Metadata;
 

@@ -15,7 +15,8 @@ use crate::store::audit::{self, Action, Broken, GENESIS, Named, Outcome, Record,
 use crate::store::keyring::Keyring;
 use crate::store::permission::{Operation, Principal, authorize};
 use crate::store::seal::{self, MasterKey, SealedRow};
-use crate::store::storage::sqlite::{Sqlite, Transaction};
+use crate::store::storage::sqlite::Sqlite;
+use crate::store::storage::transaction::Transaction;
 use crate::store::storage::{Entry, StorageError, StorageErrorKind};
 use crate::wire::{Metadata, Unresolved};
 

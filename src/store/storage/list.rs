@@ -3,7 +3,7 @@
 
 use rusqlite::{Row, params};
 
-use crate::store::storage::sqlite::{Transaction, secret_columns, secret_row};
+use crate::store::storage::transaction::{Transaction, secret_columns, secret_row};
 use crate::store::storage::{Listed, PageAsk, Sort, StorageError};
 
 impl Transaction<'_> {

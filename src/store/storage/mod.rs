@@ -3,6 +3,7 @@
 
 mod list;
 pub mod sqlite;
+pub mod transaction;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,8 @@ pub struct Entry {
 /// A change whose old value may still stand in the journal.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Unpurged {
+    pub organization: String,
+    pub name: String,
     pub version: i64,
     pub deleted: bool,
 }
