@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use crate::secret::Secret;
 use crate::store::error::OpenError;
 use crate::store::seal::{self, KEY_BYTES, Key, MasterKey};
+use crate::store::storage::sqlite::sync_directory;
 
 /// The key's file in the data directory.
 pub const FILE_NAME: &str = "master.key";
@@ -147,12 +148,4 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.set_permissions(fs::Permissions::from_mode(0o600))?;
     file.write_all(bytes)?;
     file.sync_all()
-}
-
-/// Waits until the names in the directory of `path` are on the disk.
-pub fn sync_directory(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(directory) if !directory.as_os_str().is_empty() => File::open(directory)?.sync_all(),
-        _ => File::open(".")?.sync_all(),
-    }
 }

@@ -11,10 +11,10 @@ use nix::fcntl::{Flock, FlockArg};
 
 use crate::store::error::OpenError;
 use crate::store::keyring::{Keyring, RingError};
-use crate::store::master_key::{MasterKeySource, sync_directory};
+use crate::store::master_key::MasterKeySource;
 use crate::store::seal::{self, MasterKey};
 use crate::store::storage::OrgRow;
-use crate::store::storage::sqlite::{Seed, Sqlite, beside};
+use crate::store::storage::sqlite::{Seed, Sqlite, beside, sync_directory};
 
 /// The database's file in the data directory.
 pub const DATABASE_NAME: &str = "store.db";

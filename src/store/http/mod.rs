@@ -77,33 +77,27 @@ fn route(method: &Method, path: &str) -> Result<Route, Fault> {
         return allow(method, &[Method::GET], "GET").map(|()| Route::Health);
     }
     let rest = path.strip_prefix(API_PREFIX).and_then(|rest| rest.strip_prefix("/orgs/"));
-    let segments: Vec<&str> = rest.ok_or(Fault::NoPath)?.split('/').collect();
-    let (organization, operation) = match segments[..] {
-        [organization, "resolve"] => {
-            allow(method, &[Method::POST], "POST")?;
-            (organization, Operation::Resolve)
-        }
-        [organization, "secrets"] => {
-            allow(method, &[Method::GET], "GET")?;
-            (organization, Operation::List)
-        }
-        [organization, "secrets", name] if is_plain(name) => {
-            allow(method, &[Method::GET, Method::PUT, Method::DELETE], "GET, PUT, DELETE")?;
-            let name = SecretName::parse(name).map_err(|error| Fault::Name(vec![error]))?;
-            (organization, of_one(method, name))
-        }
-        _ => return Err(Fault::NoPath),
-    };
+    let (organization, rest) = rest.and_then(|rest| rest.split_once('/')).ok_or(Fault::NoPath)?;
     let organization = OrgName::parse(organization).map_err(|_| Fault::NoPath)?;
-    Ok(Route::Api { organization, operation })
+    let operation = match rest.split_once('/') {
+        None if rest == "resolve" => {
+            allow(method, &[Method::POST], "POST").map(|()| Operation::Resolve)
+        }
+        None if rest == "secrets" => allow(method, &[Method::GET], "GET").map(|()| Operation::List),
+        Some(("secrets", name)) if is_plain(name) => of_one(method, name),
+        _ => Err(Fault::NoPath),
+    };
+    Ok(Route::Api { organization, operation: operation? })
 }
 
-fn of_one(method: &Method, name: SecretName) -> Operation {
-    match *method {
+fn of_one(method: &Method, name: &str) -> Result<Operation, Fault> {
+    allow(method, &[Method::GET, Method::PUT, Method::DELETE], "GET, PUT, DELETE")?;
+    let name = SecretName::parse(name).map_err(|error| Fault::Name(vec![error]))?;
+    Ok(match *method {
         Method::PUT => Operation::Put(name),
         Method::DELETE => Operation::Delete(name),
         _ => Operation::Show(name),
-    }
+    })
 }
 
 fn allow(method: &Method, allowed: &[Method], shown: &'static str) -> Result<(), Fault> {

@@ -104,10 +104,8 @@ fn refused(refusal: Refusal) -> Problem {
         }
         Refusal::Forbidden => titled(403, "about:blank", "this caller may not do this"),
         Refusal::Unresolved(unresolved) => unresolvable(unresolved),
-        Refusal::NoSecret(name) => {
-            titled(404, problem_type::NO_SECRET, "there is no such secret")
-                .detail(format!("there is no secret `{name}`"))
-        }
+        Refusal::NoSecret(name) => titled(404, problem_type::NO_SECRET, "there is no such secret")
+            .detail(format!("there is no secret `{name}`")),
         Refusal::Precondition { name, current } => {
             let is = match current {
                 Some(version) => format!("`{name}` is at version {version}"),
@@ -115,11 +113,11 @@ fn refused(refusal: Refusal) -> Problem {
             };
             titled(412, problem_type::PRECONDITION, "a condition does not hold").detail(is)
         }
-        Refusal::EmptyValue(name) => {
-            titled(422, problem_type::INVALID, "the value is empty").detail(format!(
-                "`{name}` would be empty; say `\"allow_empty\":true` (`--allow-empty`) if it is to be"
-            ))
-        }
+        Refusal::EmptyValue(name) => titled(422, problem_type::INVALID, "the value is empty")
+            .detail(format!(
+                "`{name}` would be empty; say `\"allow_empty\":true` (`--allow-empty`) if it \
+                 is to be"
+            )),
         Refusal::LongValue { name, bytes } => {
             titled(413, problem_type::INVALID, "the value is too long")
                 .detail(format!("`{name}` would have {bytes} bytes; {LONG_VALUE}"))

@@ -10,7 +10,7 @@ use crate::store::permission::Operation;
 use crate::store::seal::{self, Columns, FORMAT, SealedRow};
 use crate::store::service::{Caller, Judged, Keys, Refusal, Said, Service, State, metadata, now};
 use crate::store::storage::Unpurged;
-use crate::store::storage::sqlite::Transaction;
+use crate::store::storage::transaction::Transaction;
 use crate::wire::{Metadata, VALUE_BYTES_MAX};
 
 /// What must be so for a change to be made.
@@ -198,7 +198,7 @@ impl Keys {
         let version = row.columns.version;
         let retired = change.action == Action::Update;
         if retired {
-            change.mark(tx, &Unpurged { version, deleted: false })?;
+            change.mark(tx, version, false)?;
         }
         self.note(tx, change, Outcome::Ok, Some(version))?;
         let mut metadata = metadata(&row);
@@ -215,7 +215,7 @@ impl Keys {
         sound: bool,
     ) -> Decided<()> {
         tx.remove(change.caller.organization.as_str(), change.name.as_str(), sound)?;
-        change.mark(tx, &Unpurged { version, deleted: true })?;
+        change.mark(tx, version, true)?;
         self.note(tx, change, Outcome::Ok, Some(version))?;
         Ok(Ok(Changed { answer: (), retired: true, unpurged: true }))
     }
@@ -311,8 +311,10 @@ impl Keys {
 }
 
 impl Change<'_> {
-    fn mark(&self, tx: &Transaction<'_>, mark: &Unpurged) -> Judged<()> {
-        tx.mark_unpurged(self.caller.organization.as_str(), self.name.as_str(), mark)
+    /// Marks that the version before this one may still stand in the journal.
+    fn mark(&self, tx: &Transaction<'_>, version: i64, deleted: bool) -> Judged<()> {
+        let (organization, name) = (self.caller.organization.to_string(), self.name.to_string());
+        tx.mark_unpurged(&Unpurged { organization, name, version, deleted })
     }
 }
 

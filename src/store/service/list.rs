@@ -4,7 +4,7 @@
 use crate::name::SecretName;
 use crate::store::permission::Operation;
 use crate::store::service::{Caller, Judged, Keys, Refusal, Service, State, metadata};
-use crate::store::storage::sqlite::Transaction;
+use crate::store::storage::transaction::Transaction;
 use crate::store::storage::{After, Entry, Listed, PageAsk, Sort};
 use crate::wire::Metadata;
 
@@ -87,7 +87,7 @@ impl Keys {
         };
         let place = After { updated_at: row.columns.updated_at, name: name.clone() };
         let anchor = tx.anchor(organization, &name)?;
-        let metadata = match self.judge(Entry { row: Some(row), anchor }, organization, &name) {
+        let metadata = match self.judge(Entry { row: Some(*row), anchor }, organization, &name) {
             State::Present { row, .. } => metadata(&row),
             State::Absent { .. } | State::Damaged { .. } => damaged(name),
         };

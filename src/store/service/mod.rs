@@ -15,7 +15,8 @@ use crate::store::audit::{self, Action, Broken, GENESIS, Named, Outcome, Record,
 use crate::store::keyring::Keyring;
 use crate::store::permission::{Operation, Principal, authorize};
 use crate::store::seal::{self, MasterKey, SealedRow};
-use crate::store::storage::sqlite::{Sqlite, Transaction};
+use crate::store::storage::sqlite::Sqlite;
+use crate::store::storage::transaction::Transaction;
 use crate::store::storage::{Entry, StorageError, StorageErrorKind};
 use crate::wire::{Metadata, Unresolved};
 
@@ -81,7 +82,7 @@ enum State {
         last_version: i64,
     },
     Present {
-        row: SealedRow,
+        row: Box<SealedRow>,
         value: Secret,
     },
     /// The last version is known where the audit trail still vouches for it.
@@ -159,7 +160,7 @@ impl Keys {
             && row.columns.organization == organization
             && row.columns.name == name;
         match seal::open(&self.master, &row) {
-            Ok(value) if stands => State::Present { row, value },
+            Ok(value) if stands => State::Present { row: Box::new(row), value },
             _ => State::Damaged { last_version: Some(last_version) },
         }
     }

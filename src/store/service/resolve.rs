@@ -7,7 +7,7 @@ use crate::secret::Secret;
 use crate::store::audit::{Action, Named, Outcome};
 use crate::store::permission::Operation;
 use crate::store::service::{Caller, Judged, Keys, Refusal, Said, Service, State};
-use crate::store::storage::sqlite::Transaction;
+use crate::store::storage::transaction::Transaction;
 use crate::wire::{Reason, Unresolved};
 
 /// Names that are looked through for the nearest one, and missing names that it is looked for.

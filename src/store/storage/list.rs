@@ -3,7 +3,7 @@
 
 use rusqlite::{Row, params};
 
-use crate::store::storage::sqlite::{Transaction, secret_columns, secret_row};
+use crate::store::storage::transaction::{Transaction, secret_columns, secret_row};
 use crate::store::storage::{Listed, PageAsk, Sort, StorageError};
 
 impl Transaction<'_> {
@@ -96,7 +96,7 @@ impl Sort {
 /// A row whose columns cannot be read is listed all the same, under its name.
 fn listed(row: &Row<'_>) -> Listed {
     match secret_row(row) {
-        Ok(row) => Listed::Row(row),
+        Ok(row) => Listed::Row(Box::new(row)),
         Err(_) => {
             let name = row.get_ref(1).ok().and_then(|name| name.as_bytes().ok());
             let name = String::from_utf8_lossy(name.unwrap_or_default()).into_owned();

@@ -3,6 +3,7 @@
 
 mod list;
 pub mod sqlite;
+pub mod transaction;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,8 @@ pub struct Entry {
 /// A change whose old value may still stand in the journal.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Unpurged {
+    pub organization: String,
+    pub name: String,
     pub version: i64,
     pub deleted: bool,
 }
@@ -67,7 +70,7 @@ pub struct PageAsk<'a> {
 /// A row of a list; only the name where the columns cannot even be read.
 #[derive(Debug)]
 pub enum Listed {
-    Row(SealedRow),
+    Row(Box<SealedRow>),
     Unreadable { name: String },
 }
 

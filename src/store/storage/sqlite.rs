@@ -1,57 +1,33 @@
 //! The store's rows in SQLite: one connection, one file, its write-ahead log beside it. Each public
 //! function is one transaction or one step of one. It opens no value and knows no permission.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::types::Type;
-use rusqlite::{
-    Connection, ErrorCode, OpenFlags, OptionalExtension, Row, TransactionBehavior, params,
-};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, params};
 
-use crate::store::audit::{Anchor, Chained, Record};
 use crate::store::keyring::KeyringRow;
-use crate::store::seal::{Columns, SALT_BYTES, SealedRow};
-use crate::store::storage::{Entry, OrgRow, StorageError, StorageErrorKind, Unpurged};
-
-/// The columns of a secret, in the order that [`secret_row`] reads.
-macro_rules! secret_columns {
-    () => {
-        "organization, name, format, id, version, created_at, created_by, updated_at, updated_by, \
-         key_id, slot, (SELECT salt FROM salt WHERE salt.slot = secret.slot), sealed"
-    };
-}
-pub(super) use secret_columns;
-
-/// The columns of a record, in the order that [`record_row`] reads.
-macro_rules! record_columns {
-    () => {
-        "organization, sequence, at, actor, action, name, secrets, workload, client, outcome, code"
-    };
-}
+use crate::store::storage::transaction::Transaction;
+use crate::store::storage::{OrgRow, StorageError, StorageErrorKind};
 
 /// "inj1", so that `file` and SQLite tell whose database it is.
 const APPLICATION_ID: i32 = 0x696e_6a31;
 /// The schema written by this version.
 const SCHEMA_VERSION: i32 = 1;
-/// Bytes in the write-ahead log, of some 32 pages, before it is emptied into the database. A launch
-/// leaves the log behind, and the next one reads all of it: 2 µs a page. Emptying it is two or three
-/// times a commit's wait for the disk.
-const LOG_BYTES_MAX: u64 = 32 * (4096 + 24);
+/// Pages in the write-ahead log before the next write copies them into the database and begins the
+/// log anew. A launch leaves the log behind, and the next one reads all of it: 2 µs a page.
+/// Copying costs two or three times a commit's wait for the disk.
+const LOG_PAGES_MAX: i64 = 32;
 
 /// An open database.
 pub struct Sqlite {
     connection: Connection,
     path: PathBuf,
-    log: PathBuf,
-    wait_max: Duration,
-}
-
-/// What happens inside one transaction.
-pub struct Transaction<'a> {
-    pub(super) inner: rusqlite::Transaction<'a>,
-    pub(super) path: &'a Path,
+    /// Whether the log's name may not be on the disk yet.
+    log_is_new: bool,
 }
 
 /// What a new database holds.
@@ -83,6 +59,7 @@ impl Sqlite {
 
     /// Opens a database that is there. It writes nothing.
     pub fn open(path: &Path, wait_max: Duration) -> Result<Self, StorageError> {
+        let log_is_new = !beside(path, "-wal").exists();
         let open = || {
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | NO_MUTEX;
             let connection = Connection::open_with_flags(path, flags)?;
@@ -94,8 +71,7 @@ impl Sqlite {
             Ok(connection)
         };
         let connection = open().map_err(|error| wrap(path, &error))?;
-        let log = beside(path, "-wal");
-        let opened = Self { connection, path: path.to_owned(), log, wait_max };
+        let opened = Self { connection, path: path.to_owned(), log_is_new };
         opened.check_identity()?;
         Ok(opened)
     }
@@ -130,11 +106,14 @@ impl Sqlite {
         &mut self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
-        let before = self.log_bytes();
+        self.shorten_log();
         let done = self.transact(TransactionBehavior::Immediate, work)?;
-        // Tried anew only when that much has come to it again: while others read, it cannot be done.
-        if self.log_bytes() / LOG_BYTES_MAX > before / LOG_BYTES_MAX {
-            self.shorten_log();
+        if self.log_is_new {
+            // SQLite is compiled to leave this out, for it would do it in each process anew.
+            sync_directory(&self.path).map_err(|error| {
+                StorageError::new(&self.path, StorageErrorKind::Io, error.to_string())
+            })?;
+            self.log_is_new = false;
         }
         Ok(done)
     }
@@ -148,35 +127,38 @@ impl Sqlite {
     }
 
     /// Empties the write-ahead log into the database, waiting for those who read from it, and
-    /// forgets what was waiting for that. False if a reader outlasted the wait.
+    /// forgets the marks that were waiting for that. False if a reader outlasted the wait.
     pub fn purge(&mut self) -> Result<bool, StorageError> {
-        let path = &self.path;
-        let outlasted: rusqlite::Result<i64> =
+        // Another process may mark a change of its own meanwhile: that mark has to stay.
+        let marks = self.read(|tx| tx.unpurged_marks())?;
+        let emptied: rusqlite::Result<i64> =
             self.connection.query_row(TRUNCATE, [], |row| row.get(0));
-        match outlasted.map_err(|error| wrap(path, &error)) {
+        match emptied.map_err(|error| wrap(&self.path, &error)) {
             Ok(0) => {}
             Ok(_) => return Ok(false),
             Err(error) if error.kind == StorageErrorKind::Busy => return Ok(false),
             Err(error) => return Err(error),
         }
-        self.connection.execute("DELETE FROM unpurged", []).map_err(|error| wrap(path, &error))?;
+        self.transact(TransactionBehavior::Immediate, |tx| {
+            marks.iter().try_for_each(|mark| tx.forget_unpurged(mark))
+        })?;
         Ok(true)
     }
 
-    /// SQLite's own checkpoint leaves the log's length as it is. A process that comes alone reads
-    /// such a log from its start, and knows nothing of what was copied from it: it would grow for
-    /// ever. What is committed stays so if this fails; the next one tries again.
+    /// Copies a log that has become long into the database, so that the write that follows begins
+    /// it anew. SQLite's own checkpoint comes after a commit, and a launch makes but one: the next
+    /// would find the log as it was, and it would grow for ever. Nobody is waited for.
     fn shorten_log(&self) {
-        let try_once = || {
-            self.connection.busy_timeout(Duration::ZERO)?;
-            let tried = self.connection.query_row(TRUNCATE, [], |_| Ok(()));
-            self.connection.busy_timeout(self.wait_max).and(tried)
+        let shorten = || -> rusqlite::Result<()> {
+            let mut look = self.connection.prepare_cached("PRAGMA wal_checkpoint(NOOP)")?;
+            let pages: i64 = look.query_row([], |row| row.get(1))?;
+            if pages > LOG_PAGES_MAX {
+                self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+            }
+            Ok(())
         };
-        let _later: rusqlite::Result<()> = try_once();
-    }
-
-    fn log_bytes(&self) -> u64 {
-        std::fs::metadata(&self.log).map_or(0, |found| found.len())
+        // Nothing depends on it: what is wrong with the database shows in the write itself.
+        let _later = shorten();
     }
 
     fn transact<T>(
@@ -216,192 +198,6 @@ impl Sqlite {
     }
 }
 
-impl Transaction<'_> {
-    pub fn organization(&self, name: &str) -> Result<Option<OrgRow>, StorageError> {
-        let sql = "SELECT name, created_at, created_by, code FROM organization WHERE name = ?1";
-        self.optional(sql, [name], |row| {
-            Ok(OrgRow {
-                name: row.get(0)?,
-                created_at: row.get(1)?,
-                created_by: row.get(2)?,
-                code: row.get(3)?,
-            })
-        })
-    }
-
-    /// The row of a name and the last record that changed it.
-    pub fn entry(&self, organization: &str, name: &str) -> Result<Entry, StorageError> {
-        let row = self.optional(
-            concat!(
-                "SELECT ",
-                secret_columns!(),
-                " FROM secret WHERE organization = ?1 AND name = ?2"
-            ),
-            [organization, name],
-            secret_row,
-        )?;
-        Ok(Entry { row, anchor: self.anchor(organization, name)? })
-    }
-
-    /// The last record that created, updated or deleted this name.
-    pub fn anchor(&self, organization: &str, name: &str) -> Result<Option<Anchor>, StorageError> {
-        let sql = concat!(
-            "SELECT ",
-            record_columns!(),
-            ", (SELECT p.code FROM audit p
-                WHERE p.organization = audit.organization AND p.sequence = audit.sequence - 1)
-              FROM audit INDEXED BY audit_change
-              WHERE organization = ?1 AND name = ?2 ORDER BY sequence DESC LIMIT 1"
-        );
-        self.optional(sql, [organization, name], |row| {
-            Ok(Anchor { chained: record_row(row)?, previous: row.get(11)? })
-        })
-    }
-
-    /// The sequence and code of an organization's last record.
-    pub fn head(&self, organization: &str) -> Result<Option<(i64, Vec<u8>)>, StorageError> {
-        let sql = "SELECT sequence, code FROM audit WHERE organization = ?1
-                   ORDER BY sequence DESC LIMIT 1";
-        self.optional(sql, [organization], |row| Ok((row.get(0)?, row.get(1)?)))
-    }
-
-    pub fn append(&self, record: &Record, code: &[u8]) -> Result<(), StorageError> {
-        let sql = "INSERT INTO audit (organization, sequence, at, actor, action, name, secrets,
-                   workload, client, outcome, code)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
-        let values = params![
-            record.organization,
-            record.sequence,
-            record.at,
-            record.actor,
-            record.action,
-            record.name,
-            record.secrets,
-            record.workload,
-            record.client,
-            record.outcome,
-            code
-        ];
-        self.execute(sql, values)
-    }
-
-    /// Up to `rows_max` records behind the one with this sequence, in order.
-    pub fn records(
-        &self,
-        organization: &str,
-        after: i64,
-        rows_max: u32,
-    ) -> Result<Vec<Chained>, StorageError> {
-        let sql = concat!(
-            "SELECT ",
-            record_columns!(),
-            " FROM audit WHERE organization = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3"
-        );
-        self.all(sql, params![organization, after, rows_max], record_row)
-    }
-
-    /// A slot for the salt of a new secret: one that was given back, or one behind all others.
-    pub fn free_slot(&self) -> Result<i64, StorageError> {
-        let sql = "SELECT coalesce((SELECT slot FROM salt WHERE free = 1 ORDER BY slot LIMIT 1),
-                                   (SELECT max(slot) + 1 FROM salt), 1)";
-        let slot = self.optional(sql, [], |row| row.get(0))?;
-        Ok(slot.expect("without a table there is always one row"))
-    }
-
-    /// Keeps this version in place of the one before, whose salt it overwrites.
-    pub fn put(&self, row: &SealedRow) -> Result<(), StorageError> {
-        let columns = &row.columns;
-        let salt = "INSERT INTO salt (slot, free, salt) VALUES (?1, 0, ?2)
-                    ON CONFLICT DO UPDATE SET free = 0, salt = excluded.salt";
-        self.execute(salt, params![columns.slot, row.salt])?;
-        let sql = "INSERT OR REPLACE INTO secret (organization, name, format, id, version,
-                   created_at, created_by, updated_at, updated_by, key_id, slot, sealed)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
-        let values = params![
-            columns.organization,
-            columns.name,
-            columns.format,
-            columns.id,
-            columns.version,
-            columns.created_at,
-            columns.created_by,
-            columns.updated_at,
-            columns.updated_by,
-            columns.key_id,
-            columns.slot,
-            row.sealed
-        ];
-        self.execute(sql, values)
-    }
-
-    /// Removes a row and overwrites its salt. A slot that a damaged row only claims to have is left
-    /// to the row whose it is.
-    pub fn remove(&self, organization: &str, name: &str, sound: bool) -> Result<(), StorageError> {
-        let salt = "UPDATE salt SET free = 1, salt = ?4 WHERE slot =
-                    (SELECT slot FROM secret WHERE organization = ?1 AND name = ?2)
-                    AND (?3 OR NOT EXISTS (SELECT 1 FROM secret WHERE secret.slot = salt.slot
-                         AND (organization, name) <> (?1, ?2)))";
-        self.execute(salt, params![organization, name, sound, [0_u8; SALT_BYTES]])?;
-        let sql = "DELETE FROM secret WHERE organization = ?1 AND name = ?2";
-        self.execute(sql, [organization, name])
-    }
-
-    /// Remembers that an old value is to be purged from the journal.
-    pub fn mark_unpurged(
-        &self,
-        organization: &str,
-        name: &str,
-        mark: &Unpurged,
-    ) -> Result<(), StorageError> {
-        let sql = "INSERT OR REPLACE INTO unpurged (organization, name, version, deleted)
-                   VALUES (?1, ?2, ?3, ?4)";
-        self.execute(sql, params![organization, name, mark.version, mark.deleted])
-    }
-
-    pub fn unpurged(
-        &self,
-        organization: &str,
-        name: &str,
-    ) -> Result<Option<Unpurged>, StorageError> {
-        let sql = "SELECT version, deleted FROM unpurged WHERE organization = ?1 AND name = ?2";
-        self.optional(sql, [organization, name], |row| {
-            Ok(Unpurged { version: row.get(0)?, deleted: row.get(1)? })
-        })
-    }
-
-    pub fn any_unpurged(&self) -> Result<bool, StorageError> {
-        let one = self.optional("SELECT 1 FROM unpurged LIMIT 1", [], |_| Ok(()))?;
-        Ok(one.is_some())
-    }
-
-    pub(super) fn optional<T>(
-        &self,
-        sql: &str,
-        values: impl rusqlite::Params,
-        map: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<Option<T>, StorageError> {
-        let read = || self.inner.prepare_cached(sql)?.query_row(values, map).optional();
-        read().map_err(|error| wrap(self.path, &error))
-    }
-
-    pub(super) fn all<T>(
-        &self,
-        sql: &str,
-        values: impl rusqlite::Params,
-        map: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<Vec<T>, StorageError> {
-        let read = || {
-            self.inner.prepare_cached(sql)?.query_map(values, map)?.collect::<rusqlite::Result<_>>()
-        };
-        read().map_err(|error| wrap(self.path, &error))
-    }
-
-    fn execute(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), StorageError> {
-        let run = || self.inner.prepare_cached(sql)?.execute(values);
-        run().map(|_| ()).map_err(|error| wrap(self.path, &error))
-    }
-}
-
 /// Copies the log into the database and empties it; the first column is 1 if somebody kept it.
 const TRUNCATE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
@@ -414,40 +210,6 @@ const SETTINGS: &str = "PRAGMA synchronous = FULL;
     PRAGMA secure_delete = ON;
     PRAGMA temp_store = MEMORY;
     PRAGMA cell_size_check = ON;";
-
-/// The one place where columns become a row.
-pub(super) fn secret_row(row: &Row<'_>) -> rusqlite::Result<SealedRow> {
-    let columns = Columns {
-        organization: row.get(0)?,
-        name: row.get(1)?,
-        format: row.get(2)?,
-        id: row.get(3)?,
-        version: row.get(4)?,
-        created_at: row.get(5)?,
-        created_by: row.get(6)?,
-        updated_at: row.get(7)?,
-        updated_by: row.get(8)?,
-        key_id: row.get(9)?,
-        slot: row.get(10)?,
-    };
-    Ok(SealedRow { columns, salt: row.get(11)?, sealed: row.get(12)? })
-}
-
-fn record_row(row: &Row<'_>) -> rusqlite::Result<Chained> {
-    let record = Record {
-        organization: row.get(0)?,
-        sequence: row.get(1)?,
-        at: row.get(2)?,
-        actor: row.get(3)?,
-        action: row.get(4)?,
-        name: row.get(5)?,
-        secrets: row.get(6)?,
-        workload: row.get(7)?,
-        client: row.get(8)?,
-        outcome: row.get(9)?,
-    };
-    Ok(Chained { record, code: row.get(10)? })
-}
 
 fn insert_keyring(connection: &Connection, row: &KeyringRow) -> rusqlite::Result<()> {
     connection.execute(
@@ -466,6 +228,14 @@ fn insert_organization(connection: &Connection, row: &OrgRow) -> rusqlite::Resul
     Ok(())
 }
 
+/// Waits until the names in the directory of `path` are on the disk.
+pub fn sync_directory(path: &Path) -> std::io::Result<()> {
+    match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => File::open(directory)?.sync_all(),
+        _ => File::open(".")?.sync_all(),
+    }
+}
+
 /// A file whose name is another's with something behind it.
 pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -474,7 +244,7 @@ pub fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// SQLite's error in this house's words. What does not fit a row is damage: it was written whole.
-fn wrap(path: &Path, error: &rusqlite::Error) -> StorageError {
+pub(super) fn wrap(path: &Path, error: &rusqlite::Error) -> StorageError {
     let kind = match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StorageErrorKind::Busy,
         Some(ErrorCode::DiskFull) => StorageErrorKind::Full,

@@ -1,0 +1,272 @@
+//! What one transaction reads and writes. It opens no value, knows no permission, and neither
+//! begins nor ends a transaction.
+
+use std::path::Path;
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use crate::store::audit::{Anchor, Chained, Record};
+use crate::store::seal::{Columns, SALT_BYTES, SealedRow};
+use crate::store::storage::sqlite::wrap;
+use crate::store::storage::{Entry, OrgRow, StorageError, Unpurged};
+
+/// The columns of a secret, in the order that [`secret_row`] reads.
+macro_rules! secret_columns {
+    () => {
+        "organization, name, format, id, version, created_at, created_by, updated_at, updated_by, \
+         key_id, slot, (SELECT salt FROM salt WHERE salt.slot = secret.slot), sealed"
+    };
+}
+pub(super) use secret_columns;
+
+/// The columns of a record, in the order that [`record_row`] reads.
+macro_rules! record_columns {
+    () => {
+        "organization, sequence, at, actor, action, name, secrets, workload, client, outcome, code"
+    };
+}
+
+/// Marks that one purge forgets.
+const PURGE_MARKS_MAX: u32 = 1000;
+
+/// What happens inside one transaction.
+pub struct Transaction<'a> {
+    pub(super) inner: rusqlite::Transaction<'a>,
+    pub(super) path: &'a Path,
+}
+
+impl Transaction<'_> {
+    pub fn organization(&self, name: &str) -> Result<Option<OrgRow>, StorageError> {
+        let sql = "SELECT name, created_at, created_by, code FROM organization WHERE name = ?1";
+        self.optional(sql, [name], |row| {
+            Ok(OrgRow {
+                name: row.get(0)?,
+                created_at: row.get(1)?,
+                created_by: row.get(2)?,
+                code: row.get(3)?,
+            })
+        })
+    }
+
+    /// The row of a name and the last record that changed it.
+    pub fn entry(&self, organization: &str, name: &str) -> Result<Entry, StorageError> {
+        let row = self.optional(
+            concat!(
+                "SELECT ",
+                secret_columns!(),
+                " FROM secret WHERE organization = ?1 AND name = ?2"
+            ),
+            [organization, name],
+            secret_row,
+        )?;
+        Ok(Entry { row, anchor: self.anchor(organization, name)? })
+    }
+
+    /// The last record that created, updated or deleted this name.
+    pub fn anchor(&self, organization: &str, name: &str) -> Result<Option<Anchor>, StorageError> {
+        let sql = concat!(
+            "SELECT ",
+            record_columns!(),
+            ", (SELECT p.code FROM audit p
+                WHERE p.organization = audit.organization AND p.sequence = audit.sequence - 1)
+              FROM audit INDEXED BY audit_change
+              WHERE organization = ?1 AND name = ?2 ORDER BY sequence DESC LIMIT 1"
+        );
+        self.optional(sql, [organization, name], |row| {
+            Ok(Anchor { chained: record_row(row)?, previous: row.get(11)? })
+        })
+    }
+
+    /// The sequence and code of an organization's last record.
+    pub fn head(&self, organization: &str) -> Result<Option<(i64, Vec<u8>)>, StorageError> {
+        let sql = "SELECT sequence, code FROM audit WHERE organization = ?1
+                   ORDER BY sequence DESC LIMIT 1";
+        self.optional(sql, [organization], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    pub fn append(&self, record: &Record, code: &[u8]) -> Result<(), StorageError> {
+        let sql = "INSERT INTO audit (organization, sequence, at, actor, action, name, secrets,
+                   workload, client, outcome, code)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+        let values = params![
+            record.organization,
+            record.sequence,
+            record.at,
+            record.actor,
+            record.action,
+            record.name,
+            record.secrets,
+            record.workload,
+            record.client,
+            record.outcome,
+            code
+        ];
+        self.execute(sql, values)
+    }
+
+    /// Up to `rows_max` records behind the one with this sequence, in order.
+    pub fn records(
+        &self,
+        organization: &str,
+        after: i64,
+        rows_max: u32,
+    ) -> Result<Vec<Chained>, StorageError> {
+        let sql = concat!(
+            "SELECT ",
+            record_columns!(),
+            " FROM audit WHERE organization = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3"
+        );
+        self.all(sql, params![organization, after, rows_max], record_row)
+    }
+
+    /// A slot for the salt of a new secret: one that was given back, or one behind all others.
+    pub fn free_slot(&self) -> Result<i64, StorageError> {
+        let sql = "SELECT coalesce((SELECT slot FROM salt WHERE free = 1 ORDER BY slot LIMIT 1),
+                                   (SELECT max(slot) + 1 FROM salt), 1)";
+        let slot = self.optional(sql, [], |row| row.get(0))?;
+        Ok(slot.expect("without a table there is always one row"))
+    }
+
+    /// Keeps this version in place of the one before, whose salt it overwrites.
+    pub fn put(&self, row: &SealedRow) -> Result<(), StorageError> {
+        let columns = &row.columns;
+        let salt = "INSERT INTO salt (slot, free, salt) VALUES (?1, 0, ?2)
+                    ON CONFLICT DO UPDATE SET free = 0, salt = excluded.salt";
+        self.execute(salt, params![columns.slot, row.salt])?;
+        let sql = "INSERT OR REPLACE INTO secret (organization, name, format, id, version,
+                   created_at, created_by, updated_at, updated_by, key_id, slot, sealed)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+        let values = params![
+            columns.organization,
+            columns.name,
+            columns.format,
+            columns.id,
+            columns.version,
+            columns.created_at,
+            columns.created_by,
+            columns.updated_at,
+            columns.updated_by,
+            columns.key_id,
+            columns.slot,
+            row.sealed
+        ];
+        self.execute(sql, values)
+    }
+
+    /// Removes a row and overwrites its salt. A slot that a damaged row only claims to have is left
+    /// to the row whose it is.
+    pub fn remove(&self, organization: &str, name: &str, sound: bool) -> Result<(), StorageError> {
+        let salt = "UPDATE salt SET free = 1, salt = ?4 WHERE slot =
+                    (SELECT slot FROM secret WHERE organization = ?1 AND name = ?2)
+                    AND (?3 OR NOT EXISTS (SELECT 1 FROM secret WHERE secret.slot = salt.slot
+                         AND (organization, name) <> (?1, ?2)))";
+        self.execute(salt, params![organization, name, sound, [0_u8; SALT_BYTES]])?;
+        let sql = "DELETE FROM secret WHERE organization = ?1 AND name = ?2";
+        self.execute(sql, [organization, name])
+    }
+
+    /// Remembers that an old value is to be purged from the journal.
+    pub fn mark_unpurged(&self, mark: &Unpurged) -> Result<(), StorageError> {
+        let sql = "INSERT OR REPLACE INTO unpurged (organization, name, version, deleted)
+                   VALUES (?1, ?2, ?3, ?4)";
+        self.execute(sql, params![mark.organization, mark.name, mark.version, mark.deleted])
+    }
+
+    /// Forgets this mark, and no later one of the same name.
+    pub fn forget_unpurged(&self, mark: &Unpurged) -> Result<(), StorageError> {
+        let sql = "DELETE FROM unpurged WHERE organization = ?1 AND name = ?2 AND version = ?3
+                   AND deleted = ?4";
+        self.execute(sql, params![mark.organization, mark.name, mark.version, mark.deleted])
+    }
+
+    pub fn unpurged(
+        &self,
+        organization: &str,
+        name: &str,
+    ) -> Result<Option<Unpurged>, StorageError> {
+        let sql = "SELECT organization, name, version, deleted FROM unpurged
+                   WHERE organization = ?1 AND name = ?2";
+        self.optional(sql, [organization, name], unpurged_row)
+    }
+
+    /// Marks that wait; more than these are left to the next purge.
+    pub fn unpurged_marks(&self) -> Result<Vec<Unpurged>, StorageError> {
+        let sql = "SELECT organization, name, version, deleted FROM unpurged LIMIT ?1";
+        self.all(sql, [PURGE_MARKS_MAX], unpurged_row)
+    }
+
+    pub fn any_unpurged(&self) -> Result<bool, StorageError> {
+        let one = self.optional("SELECT 1 FROM unpurged LIMIT 1", [], |_| Ok(()))?;
+        Ok(one.is_some())
+    }
+
+    pub(super) fn optional<T>(
+        &self,
+        sql: &str,
+        values: impl rusqlite::Params,
+        map: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, StorageError> {
+        let read = || self.inner.prepare_cached(sql)?.query_row(values, map).optional();
+        read().map_err(|error| wrap(self.path, &error))
+    }
+
+    pub(super) fn all<T>(
+        &self,
+        sql: &str,
+        values: impl rusqlite::Params,
+        map: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StorageError> {
+        let read = || {
+            self.inner.prepare_cached(sql)?.query_map(values, map)?.collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(|error| wrap(self.path, &error))
+    }
+
+    fn execute(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), StorageError> {
+        let run = || self.inner.prepare_cached(sql)?.execute(values);
+        run().map(|_| ()).map_err(|error| wrap(self.path, &error))
+    }
+}
+
+/// The one place where columns become a row.
+pub(super) fn secret_row(row: &Row<'_>) -> rusqlite::Result<SealedRow> {
+    let columns = Columns {
+        organization: row.get(0)?,
+        name: row.get(1)?,
+        format: row.get(2)?,
+        id: row.get(3)?,
+        version: row.get(4)?,
+        created_at: row.get(5)?,
+        created_by: row.get(6)?,
+        updated_at: row.get(7)?,
+        updated_by: row.get(8)?,
+        key_id: row.get(9)?,
+        slot: row.get(10)?,
+    };
+    Ok(SealedRow { columns, salt: row.get(11)?, sealed: row.get(12)? })
+}
+
+fn unpurged_row(row: &Row<'_>) -> rusqlite::Result<Unpurged> {
+    Ok(Unpurged {
+        organization: row.get(0)?,
+        name: row.get(1)?,
+        version: row.get(2)?,
+        deleted: row.get(3)?,
+    })
+}
+
+fn record_row(row: &Row<'_>) -> rusqlite::Result<Chained> {
+    let record = Record {
+        organization: row.get(0)?,
+        sequence: row.get(1)?,
+        at: row.get(2)?,
+        actor: row.get(3)?,
+        action: row.get(4)?,
+        name: row.get(5)?,
+        secrets: row.get(6)?,
+        workload: row.get(7)?,
+        client: row.get(8)?,
+        outcome: row.get(9)?,
+    };
+    Ok(Chained { record, code: row.get(10)? })
+}
