@@ -90,6 +90,12 @@ pub struct Common {
     /// A file that holds the token
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+    /// A file that holds the embedded store's master key
+    #[arg(long, value_name = "FILE")]
+    pub master_key_file: Option<PathBuf>,
+    /// A shell command that prints the embedded store's master key
+    #[arg(long, value_name = "COMMAND", conflicts_with = "master_key_file")]
+    pub master_key_command: Option<OsString>,
     /// How long to try to reach the store: `3`, `500ms`, `2m`
     #[arg(long, value_name = "TIME")]
     pub timeout: Option<OsString>,

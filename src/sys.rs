@@ -29,8 +29,10 @@ pub struct Process {
 #[macro_export]
 macro_rules! entry_point {
     ($start:path) => {
+        /// # Safety
+        /// Called by the C runtime alone, with the arguments of C's `main`.
         #[unsafe(no_mangle)]
-        pub extern "C" fn main(
+        pub unsafe extern "C" fn main(
             count: ::std::ffi::c_int,
             arguments: *const *const ::std::ffi::c_char,
             environment: *const *const ::std::ffi::c_char,

@@ -60,6 +60,7 @@ fn line<const N: usize>(out: &mut String, row: &Row<N>, widths: &[usize; N]) {
         let padding = if i + 1 == N { 0 } else { column - width(&cell) + GAP };
         write!(out, "{cell}{:padding$}", "").expect("a string takes every write");
     }
+    out.truncate(out.trim_end_matches(' ').len());
 }
 
 /// `text` in at most `cells` cells, with a `…` where something is left out.

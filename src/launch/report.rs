@@ -18,7 +18,7 @@ const TERMINATION_LOG_BYTES_MAX: usize = 4096;
 /// Everything that kept one command from being started.
 #[derive(Debug)]
 pub struct Report {
-    /// The program's name; never its arguments.
+    /// The program's name, never its arguments; none where nothing was to be started.
     pub command: Option<String>,
     /// Which store was or would have been asked, and of which organization.
     pub store: Option<String>,
@@ -41,20 +41,23 @@ impl Report {
     }
 
     fn summary(&self) -> String {
-        let started = match &self.command {
-            Some(command) => format!("`{}` was not started", escape(command)),
-            None => "nothing was done".to_owned(),
-        };
-        match self.problems.as_slice() {
-            [_] => started,
-            all => format!("{started}: {} problems", all.len()),
+        match (&self.command, self.problems.as_slice()) {
+            (Some(command), [_]) => format!("`{}` was not started", escape(command)),
+            (Some(command), all) => {
+                format!("`{}` was not started: {} problems", escape(command), all.len())
+            }
+            (None, [problem]) => escape(&problem.to_string()),
+            (None, all) => format!("{} problems", all.len()),
         }
     }
 
     fn text(&self) -> String {
         let mut text = format!("inject: {}\n", self.summary());
         for problem in &self.problems {
-            let _ = writeln!(text, "  {}", escape(&problem.to_string()));
+            // Alone, and with nothing that was to be started, it is the summary.
+            if self.command.is_some() || self.problems.len() > 1 {
+                let _ = writeln!(text, "  {}", escape(&problem.to_string()));
+            }
             for place in problem.places() {
                 let _ = writeln!(text, "    in {}", escape(&shown_place(problem, &place)));
             }

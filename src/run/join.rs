@@ -77,9 +77,10 @@ impl Join {
             }
             Target::Embedded { data, master_key } => {
                 let data = data.expect("missing settings were reported before");
+                let wait_max = timeout.min(store::BUSY_WAIT_MAX);
                 let source = key_source(master_key, &data);
-                let opened =
-                    Embedded::open(&data, source, mode, &operator()).map_err(not_opened)?;
+                let opened = Embedded::open(&data, &source, mode, &operator(), wait_max)
+                    .map_err(not_opened)?;
                 let store = opened.store;
                 let connect = Box::new(move || store.connect());
                 let label = data.display().to_string();
@@ -169,6 +170,8 @@ fn key_source(master_key: MasterKey, data: &Path) -> MasterKeySource {
     match master_key {
         MasterKey::Default => MasterKeySource::File(data.join(store::MASTER_KEY_NAME)),
         MasterKey::File(path) => MasterKeySource::File(path),
+        MasterKey::Credential(path) => MasterKeySource::Credential(path),
+        MasterKey::Command(command) => MasterKeySource::Command(command),
         MasterKey::Value(value) => {
             // Where stderr cannot be written, nobody is there to be warned.
             let _ = sys::stderr().write_all(

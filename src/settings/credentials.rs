@@ -1,6 +1,6 @@
 //! Which store is asked, and with which token: the rules of whom a token may be sent to.
 
-use std::ffi::{CStr, OsStr};
+use std::ffi::{CStr, OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ impl Resolver {
         let Some((text, origin)) = self.text("--store", "store", common.store.as_ref()) else {
             let store = Store::Embedded {
                 data: self.data(environment),
-                master_key: self.master_key(environment),
+                master_key: self.master_key(common, environment),
             };
             return (store, false);
         };
@@ -47,21 +47,19 @@ impl Resolver {
         Some(share.join("inject"))
     }
 
-    fn master_key(&mut self, environment: &[&CStr]) -> MasterKey {
-        if let Some(path) = self.variables.get("master-key-file") {
-            return MasterKey::File(PathBuf::from(path));
-        }
-        if let Some(value) = self.variables.get("master-key") {
-            return MasterKey::Value(Secret::new(value.as_bytes().to_vec()));
-        }
-        // systemd.exec(5), "Credentials".
-        let credentials = value_of(environment, b"CREDENTIALS_DIRECTORY");
-        let credential = credentials
-            .map(|folder| Path::new(OsStr::from_bytes(folder)).join("inject-master-key"));
-        match credential {
-            Some(path) if path.exists() => MasterKey::File(path),
-            _ => MasterKey::Default,
-        }
+    /// The manifest has no say in this: it may be a stranger's.
+    fn master_key(&self, common: &Common, environment: &[&CStr]) -> MasterKey {
+        let file = |path: &str| MasterKey::File(PathBuf::from(path));
+        let command = |command: &str| MasterKey::Command(command.to_owned());
+        let value = |value: &str| MasterKey::Value(Secret::new(value.as_bytes().to_vec()));
+        let option = |command: &OsString| MasterKey::Command(command.to_string_lossy().into());
+        None.or_else(|| common.master_key_file.clone().map(MasterKey::File))
+            .or_else(|| common.master_key_command.as_ref().map(option))
+            .or_else(|| self.variables.get("master-key-file").map(file))
+            .or_else(|| self.variables.get("master-key-command").map(command))
+            .or_else(|| self.variables.get("master-key").map(value))
+            .or_else(|| credential(environment))
+            .unwrap_or(MasterKey::Default)
     }
 
     /// The token for the store, and why one that is set is withheld.
@@ -134,4 +132,11 @@ impl Resolver {
     fn checked_token(&mut self, bytes: &[u8], origin: &Origin) -> Option<Token> {
         Token::parse(bytes).map_err(|error| self.fault(origin, &error.to_string())).ok()
     }
+}
+
+/// The master key among the credentials that systemd gave to this service, if it is there.
+fn credential(environment: &[&CStr]) -> Option<MasterKey> {
+    let folder = value_of(environment, b"CREDENTIALS_DIRECTORY")?;
+    let path = Path::new(OsStr::from_bytes(folder)).join("inject-master-key");
+    path.exists().then_some(MasterKey::Credential(path))
 }

@@ -52,6 +52,7 @@ variables! {
     export_from "export-from" "INJECT_EXPORT_FROM"
     literal "literal" "INJECT_LITERAL"
     master_key "master-key" "INJECT_MASTER_KEY"
+    master_key_command "master-key-command" "INJECT_MASTER_KEY_COMMAND"
     master_key_file "master-key-file" "INJECT_MASTER_KEY_FILE"
     org "org" "INJECT_ORG"
     report "report" "INJECT_REPORT"

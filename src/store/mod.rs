@@ -22,12 +22,12 @@ use tokio::io::DuplexStream;
 use crate::name::OrgName;
 use crate::store::permission::Principal;
 use crate::store::service::Service;
-use crate::store::storage::BUSY_TIMEOUT;
 
 pub use crate::store::audit::Broken;
 pub use crate::store::error::{OpenError, OpenErrorKind};
 pub use crate::store::master_key::{FILE_NAME as MASTER_KEY_NAME, MasterKeySource};
 pub use crate::store::open::{DATABASE_NAME, OpenMode, exists};
+pub use crate::store::storage::BUSY_WAIT_MAX;
 pub use crate::store::storage::{StorageError, StorageErrorKind};
 
 /// Bytes under way in one direction of an in-process connection.
@@ -53,17 +53,9 @@ struct Shared {
 }
 
 impl Embedded {
-    /// Opens the store in `data_directory`; `operator` is the name of the operating system's user.
+    /// Opens the store in `data_directory`; `operator` is the name of the operating system's user,
+    /// `wait_max` how long another process that writes is waited for.
     pub fn open(
-        data_directory: &Path,
-        master_key: MasterKeySource,
-        mode: OpenMode,
-        operator: &str,
-    ) -> Result<Opened, OpenError> {
-        Self::open_waiting(data_directory, &master_key, mode, operator, BUSY_TIMEOUT)
-    }
-
-    fn open_waiting(
         data_directory: &Path,
         master_key: &MasterKeySource,
         mode: OpenMode,

@@ -13,7 +13,7 @@ use crate::store::canonical::Canonical;
 use crate::store::seal::SealedRow;
 
 /// How long a statement waits for another process, and a purge for its readers.
-pub const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+pub const BUSY_WAIT_MAX: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// An organization, with its authentication code.
 #[derive(Clone, Debug)]

@@ -14,7 +14,8 @@ use tempfile::TempDir;
 use crate::secret::Secret;
 use crate::store::tests::{Store, call, open, resolve, secret};
 use crate::store::{
-    Embedded, MasterKeySource, OpenError, OpenErrorKind, OpenMode, StorageErrorKind, exists,
+    BUSY_WAIT_MAX, Embedded, MasterKeySource, OpenError, OpenErrorKind, OpenMode, StorageErrorKind,
+    exists,
 };
 
 fn mode(path: &Path) -> u32 {
@@ -71,9 +72,10 @@ fn many_at_once_on_first_use() {
                 start.wait();
                 let opened = Embedded::open(
                     &directory,
-                    MasterKeySource::File(directory.join("master.key")),
+                    &MasterKeySource::File(directory.join("master.key")),
                     OpenMode::CreateIfMissing,
                     "alice",
+                    BUSY_WAIT_MAX,
                 )
                 .unwrap();
                 let name = secret(&format!("SECRET_OF_{number}"));
@@ -95,7 +97,7 @@ fn two_connections_race_for_names() {
     let key = || MasterKeySource::File(store.directory.path().join("master.key"));
     let racer = |value: &str| -> usize {
         let path = store.directory.path();
-        let opened = Embedded::open_waiting(path, &key(), OpenMode::Existing, "alice", wait_max);
+        let opened = Embedded::open(path, &key(), OpenMode::Existing, "alice", wait_max);
         let handle = opened.unwrap().store;
         let body = format!(r#"{{"value":"{value}"}}"#);
         let create = |number: &usize| {
@@ -187,7 +189,7 @@ fn a_key_from_elsewhere() {
     let directory = parent.path().join("data");
     let text = STANDARD.encode([7; 32]);
     let value = || MasterKeySource::Value(Secret::new(text.clone().into_bytes()));
-    let open = |source, mode| Embedded::open(&directory, source, mode, "alice");
+    let open = |source, mode| Embedded::open(&directory, &source, mode, "alice", BUSY_WAIT_MAX);
     open(value(), OpenMode::CreateIfMissing).unwrap();
     assert!(!directory.join("master.key").exists());
     let command = MasterKeySource::Command(format!("echo {text}"));

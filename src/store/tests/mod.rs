@@ -34,7 +34,7 @@ struct Reply {
 fn open(directory: &Path, mode: OpenMode) -> Result<Opened, OpenError> {
     // A reader that is held on purpose is not waited for longer than this.
     let wait_max = Duration::from_millis(20);
-    Embedded::open_waiting(directory, &key_of(directory), mode, "alice", wait_max)
+    Embedded::open(directory, &key_of(directory), mode, "alice", wait_max)
 }
 
 fn key_of(directory: &Path) -> MasterKeySource {
