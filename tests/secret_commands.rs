@@ -61,8 +61,7 @@ fn what_it_says() {
     insta::assert_snapshot!(set("password", "x").report(), @"
     exit 64
     --- stderr
-    inject: nothing was done
-      `password` is not a secret name; use upper case and say what it is for, such as `DB_PASSWORD_PROD`
+    inject: `password` is not a secret name; use upper case and say what it is for, such as `DB_PASSWORD_PROD`
     ");
 }
 
@@ -255,11 +254,10 @@ fn check_tells_what_a_launch_would_find() {
     --- stdout
     REFERENCE         PLACE          FOUND    VERSION  LAST UPDATED
     DB_PASSWORD_PROD  variable `DB`  yes      1        [TIME]
-                      app.yaml:1:4                     
-    MISSING_KEY       app.yaml:2:4   missing           
+                      app.yaml:1:4
+    MISSING_KEY       app.yaml:2:4   missing
     --- stderr
-    inject: nothing was done
-      `MISSING_KEY` is missing
+    inject: `MISSING_KEY` is missing
         in app.yaml:2:4
         set it with `inject secret set MISSING_KEY`, or keep the text with `--literal MISSING_KEY`
       store: the embedded store in [DIR]/data, organization `default`
@@ -346,6 +344,12 @@ fn help_version_completions_and_manual() {
 
           --token-file <FILE>
               A file that holds the token
+
+          --master-key-file <FILE>
+              A file that holds the embedded store's master key
+
+          --master-key-command <COMMAND>
+              A shell command that prints the embedded store's master key
 
           --timeout <TIME>
               How long to try to reach the store: `3`, `500ms`, `2m`

@@ -24,8 +24,8 @@ pub struct Wanted {
 /// A secret's number within one plan.
 pub type Id = u32;
 
-/// Where the text is not simply copied: `text[start..end]` becomes `dollars` times `$`, and then the
-/// secret's value if there is one. A large file has a great many of them, so they are small.
+/// Where the text is not simply copied: `text[start..end]` becomes `dollars` times `$`, and then
+/// the secret's value if there is one. A large file has a great many of them, so they are small.
 #[derive(Debug)]
 pub struct Edit {
     start: u32,
@@ -165,7 +165,8 @@ impl Wanted {
     }
 
     fn want_str(&mut self, name: &str, spot: Spot) -> Id {
-        // A text tends to repeat the name that it has just used, and to compare is less than to hash.
+        // A text tends to repeat the name that it has just used, and to compare is less than to
+        // hash.
         if let Some((last, spots)) = self.names.get_mut(self.last as usize)
             && last.as_str() == name
         {

@@ -144,9 +144,10 @@ proptest! {
         prop_assert_eq!(store.get("DB_PASSWORD").is(500).problem(), "damaged");
         let list = store.call("GET", "/api/v1/orgs/default/secrets", "").is(200).json();
         let rows = list["secrets"].as_array().unwrap();
-        let says_no_more = |row: &Value| row["damaged"] == true && row.as_object().unwrap().len() == 2;
+        let says_no_more =
+            |row: &Value| row["damaged"] == true && row.as_object().unwrap().len() == 2;
         prop_assert!(rows.iter().all(says_no_more));
-        prop_assert!(rows.iter().any(|row| row["name"] == "DB_PASSWORD") );
+        prop_assert!(rows.iter().any(|row| row["name"] == "DB_PASSWORD"));
     }
 }
 
