@@ -122,12 +122,22 @@ fn tell_usage(error: clap::Error, arguments: &[OsString], environment: &[&CStr])
     if !error.use_stderr() {
         return print(text.as_bytes());
     }
-    let fault = text.lines().next().unwrap_or_default();
-    let fault = fault.strip_prefix("error: ").unwrap_or(fault).to_owned();
-    let hint = match arguments.get(1).and_then(|first| first.to_str()) {
-        Some(first) if looks_like_command(first) => {
+    let missing = clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    let format = settings::report_format(arguments, environment);
+    if error.kind() == missing && format == ReportFormat::Text {
+        // Where stderr cannot be written, the code still says it.
+        let _ = sys::stderr().write_all(text.as_bytes());
+        return exit::USAGE;
+    }
+    let words = |paragraph: &str| paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+    let fault = words(text.split("\n\n").next().unwrap_or_default());
+    let fault = fault.strip_prefix("error: ").unwrap_or(&fault).to_owned();
+    let tip = text.lines().find_map(|line| line.trim().strip_prefix("tip: "));
+    let hint = match (arguments.get(1).and_then(|first| first.to_str()), tip) {
+        (Some(first), _) if looks_like_command(first) => {
             format!("to launch a program, write `inject -- {first}` and its arguments")
         }
+        (_, Some(tip)) => tip.to_owned(),
         _ => "see `inject --help`".to_owned(),
     };
     let problems = vec![Problem::Setting { fault, hint: Some(hint) }];
@@ -135,7 +145,7 @@ fn tell_usage(error: clap::Error, arguments: &[OsString], environment: &[&CStr])
     if arguments.iter().any(|argument| argument == "--") {
         report.write_termination_log();
     }
-    tell(&report, settings::report_format(arguments, environment))
+    tell(&report, format)
 }
 
 /// Whether the first argument is a program's name, which wants `--` before it.
