@@ -38,7 +38,7 @@ pub struct Stage {
 
 impl Contestant {
     pub fn is_inject(&self) -> bool {
-        self.program.as_deref() == Some(Path::new(INJECT))
+        self.program.as_deref().is_some_and(|program| program.ends_with("bin/inject"))
     }
 
     /// What starts `target` through the contestant, behind `prefix`, which may be nothing.
@@ -76,7 +76,7 @@ impl Stage {
         if directory.exists() {
             fs::remove_dir_all(&directory)?;
         }
-        fs::create_dir_all(&directory)?;
+        install(&directory.join("bin"))?;
         // `inject` looks for its manifest from here upward.
         env::set_current_dir(&directory)?;
         let answered = Answered::default();
@@ -84,7 +84,7 @@ impl Stage {
         // A relative path: that of a socket may have 107 bytes at most.
         let unix = store::over_unix(Path::new("store.sock"), &answered)?;
         fill_embedded_store(&directory.join("data"))?;
-        let contestants = contestants(&directory.join("data"), &tcp, &unix)?;
+        let contestants = contestants(&directory, &tcp, &unix)?;
         for contestant in &contestants {
             contestant.verify()?;
         }
@@ -94,6 +94,26 @@ impl Stage {
 
 pub fn succeed(what: &str, success: bool) -> Outcome {
     if success { Ok(()) } else { Err(format!("{what} failed").into()) }
+}
+
+/// Copies what is measured, for that is what an installation does. The linker's own file lies in the
+/// page cache in small pieces, and a large program that is started from it starts slower.
+fn install(bin: &Path) -> Outcome {
+    fs::create_dir_all(bin)?;
+    // This program is `target/…/release/deps/launch-…`; the floors are examples, two doors on.
+    let own = env::current_exe()?;
+    let release = own.parent().and_then(Path::parent).ok_or("this program is in no directory")?;
+    for built in [
+        PathBuf::from(INJECT),
+        release.join("examples/floor-exec"),
+        release.join("examples/floor-fetch"),
+    ] {
+        let name = built.file_name().ok_or("a program has a name")?;
+        fs::copy(&built, bin.join(name)).map_err(|error| {
+            format!("`{}`: {error}; start `benches/run`, which builds it", built.display())
+        })?;
+    }
+    Ok(())
 }
 
 fn fill_embedded_store(data: &Path) -> Outcome {
@@ -111,21 +131,23 @@ fn fill_embedded_store(data: &Path) -> Outcome {
     Ok(())
 }
 
-fn contestants(data: &Path, tcp: &str, unix: &str) -> Outcome<Vec<Contestant>> {
-    let exec = || floor("floor-exec").map(Some);
-    let fetch = || floor("floor-fetch").map(Some);
-    let inject = || Ok(Some(PathBuf::from(INJECT)));
+fn contestants(directory: &Path, tcp: &str, unix: &str) -> Outcome<Vec<Contestant>> {
+    let installed = |name| Some(directory.join("bin").join(name));
+    let exec = || installed("floor-exec");
+    let fetch = || installed("floor-fetch");
+    let inject = || installed("inject");
     let values = || SECRETS.map(|(name, value)| (name, value.into())).to_vec();
     let tcp =
         || references(&[("INJECT_STORE", tcp), ("INJECT_ORG", "acme"), ("INJECT_TOKEN", TOKEN)]);
     let unix =
         || references(&[("INJECT_STORE", unix), ("INJECT_ORG", "acme"), ("INJECT_TOKEN", TOKEN)]);
+    let data = directory.join("data");
     let data = data.to_str().ok_or("the target directory's path is not UTF-8")?;
     let embedded = references(&[("INJECT_DATA", data)]);
     let beside = |floor| Some((floor, None));
     let most = |floor, ratio| Some((floor, Some(('≤', ratio))));
-    let rows: [(_, Outcome<_>, _, _, _); 8] = [
-        ("`true` alone", Ok(None), values(), 0, None),
+    let rows: [(_, _, _, _, _); 8] = [
+        ("`true` alone", None, values(), 0, None),
         ("floor: exec only", exec(), values(), 0, None),
         ("inject, no reference", inject(), values(), 0, most("floor: exec only", 1.15)),
         ("floor: fetch over tcp", fetch(), tcp(), 1, beside("floor: exec only")),
@@ -134,28 +156,18 @@ fn contestants(data: &Path, tcp: &str, unix: &str) -> Outcome<Vec<Contestant>> {
         ("inject, five over unix", inject(), unix(), 1, most("floor: fetch over unix", 1.2)),
         ("inject, five embedded", inject(), embedded, 0, most("floor: fetch over tcp", 2.0)),
     ];
-    rows.into_iter()
-        .map(|(what, program, environment, requests, floor)| {
-            Ok(Contestant { what, floor, requests, program: program?, environment })
-        })
-        .collect()
+    let contestant = |(what, program, environment, requests, floor)| Contestant {
+        what,
+        floor,
+        requests,
+        program,
+        environment,
+    };
+    Ok(rows.into_iter().map(contestant).collect())
 }
 
 /// The five variables as references, and the settings of one store.
 fn references(settings: &[(&'static str, &str)]) -> Vec<(&'static str, OsString)> {
     let five = SECRETS.iter().map(|(name, _)| (*name, format!("${name}").into()));
     five.chain(settings.iter().map(|(name, value)| (*name, value.into()))).collect()
-}
-
-/// This program is `target/…/release/deps/launch-…`; the floors are examples, two doors on.
-fn floor(name: &str) -> Outcome<PathBuf> {
-    let own = env::current_exe()?;
-    let release = own.parent().and_then(Path::parent).ok_or("this program is in no directory")?;
-    let path = release.join("examples").join(name);
-    if path.exists() {
-        Ok(path)
-    } else {
-        Err(format!("`{}` is not there; start `benches/run`, which builds it", path.display())
-            .into())
-    }
 }
