@@ -65,6 +65,8 @@ impl Sqlite {
             let connection = Connection::open_with_flags(path, flags)?;
             connection.busy_timeout(wait_max)?;
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+            // Else a statement is compiled anew for each value that is bound to it.
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
             // A launch does not wait for a checkpoint that the next one can make.
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             connection.execute_batch(SETTINGS)?;
