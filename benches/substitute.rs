@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use inject::launch::reference::Grammar;
 use inject::launch::render::{Values, substitute};
-use inject::launch::wanted::{Source, Wanted};
+use inject::launch::wanted::{Source, SourceFile, Wanted};
 use inject::secret::Secret;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -63,7 +63,7 @@ fn main() -> Outcome {
 /// What a launch does with a text, from reading the grammar to the new text.
 fn replace(text: &Rc<[u8]>) -> Outcome<Vec<u8>> {
     let mut wanted = Wanted::default();
-    let source = || Source::File { path: Rc::default(), text: Rc::clone(text), spans: Vec::new() };
+    let source = || Source::File(SourceFile::new(&Rc::default(), text, Vec::new()));
     let (edits, faults) = wanted.scan(text, &Grammar::default(), source);
     if !faults.is_empty() {
         return Err("the text has malformed references".into());

@@ -110,7 +110,7 @@ pub struct Common {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show every reference, where it stands, and whether the store has it
-    Check(Check),
+    Check(Box<Check>),
     /// Manage secrets
     #[command(subcommand, arg_required_else_help = true)]
     Secret(Secret),
@@ -135,6 +135,9 @@ pub struct Check {
     /// Files that hold references
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// The command that a launch would start: it is looked up, and not started
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,10 +7,11 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::admin::Look;
-use crate::cli::{self, Command, Launch, Line};
+use crate::cli::{self, Launch, Line};
+use crate::launch;
+use crate::launch::exec::Command;
 use crate::launch::problem::{Problem, exit};
 use crate::launch::report::Report;
-use crate::launch::{self, exec};
 use crate::settings::{self, ReportFormat};
 use crate::sys::{self, Process};
 
@@ -39,14 +40,14 @@ pub fn run(process: Process) -> u8 {
     match command {
         None if launch.command.is_empty() => tell_no_command(format),
         None => run_launch(launch, &process, format),
-        Some(Command::Check(check)) => check::run(check, environment, format),
-        Some(Command::Secret(secret)) => secret::run(secret, environment, format),
-        Some(Command::Completions { shell }) => {
+        Some(cli::Command::Check(check)) => check::run(*check, &process, format),
+        Some(cli::Command::Secret(secret)) => secret::run(secret, environment, format),
+        Some(cli::Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut cli::definition(), "inject", &mut script);
             print(&script)
         }
-        Some(Command::Man) => {
+        Some(cli::Command::Man) => {
             let mut page = Vec::new();
             match clap_mangen::Man::new(cli::definition()).render(&mut page) {
                 Ok(()) => print(&page),
@@ -59,8 +60,7 @@ pub fn run(process: Process) -> u8 {
 /// Only a launch that failed comes back.
 fn run_launch(launch: Launch, process: &Process, format: ReportFormat) -> u8 {
     let Launch { sources, common, command } = launch;
-    let first = process.arguments.len() - command.len();
-    let command = exec::Command { arguments: process.arguments[first..].to_vec() };
+    let command = Command::last_of(process, command.len());
     let mut format = format;
     let report = match settings::resolve(&sources, &common, &process.environment) {
         Ok(mut settings) => {
@@ -113,7 +113,10 @@ fn print(text: &[u8]) -> u8 {
 fn tell_no_command(format: ReportFormat) -> u8 {
     let fault = "no command is given".to_owned();
     let hint = Some("write `inject -- COMMAND [ARG]...`; `inject --help` shows more".to_owned());
-    tell_problems(vec![Problem::Setting { fault, hint }], format)
+    let problems = vec![Problem::Setting { fault, hint }];
+    let report = Report { command: None, store: None, organization: None, problems };
+    report.write_termination_log();
+    tell(&report, format)
 }
 
 /// What clap says of a line that it does not understand, or help that was asked for.
@@ -133,8 +136,10 @@ fn tell_usage(error: clap::Error, arguments: &[OsString], environment: &[&CStr])
     let fault = words(text.split("\n\n").next().unwrap_or_default());
     let fault = fault.strip_prefix("error: ").unwrap_or(&fault).to_owned();
     let tip = text.lines().find_map(|line| line.trim().strip_prefix("tip: "));
-    let hint = match (arguments.get(1).and_then(|first| first.to_str()), tip) {
-        (Some(first), _) if looks_like_command(first) => {
+    let first = arguments.get(1).and_then(|first| first.to_str());
+    let launches = first.is_some_and(looks_like_command);
+    let hint = match (first, tip) {
+        (Some(first), _) if launches => {
             format!("to launch a program, write `inject -- {first}` and its arguments")
         }
         (_, Some(tip)) => tip.to_owned(),
@@ -142,7 +147,7 @@ fn tell_usage(error: clap::Error, arguments: &[OsString], environment: &[&CStr])
     };
     let problems = vec![Problem::Setting { fault, hint: Some(hint) }];
     let report = Report { command: None, store: None, organization: None, problems };
-    if arguments.iter().any(|argument| argument == "--") {
+    if launches || arguments.iter().any(|argument| argument == "--") {
         report.write_termination_log();
     }
     tell(&report, format)

@@ -7,10 +7,13 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
+use crate::launch::exec::Command;
 use crate::launch::fetch::{self, Stores};
 use crate::launch::plan;
 use crate::launch::problem::{Place, Problem};
 use crate::launch::read::Read;
+use crate::launch::wanted::Wanted;
+use crate::launch::{KnownPath, known_path};
 use crate::name::SecretName;
 use crate::settings::Settings;
 use crate::sys;
@@ -44,46 +47,43 @@ pub enum Found {
     Unknown,
 }
 
+/// What is checked besides the environment and the settings' files.
+pub struct Subject<'a> {
+    pub files: &'a [PathBuf],
+    /// The command that a launch would start.
+    pub command: Option<Command>,
+}
+
 /// Does what a launch does before it fetches a value. With no store it checks the syntax alone.
 pub fn check(
     inherited: &[&'static CStr],
     settings: Settings,
-    files: &[PathBuf],
+    subject: &Subject<'_>,
     stores: Option<impl Stores>,
 ) -> Checked {
+    sys::end_at_signals();
     let mut read = Read::new(inherited, &settings.scan_env, &settings.additions, &settings.grammar);
-    for file in files {
+    for file in subject.files {
         read.document(file);
     }
     let Read { variables, documents, mut problems, skipped } = read;
     let plan = plan::plan(variables, &documents, &settings.grammar, &settings.require);
     problems.extend(plan.problems);
+    if let (Some(command), KnownPath::Known(path)) = (&subject.command, known_path(&plan.variables))
+    {
+        problems.extend(command.look_up(path.as_deref()).err());
+    }
     let wanted = plan.wanted;
     let mut checked = Checked { rows: Vec::new(), skipped, problems };
-    let stores = stores.filter(|_| !wanted.is_empty());
-    if let Some(stores) = &stores {
-        checked.problems.extend(stores.missing_settings());
-    }
-    let asked = match stores {
-        Some(stores) if !checked.problems.iter().any(Problem::ends_before_fetch) => {
-            sys::end_at_signals();
-            Some(fetch::look(&wanted, settings.workload, stores))
-        }
-        _ => None,
-    };
     let mut known: BTreeMap<SecretName, Found> = BTreeMap::new();
-    match asked {
-        Some(Ok((answer, unresolved))) => {
-            known.extend(answer.secrets.into_iter().map(|(name, one)| {
-                (name, Found::Yes { version: one.version, updated_at: one.updated_at })
-            }));
-            for one in unresolved {
-                known.insert(one.name.clone(), found(&one));
-                checked.problems.push(fetch::unresolved(one, &wanted));
+    match stores.filter(|_| !wanted.is_empty()) {
+        Some(stores) => {
+            checked.problems.extend(stores.missing_settings());
+            if !checked.problems.iter().any(Problem::ends_before_fetch) {
+                checked.ask(&wanted, settings, stores, &mut known);
             }
         }
-        Some(Err(problems)) => checked.problems.extend(problems),
-        None => {}
+        None => checked.problems.extend(fetch::too_many(&wanted)),
     }
     checked.rows = wanted
         .names()
@@ -94,6 +94,26 @@ pub fn check(
         })
         .collect();
     checked
+}
+
+impl Checked {
+    fn ask(
+        &mut self,
+        wanted: &Wanted,
+        settings: Settings,
+        stores: impl Stores,
+        known: &mut BTreeMap<SecretName, Found>,
+    ) {
+        let looked = fetch::look(wanted, settings.workload, stores);
+        known.extend(looked.answer.secrets.into_iter().map(|(name, one)| {
+            (name, Found::Yes { version: one.version, updated_at: one.updated_at })
+        }));
+        for one in looked.unresolved {
+            known.insert(one.name.clone(), found(&one));
+            self.problems.push(fetch::unresolved(one, wanted));
+        }
+        self.problems.extend(looked.problems);
+    }
 }
 
 fn found(one: &Unresolved) -> Found {

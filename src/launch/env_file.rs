@@ -29,6 +29,8 @@ pub struct Fault {
 pub enum FaultKind {
     NoEquals,
     BadName,
+    /// A name that the application never gets.
+    Own,
     NotClosed,
     AfterQuote,
     Nul,
@@ -61,7 +63,10 @@ impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoEquals => "this line has no `=`; write `NAME=VALUE`, or `#` before a comment",
-            Self::BadName => "a variable's name is letters, digits and `_`, not a digit first",
+            Self::BadName => {
+                "a variable's name is letters, digits, `_`, `.` and `-`, not a digit first"
+            }
+            Self::Own => "the application never gets a variable `INJECT_*`; choose another name",
             Self::NotClosed => "the quote that opens here is not closed",
             Self::AfterQuote => "something stands behind the closing quote; put a blank before `#`",
             Self::Nul => "no variable can hold a NUL byte",
@@ -72,8 +77,8 @@ impl fmt::Display for FaultKind {
     }
 }
 
-/// Every variable of the file in order, or everything that is wrong with it.
-pub fn parse(text: &[u8]) -> Result<Vec<Line>, Vec<Fault>> {
+/// Every variable of the file in order, and everything that is wrong with it.
+pub fn parse(text: &[u8]) -> (Vec<Line>, Vec<Fault>) {
     let bom = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let mut reader = Reader { text, at: bom };
     let mut lines = Vec::new();
@@ -87,7 +92,7 @@ pub fn parse(text: &[u8]) -> Result<Vec<Line>, Vec<Fault>> {
             }
         }
     }
-    if faults.is_empty() { Ok(lines) } else { Err(faults) }
+    (lines, faults)
 }
 
 struct Reader<'t> {
@@ -132,6 +137,9 @@ impl Reader<'_> {
             && name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
         if !valid {
             return Err(Fault { at: start, kind: FaultKind::BadName });
+        }
+        if name.starts_with(b"INJECT_") {
+            return Err(Fault { at: start, kind: FaultKind::Own });
         }
         self.at = start + equals + 1;
         Ok(name.to_vec())
@@ -220,7 +228,8 @@ mod tests {
 
     fn pairs(text: &str) -> Vec<(String, String)> {
         let text_of = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let lines = parse(text.as_bytes()).expect("valid");
+        let (lines, faults) = parse(text.as_bytes());
+        assert_eq!(faults, [], "{text}");
         lines.iter().map(|line| (text_of(&line.name), text_of(&line.value))).collect()
     }
 
@@ -254,15 +263,16 @@ mod tests {
 
     #[test]
     fn every_fault_is_reported_with_its_offset() {
-        let faults = parse(b"A\n1B=x\nC='x' y\nD=\"x").expect_err("four faults");
+        let (lines, faults) = parse(b"A\n1B=x\nE=$OK\nC='x' y\nD=\"x");
+        assert_eq!(lines.len(), 1);
         let found: Vec<_> = faults.iter().map(|fault| (fault.at, &fault.kind)).collect();
         assert_eq!(
             found,
             [
                 (0, &FaultKind::NoEquals),
                 (2, &FaultKind::BadName),
-                (13, &FaultKind::AfterQuote),
-                (17, &FaultKind::NotClosed)
+                (19, &FaultKind::AfterQuote),
+                (23, &FaultKind::NotClosed)
             ]
         );
     }
@@ -270,7 +280,7 @@ mod tests {
     #[test]
     fn offsets_lead_back_into_the_file() {
         let text = b"A=\"x\\n$B\\\"$C\"";
-        let lines = parse(text).expect("valid");
+        let (lines, _) = parse(text);
         let at = lines[0].value.iter().position(|b| *b == b'C').expect("there");
         assert_eq!(text[lines[0].offset(at)], b'C');
         assert_eq!(text[lines[0].offset(2)], b'$');

@@ -13,7 +13,7 @@ use nix::unistd::{AccessFlags, faccessat};
 
 use crate::launch::place::Placed;
 use crate::launch::problem::{NotExecutable, Problem, Unplaceable};
-use crate::sys;
+use crate::sys::{self, Process};
 
 /// Where execvp(3) looks when there is no PATH.
 const PATH_DEFAULT: &[u8] = b"/bin:/usr/bin";
@@ -25,6 +25,12 @@ pub struct Command {
 }
 
 impl Command {
+    /// The last so many arguments of this process.
+    pub fn last_of(process: &Process, count: usize) -> Self {
+        let first = process.arguments.len() - count;
+        Self { arguments: process.arguments[first..].to_vec() }
+    }
+
     /// The program's name as it was typed: the only argument that is ever shown.
     pub fn shown(&self) -> String {
         self.name().to_string_lossy().into_owned()

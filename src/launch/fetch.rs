@@ -4,8 +4,7 @@ use crate::client::{Client, Error};
 use crate::launch::problem::Problem;
 use crate::launch::render::Values;
 use crate::launch::wanted::Wanted;
-use crate::name::WorkloadName;
-use crate::secret::Secret;
+use crate::name::{SecretName, WorkloadName};
 use crate::wire::{RESOLVE_NAMES_MAX, Reason, ResolveAnswer, ResolveRequest, Unresolved};
 
 /// The way to a store, which `run` joins in: a launch does not know which one it is.
@@ -27,35 +26,59 @@ pub fn fetch(
     let request = request(wanted, workload, true).map_err(|problem| vec![problem])?;
     let client = stores.open().map_err(|problem| vec![problem])?;
     let mut answer = client.resolve(&request).map_err(|error| problems(error, wanted))?;
-    let values = wanted.names().map(|name| {
-        let resolved = answer.secrets.remove(name);
-        let value = resolved.and_then(|resolved| resolved.value);
-        (name.clone(), value.unwrap_or_else(|| Secret::new(Vec::new())))
-    });
-    Ok(Values::new(values.collect()))
+    let value = |name: &SecretName| {
+        let value = answer.secrets.remove(name).and_then(|resolved| resolved.value);
+        let what = || Problem::Unavailable { what: format!("the answer has no value of `{name}`") };
+        Ok((name.clone(), value.ok_or_else(what)?))
+    };
+    let values: Result<Vec<_>, Problem> = wanted.names().map(value).collect();
+    values.map(Values::new).map_err(|problem| vec![problem])
 }
 
-/// What a store knows of the names, without a value: for those that it has, and for the others why.
-pub fn look(
-    wanted: &Wanted,
-    workload: Option<WorkloadName>,
-    stores: impl Stores,
-) -> Result<(ResolveAnswer, Vec<Unresolved>), Vec<Problem>> {
-    let mut request = request(wanted, workload, false).map_err(|problem| vec![problem])?;
-    let client = stores.open().map_err(|problem| vec![problem])?;
-    match client.resolve(&request) {
-        Ok(answer) => Ok((answer, Vec::new())),
-        Err(Error::Unresolved(unresolved)) => {
-            // It is all or nothing: the rest is asked for once more.
-            request.names.retain(|name| unresolved.iter().all(|one| one.name != *name));
-            let rest = match request.names.is_empty() {
-                true => ResolveAnswer { secrets: Default::default() },
-                false => client.resolve(&request).map_err(|error| problems(error, wanted))?,
-            };
-            Ok((rest, unresolved))
+/// What a store knows of the names, without a value.
+pub struct Looked {
+    pub answer: ResolveAnswer,
+    pub unresolved: Vec<Unresolved>,
+    /// What kept the rest from being known.
+    pub problems: Vec<Problem>,
+}
+
+/// Asks for versions and dates. An answer is all or nothing: where names are missing, the others
+/// are asked for once more.
+pub fn look(wanted: &Wanted, workload: Option<WorkloadName>, stores: impl Stores) -> Looked {
+    let nothing = ResolveAnswer { secrets: Default::default() };
+    let mut looked = Looked { answer: nothing, unresolved: Vec::new(), problems: Vec::new() };
+    let opened = request(wanted, workload, false).and_then(|request| Ok((request, stores.open()?)));
+    let (mut request, client) = match opened {
+        Ok(opened) => opened,
+        Err(problem) => {
+            looked.problems.push(problem);
+            return looked;
         }
-        Err(error) => Err(problems(error, wanted)),
+    };
+    while !request.names.is_empty() {
+        match client.resolve(&request) {
+            Ok(answer) => {
+                looked.answer = answer;
+                break;
+            }
+            Err(Error::Unresolved(unresolved)) => {
+                request.names.retain(|name| unresolved.iter().all(|one| one.name != *name));
+                looked.unresolved.extend(unresolved);
+            }
+            Err(error) => {
+                looked.problems = problems(error, wanted);
+                break;
+            }
+        }
     }
+    looked
+}
+
+/// Whether one request can ask for so many names.
+pub fn too_many(wanted: &Wanted) -> Option<Problem> {
+    let (count, limit) = (wanted.len(), RESOLVE_NAMES_MAX);
+    (count > limit).then_some(Problem::TooManyNames { count, limit })
 }
 
 fn request(
@@ -63,10 +86,10 @@ fn request(
     workload: Option<WorkloadName>,
     values: bool,
 ) -> Result<ResolveRequest, Problem> {
-    if wanted.len() > RESOLVE_NAMES_MAX {
-        return Err(Problem::TooManyNames { count: wanted.len(), limit: RESOLVE_NAMES_MAX });
+    match too_many(wanted) {
+        Some(problem) => Err(problem),
+        None => Ok(ResolveRequest { names: wanted.names().cloned().collect(), workload, values }),
     }
-    Ok(ResolveRequest { names: wanted.names().cloned().collect(), workload, values })
 }
 
 /// A failed request as the launch reports it.
@@ -76,10 +99,17 @@ fn problems(error: Error, wanted: &Wanted) -> Vec<Problem> {
         Error::Unresolved(names) => {
             return names.into_iter().map(|one| unresolved(one, wanted)).collect();
         }
-        Error::Refused { .. } => {
-            Problem::Refused { what, hint: "check the token: it may be expired or revoked" }
+        Error::Refused { status: 401, .. } => Problem::Refused {
+            what,
+            hint: "see to `INJECT_TOKEN`, `INJECT_TOKEN_FILE` or `--token-file`",
+        },
+        Error::Refused { .. } => Problem::Refused {
+            what,
+            hint: "ask an owner of the organization what this token may do",
+        },
+        Error::NoOrganization(_) => {
+            Problem::Refused { what, hint: "`inject` is asked for it by `--org` or `INJECT_ORG`" }
         }
-        Error::NoOrganization(_) => Problem::Refused { what, hint: "check `--org` and the token" },
         Error::Damaged { .. }
         | Error::StorageFull { .. }
         | Error::StorageFailed { .. }

@@ -7,6 +7,7 @@ pub mod exec;
 pub mod fetch;
 pub mod place;
 pub mod plan;
+pub mod position;
 pub mod problem;
 pub mod read;
 pub mod reference;
@@ -120,13 +121,13 @@ fn finish(
     }
 }
 
-enum KnownPath {
+pub enum KnownPath {
     Known(Option<Vec<u8>>),
     HoldsReference,
 }
 
 /// The PATH that the application will have, as far as it is known before the values are.
-fn known_path(variables: &[Planned]) -> KnownPath {
+pub fn known_path(variables: &[Planned]) -> KnownPath {
     let Some(path) = variables.iter().find(|variable| variable.name == b"PATH") else {
         return KnownPath::Known(None);
     };

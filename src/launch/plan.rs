@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use crate::launch::env_file;
-use crate::launch::problem::Problem;
-use crate::launch::reference::Grammar;
-use crate::launch::wanted::{Edit, Id, Source, Wanted, file_place};
+use crate::launch::problem::{Place, Problem};
+use crate::launch::reference::{Fault, Grammar};
+use crate::launch::wanted::{Edit, Id, Source, SourceFile, Wanted, file_place};
 use crate::name::SecretName;
 
 /// What the application will find in its environment, as far as it is known without a store.
@@ -103,24 +103,30 @@ impl Plan {
                 PlannedValue::Text { text: Cow::Owned(text), edits }
             }
             Content::Line { path, text, line } => {
-                self.refuse_escapes(&line, &path, &text, grammar);
-                let source = || Source::File { path, text, spans: line.spans.clone() };
-                let edits = self.edits(&line.value, grammar, source);
+                let source = || Source::File(SourceFile::new(&path, &text, line.spans.clone()));
+                // A reference that an escape reaches into is none that could be asked for.
+                let edits = if self.refuse_escapes(&line, &path, &text, grammar) {
+                    Vec::new()
+                } else {
+                    self.edits(&line.value, grammar, source)
+                };
                 PlannedValue::Text { text: Cow::Owned(line.value), edits }
             }
-            Content::Export(secret) => PlannedValue::Secret(self.given(secret, &name, grammar)),
-            Content::AsFile(secret) => PlannedValue::AsFile(self.given(secret, &name, grammar)),
+            Content::Export(secret) => {
+                let Some(id) = self.given(secret, &name, grammar) else { return };
+                PlannedValue::Secret(id)
+            }
+            Content::AsFile(secret) => {
+                let Some(id) = self.given(secret, &name, grammar) else { return };
+                PlannedValue::AsFile(id)
+            }
         };
         self.variables.push(Planned { name, value });
     }
 
     /// The references of a document that is left alone count as wanted.
     fn document(&mut self, document: &Document, grammar: &Grammar) {
-        let source = || Source::File {
-            path: Rc::clone(&document.path),
-            text: Rc::clone(&document.text),
-            spans: Vec::new(),
-        };
+        let source = || Source::File(SourceFile::new(&document.path, &document.text, Vec::new()));
         self.edits(&document.text, grammar, source);
     }
 
@@ -133,21 +139,34 @@ impl Plan {
     ) -> Vec<Edit> {
         let (edits, faults) = self.wanted.scan(text, grammar, source);
         for (fault, spot) in faults {
-            let places = vec![self.wanted.place(spot)];
-            self.problems.push(Problem::Malformed { fault, places });
+            let place = self.wanted.place(spot);
+            self.problem_at(fault, place);
         }
         edits
     }
 
-    /// A name that an option gave in full; its place is the variable that it is for.
-    fn given(&mut self, secret: SecretName, variable: &[u8], grammar: &Grammar) -> Id {
-        let crossed = grammar.crossed(secret.as_str());
-        let (id, spot) = self.wanted.give(secret, variable_source(variable, Cow::Borrowed(b"")));
-        if let Some(fault) = crossed {
-            let places = vec![self.wanted.place(spot)];
-            self.problems.push(Problem::Malformed { fault, places });
+    /// A name that an option gave in full; its place is the variable that it is for. One of another
+    /// environment is not even asked for.
+    fn given(&mut self, secret: SecretName, variable: &[u8], grammar: &Grammar) -> Option<Id> {
+        if let Some(fault) = grammar.crossed(secret.as_str()) {
+            let name = String::from_utf8_lossy(variable).into_owned();
+            self.problem_at(fault, Place::Variable { name, column: 1 });
+            return None;
         }
-        id
+        Some(self.wanted.give(secret, variable_source(variable, Cow::Borrowed(b""))))
+    }
+
+    /// The same fault in several places is one problem.
+    fn problem_at(&mut self, fault: Fault, place: Place) {
+        for problem in &mut self.problems {
+            match problem {
+                Problem::Malformed { fault: known, places } if *known == fault => {
+                    return places.push(place);
+                }
+                _ => {}
+            }
+        }
+        self.problems.push(Problem::Malformed { fault, places: vec![place] });
     }
 
     fn refuse_escapes(
@@ -156,12 +175,12 @@ impl Plan {
         path: &Rc<PathBuf>,
         text: &[u8],
         grammar: &Grammar,
-    ) {
+    ) -> bool {
         let parts = grammar.scan(&line.value).map(|found| (found.start, found.end));
-        if let Some(fault) = line.escape_within(parts) {
-            let place = file_place(path, text, fault.at);
-            self.problems.push(Problem::EnvFile { kind: fault.kind, place });
-        }
+        let Some(fault) = line.escape_within(parts) else { return false };
+        let place = file_place(path, text, fault.at);
+        self.problems.push(Problem::EnvFile { kind: fault.kind, place });
+        true
     }
 }
 

@@ -12,6 +12,7 @@ use crate::launch::plan::{Content, Document, Variable};
 use crate::launch::problem::Problem;
 use crate::launch::reference::{Grammar, Kind};
 use crate::launch::wanted::file_place;
+use crate::name::SecretName;
 use crate::pattern::Pattern;
 use crate::settings::{Additions, ScanEnv};
 
@@ -92,28 +93,23 @@ impl Read {
                 }
             };
             let path = Rc::new(path.clone());
-            match env_file::parse(&text) {
-                Ok(lines) => variables.extend(lines.into_iter().map(|line| {
-                    let (path, text) = (Rc::clone(&path), Rc::clone(&text));
-                    let name = line.name.clone();
-                    Variable { name, content: Content::Line { path, text, line } }
-                })),
-                Err(faults) => self.problems.extend(faults.into_iter().map(|fault| {
-                    let place = file_place(&path, &text, fault.at);
-                    Problem::EnvFile { kind: fault.kind, place }
-                })),
-            }
+            let (lines, faults) = env_file::parse(&text);
+            self.problems.extend(faults.into_iter().map(|fault| {
+                let place = file_place(&path, &text, fault.at);
+                Problem::EnvFile { kind: fault.kind, place }
+            }));
+            variables.extend(lines.into_iter().map(|line| {
+                let (path, text) = (Rc::clone(&path), Rc::clone(&text));
+                let name = line.name.clone();
+                Variable { name, content: Content::Line { path, text, line } }
+            }));
         }
         variables
     }
 
     /// The distinct names that these files refer to. What is malformed in them is found when the
     /// documents are planned.
-    fn exports_of_files(
-        &mut self,
-        paths: &[PathBuf],
-        grammar: &Grammar,
-    ) -> Vec<crate::name::SecretName> {
+    fn exports_of_files(&mut self, paths: &[PathBuf], grammar: &Grammar) -> Vec<SecretName> {
         let before = self.documents.len();
         for path in paths {
             self.document(path);
@@ -123,11 +119,24 @@ impl Read {
         for document in &self.documents[before..] {
             for found in grammar.scan(&document.text) {
                 let name = match found.kind {
-                    Kind::Reference(name) => crate::name::SecretName::parse(name).ok(),
+                    Kind::Reference(name) => SecretName::parse(name).ok(),
                     Kind::ReferenceFor(name) => Some(name),
                     Kind::Escape | Kind::Fault(_) => None,
                 };
-                names.extend(name.filter(|name| seen.insert(name.clone())));
+                let Some(name) = name else { continue };
+                if name.as_str().as_bytes().starts_with(OWN_PREFIX) {
+                    self.problems.push(Problem::Setting {
+                        fault: format!(
+                            "`--export-from {}`: the application never gets a variable `{name}`",
+                            document.path.display()
+                        ),
+                        hint: Some(format!(
+                            "name it otherwise, or keep it with `--literal {name}`"
+                        )),
+                    });
+                } else if seen.insert(name.clone()) {
+                    names.push(name);
+                }
             }
         }
         names

@@ -81,9 +81,9 @@ impl Fault {
             Self::TooLong { .. } => {
                 format!("a secret's name has {SECRET_NAME_BYTES_MAX} characters at most")
             }
-            Self::Crossed { name, set, .. } => format!(
-                "refer to the secret of `{set}`, or write `@` for the environment, \
-                 or keep it with `--literal {name}` if it is plain text"
+            Self::Crossed { set, .. } => format!(
+                "refer to the secret of `{set}`, or write `@` for the environment; `--literal` keeps \
+                 what is plain text"
             ),
         }
     }
@@ -113,10 +113,10 @@ impl Grammar {
     /// Whether a name that was given in full, by an export, may be used in this environment.
     pub fn crossed(&self, name: &str) -> Option<Fault> {
         let set = self.environment.as_ref()?;
-        if has_suffix(name, set) {
-            return None;
-        }
-        let other = self.environments.iter().find(|other| has_suffix(name, other))?;
+        // Where one suffix ends in another, as `_EU_PROD` does, the longest says whose name it is.
+        let fitting = self.environments.iter().chain([set]).filter(|one| has_suffix(name, one));
+        let owner = fitting.max_by_key(|one| one.as_str().len());
+        let other = owner.filter(|owner| *owner != set)?;
         Some(Fault::Crossed { name: name.to_owned(), other: other.clone(), set: set.clone() })
     }
 

@@ -92,6 +92,9 @@ fn the_environment() {
         shown(&grammar(Some("EU_PROD"), &[]), "$KEY_EU_PROD $KEY_PROD"),
         "<KEY_EU_PROD> !KEY_PROD!"
     );
+    let mut nested = grammar(Some("PROD"), &[]);
+    nested.environments.push(Environment::parse("EU_PROD").expect("an environment"));
+    assert_eq!(shown(&nested, "$DB_EU_PROD $DB_PROD"), "!DB_EU_PROD! <DB_PROD>");
     let without = grammar(None, &[]);
     assert_eq!(shown(&without, "${API_KEY_@} $API_KEY_DEV"), "!API_KEY_@! <API_KEY_DEV>");
     let text = format!("${{{}@}}", "A".repeat(126));

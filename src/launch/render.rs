@@ -61,33 +61,36 @@ fn render_one(
     values: &Values,
     entry_bytes_max: usize,
 ) -> Result<RenderedVariable, Problem> {
-    let mut names = Vec::new();
-    let mut entry = name.clone();
-    entry.push(b'=');
+    // The kernel counts the NUL at the end of an entry.
+    let limit = entry_bytes_max - 1;
+    let mut entry = [name.as_slice(), b"="].concat();
+    let (bytes, names) = match &value {
+        PlannedValue::Untouched(_) | PlannedValue::AsFile(_) => (0, Vec::new()),
+        PlannedValue::Secret(id) => (values.get(*id).len(), vec![values.name(*id).clone()]),
+        PlannedValue::Text { text, edits } => {
+            let ids = edits.iter().filter_map(Edit::secret);
+            let names = ids.map(|id| values.name(id).clone()).collect();
+            (rendered_length(text, edits, values), names)
+        }
+    };
+    let bytes = entry.len() + bytes;
+    let unplaceable = |names, why| {
+        let variable = String::from_utf8_lossy(&name).into_owned();
+        Problem::Unplaceable { variable, names, why }
+    };
+    // Judged before it is made: what is too long may be far too long.
+    if bytes > limit && !matches!(value, PlannedValue::Untouched(_)) {
+        return Err(unplaceable(names, Unplaceable::TooLong { bytes, limit }));
+    }
     match value {
         PlannedValue::Untouched(entry) => {
             return Ok(RenderedVariable::Entry(Cow::Borrowed(entry)));
         }
         PlannedValue::AsFile(secret) => return Ok(RenderedVariable::AsFile { name, secret }),
-        PlannedValue::Secret(id) => {
-            names.push(values.name(id).clone());
-            entry.extend_from_slice(values.get(id).expose_secret());
-        }
-        PlannedValue::Text { text, edits } => {
-            names.extend(edits.iter().filter_map(|edit| Some(values.name(edit.secret()?).clone())));
-            substitute(&text, &edits, values, &mut entry);
-        }
+        PlannedValue::Secret(id) => entry.extend_from_slice(values.get(id).expose_secret()),
+        PlannedValue::Text { text, edits } => substitute(&text, &edits, values, &mut entry),
     }
-    let unplaceable = |why| {
-        let variable = String::from_utf8_lossy(&name).into_owned();
-        Problem::Unplaceable { variable, names: names.clone(), why }
-    };
-    // The kernel counts the NUL at the end of an entry.
-    let (bytes, limit) = (entry.len(), entry_bytes_max - 1);
-    if bytes > limit {
-        return Err(unplaceable(Unplaceable::TooLong { bytes, limit }));
-    }
-    let entry = CString::new(entry).map_err(|_| unplaceable(Unplaceable::Nul))?;
+    let entry = CString::new(entry).map_err(|_| unplaceable(names, Unplaceable::Nul))?;
     Ok(RenderedVariable::Entry(Cow::Owned(entry)))
 }
 

@@ -152,11 +152,13 @@ fn shown_place(problem: &Problem, place: &Place) -> String {
     }
 }
 
-/// Control characters in names and paths must not reach a terminal or make a line.
+/// Control characters in names and paths must not reach a terminal or make a line, and what
+/// changes the direction of writing must not hide what is there.
 pub fn escape(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        match c.is_control() {
+        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        match c.is_control() || turns {
             true => shown.extend(c.escape_default()),
             false => shown.push(c),
         }

@@ -1,12 +1,14 @@
 //! The distinct names that texts refer to, and each place where one stands. Pure.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use crate::launch::env_file;
+use crate::launch::position::Positions;
 use crate::launch::problem::Place;
 use crate::launch::reference::{Fault, Found, Grammar, Kind};
 use crate::name::SecretName;
@@ -83,7 +85,32 @@ impl Spot {
 #[derive(Debug)]
 pub enum Source {
     Variable { name: String, text: Cow<'static, [u8]> },
-    File { path: Rc<PathBuf>, text: Rc<[u8]>, spans: Vec<(usize, usize)> },
+    File(SourceFile),
+}
+
+/// A file that references stand in, or a value that a part of it gives.
+#[derive(Debug)]
+pub struct SourceFile {
+    path: Rc<PathBuf>,
+    text: Rc<[u8]>,
+    /// Where the bytes of the value stand in the file; empty where it is the file itself.
+    spans: Vec<(usize, usize)>,
+    /// Counted when the first place is shown.
+    positions: OnceCell<Positions>,
+}
+
+impl SourceFile {
+    pub fn new(path: &Rc<PathBuf>, text: &Rc<[u8]>, spans: Vec<(usize, usize)>) -> Self {
+        let (path, text) = (Rc::clone(path), Rc::clone(text));
+        Self { path, text, spans, positions: OnceCell::new() }
+    }
+
+    fn place(&self, at: usize) -> Place {
+        let at = env_file::file_offset(&self.spans, at);
+        let positions = self.positions.get_or_init(|| Positions::new(&self.text));
+        let (line, column) = positions.of(&self.text, at);
+        Place::File { path: (*self.path).clone(), line, column }
+    }
 }
 
 impl Wanted {
@@ -118,8 +145,8 @@ impl Wanted {
         let Some(id) = self.id(name) else { return false };
         self.names[id as usize].1.iter().any(|spot| match &self.sources[spot.source as usize] {
             Source::Variable { text, .. } => looks_like_hash(text, spot.at()),
-            Source::File { text, spans, .. } => {
-                looks_like_hash(text, env_file::file_offset(spans, spot.at()))
+            Source::File(file) => {
+                looks_like_hash(&file.text, env_file::file_offset(&file.spans, spot.at()))
             }
         })
     }
@@ -154,9 +181,9 @@ impl Wanted {
     }
 
     /// A name that was given in full, for a source of which it is all.
-    pub fn give(&mut self, name: SecretName, source: Source) -> (Id, Spot) {
+    pub fn give(&mut self, name: SecretName, source: Source) -> Id {
         let spot = Spot::new(self.add(source), 0);
-        (self.want(name, spot), spot)
+        self.want(name, spot)
     }
 
     fn add(&mut self, source: Source) -> usize {
@@ -200,31 +227,18 @@ impl Wanted {
     pub fn place(&self, spot: Spot) -> Place {
         match &self.sources[spot.source as usize] {
             Source::Variable { name, text } => {
-                Place::Variable { name: name.clone(), column: position(text, spot.at()).1 }
+                let column = Positions::new(text).of(text, spot.at()).1;
+                Place::Variable { name: name.clone(), column }
             }
-            Source::File { path, text, spans } => {
-                file_place(path, text, env_file::file_offset(spans, spot.at()))
-            }
+            Source::File(file) => file.place(spot.at()),
         }
     }
 }
 
-/// The place of an offset in a file.
+/// The place of one offset in a file.
 pub fn file_place(path: &Path, text: &[u8], at: usize) -> Place {
-    let (line, column) = position(text, at);
+    let (line, column) = Positions::new(&text[..at]).of(text, at);
     Place::File { path: path.to_owned(), line, column }
-}
-
-/// Line and column of an offset, both from 1; a column is a character, or a byte that is none.
-fn position(text: &[u8], at: usize) -> (usize, usize) {
-    let before = &text[..at];
-    let line_start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
-    let line = 1 + memchr::memchr_iter(b'\n', before).count();
-    let characters = before[line_start..]
-        .utf8_chunks()
-        .map(|chunk| chunk.valid().chars().count() + chunk.invalid().len())
-        .sum::<usize>();
-    (line, characters + 1)
 }
 
 /// Whether `text[at..]` lies in a word such as `$2y$10$N9qo8uLOickgx2ZMRZoMye`: a dollar, a short
@@ -244,15 +258,6 @@ fn looks_like_hash(text: &[u8], at: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn positions_count_characters() {
-        let text = "ä$A\nüß$B".as_bytes();
-        let at = |needle: u8| text.iter().position(|b| *b == needle).expect("there") - 1;
-        assert_eq!(position(text, at(b'A')), (1, 2));
-        assert_eq!(position(text, at(b'B')), (2, 3));
-        assert_eq!(position(b"\xff\xfe$A", 2), (1, 3));
-    }
 
     #[test]
     fn hashes() {

@@ -1,23 +1,24 @@
 //! `inject check`: its table, or JSON, on stdout; what a launch would fail with, on stderr.
 
-use std::ffi::CStr;
 use std::io::Write;
 
 use serde_json::json;
 
 use crate::admin::{Look, table, time};
 use crate::cli::Check;
-use crate::launch::check::{Checked, Found, Row, check};
+use crate::launch::check::{Checked, Found, Row, Subject, check};
+use crate::launch::exec::Command;
 use crate::launch::fetch::Stores;
 use crate::launch::problem::Problem;
 use crate::launch::report::{Report, escape, place_json};
 use crate::run::join::Join;
 use crate::run::{look, print, tell, tell_problems};
 use crate::settings::{self, ReportFormat};
-use crate::sys;
+use crate::sys::{self, Process};
 
-pub fn run(line: Check, environment: &[&'static CStr], format: ReportFormat) -> u8 {
-    let Check { sources, common, offline, files } = line;
+pub fn run(line: Check, process: &Process, format: ReportFormat) -> u8 {
+    let Check { sources, common, offline, files, command } = line;
+    let environment = &process.environment;
     let mut settings = match settings::resolve(&sources, &common, environment) {
         Ok(settings) => settings,
         Err(problems) => return tell_problems(problems, format),
@@ -25,7 +26,9 @@ pub fn run(line: Check, environment: &[&'static CStr], format: ReportFormat) -> 
     let format = settings.report;
     let join = Join::new(&mut settings);
     let (store, organization) = (join.label(), join.organization());
-    let checked = check(environment, settings, &files, (!offline).then_some(join));
+    let command = (!command.is_empty()).then(|| Command::last_of(process, command.len()));
+    let subject = Subject { files: &files, command };
+    let checked = check(environment, settings, &subject, (!offline).then_some(join));
     let Checked { rows, skipped, problems } = checked;
     let printed = match format {
         ReportFormat::Json => print(json_of(&rows, &skipped, &problems).as_bytes()),

@@ -9,7 +9,7 @@ use crate::client::{Client, Connector, Endpoint, Options, Token};
 use crate::launch::fetch::Stores;
 use crate::launch::problem::Problem;
 use crate::name::OrgName;
-use crate::settings::{self, MasterKey, Settings};
+use crate::settings::{self, MasterKey, ReportFormat, Settings};
 use crate::store::{self, Embedded, MasterKeySource, OpenError, OpenErrorKind, OpenMode};
 use crate::sys;
 
@@ -24,6 +24,8 @@ pub struct Join {
     token_withheld: Option<String>,
     timeout: Duration,
     mode: OpenMode,
+    /// Warnings are text; where a failure is to be one JSON object, there are none.
+    warns: bool,
 }
 
 enum Target {
@@ -57,6 +59,7 @@ impl Join {
             token_withheld: settings.token_withheld.take(),
             timeout: settings.timeout,
             mode: OpenMode::Existing,
+            warns: settings.report == ReportFormat::Text,
         }
     }
 
@@ -67,7 +70,7 @@ impl Join {
     }
 
     pub fn open_store(self) -> Result<Opened, Problem> {
-        let Self { target, org, token, timeout, mode, .. } = self;
+        let Self { target, org, token, timeout, mode, warns, .. } = self;
         let org = org.expect("missing settings were reported before");
         let options = Options { org, token, timeout };
         match target {
@@ -78,7 +81,7 @@ impl Join {
             Target::Embedded { data, master_key } => {
                 let data = data.expect("missing settings were reported before");
                 let wait_max = timeout.min(store::BUSY_WAIT_MAX);
-                let source = key_source(master_key, &data);
+                let source = key_source(master_key, &data, warns);
                 let opened = Embedded::open(&data, &source, mode, &operator(), wait_max)
                     .map_err(not_opened)?;
                 let store = opened.store;
@@ -138,8 +141,12 @@ impl Stores for Join {
                 "no store is set, and there is no home for an embedded one",
                 "set `INJECT_STORE` to a store's address, or `INJECT_DATA` to a folder",
             )),
-            Target::Embedded { data: Some(data), .. } => {
-                if self.mode == OpenMode::Existing && !store::exists(data) {
+            Target::Embedded { data: Some(data), .. } => match store::exists(data) {
+                Err(error) => {
+                    let path = data.clone();
+                    missing.push(Problem::File { path, doing: "look for a store in", error });
+                }
+                Ok(false) if self.mode == OpenMode::Existing => {
                     missing.push(Problem::Setting {
                         fault: format!("no store is set, and none is at `{}`", data.display()),
                         hint: Some(
@@ -149,7 +156,8 @@ impl Stores for Join {
                         ),
                     });
                 }
-            }
+                Ok(_) => {}
+            },
         }
         missing
     }
@@ -166,18 +174,21 @@ fn not_opened(error: OpenError) -> Problem {
     }
 }
 
-fn key_source(master_key: MasterKey, data: &Path) -> MasterKeySource {
+const KEY_WARNING: &[u8] =
+    b"inject: warning: the master key is in the environment, which other programs of this user can \
+      read; a file is safer: `INJECT_MASTER_KEY_FILE`\n";
+
+fn key_source(master_key: MasterKey, data: &Path, warns: bool) -> MasterKeySource {
     match master_key {
         MasterKey::Default => MasterKeySource::File(data.join(store::MASTER_KEY_NAME)),
         MasterKey::File(path) => MasterKeySource::File(path),
         MasterKey::Credential(path) => MasterKeySource::Credential(path),
         MasterKey::Command(command) => MasterKeySource::Command(command),
         MasterKey::Value(value) => {
-            // Where stderr cannot be written, nobody is there to be warned.
-            let _ = sys::stderr().write_all(
-                b"inject: warning: the master key is in the environment, which other programs of \
-                  this user can read; a file is safer: `INJECT_MASTER_KEY_FILE`\n",
-            );
+            if warns {
+                // Where stderr cannot be written, nobody is there to be warned.
+                let _ = sys::stderr().write_all(KEY_WARNING);
+            }
             MasterKeySource::Value(value)
         }
     }

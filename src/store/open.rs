@@ -37,9 +37,16 @@ pub struct Found {
     pub made: bool,
 }
 
-/// Whether there is a store in this directory, made whole. It only looks.
-pub fn exists(data_directory: &Path) -> bool {
-    fs::metadata(data_directory.join(DATABASE_NAME)).is_ok_and(|found| found.len() > 0)
+/// Whether there is a store in this directory, made whole. It only looks; a directory that may not
+/// be looked into is an error, and not one without a store.
+pub fn exists(data_directory: &Path) -> io::Result<bool> {
+    match fs::metadata(data_directory.join(DATABASE_NAME)) {
+        Ok(found) => Ok(found.len() > 0),
+        Err(error) => match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(false),
+            _ => Err(error),
+        },
+    }
 }
 
 /// Opens the store in `data_directory`, or makes it. `actor` is who a new organization is made by.
@@ -50,7 +57,10 @@ pub fn find(
     actor: &str,
     wait_max: Duration,
 ) -> Result<Found, OpenError> {
-    let made = match (exists(data_directory), mode) {
+    let look = |directory: &Path| {
+        exists(directory).map_err(|error| OpenError::io("look into", directory, error))
+    };
+    let made = match (look(data_directory)?, mode) {
         (true, _) => false,
         (false, OpenMode::CreateIfMissing) => make(data_directory, source, actor)?,
         (false, OpenMode::Existing) => {
@@ -69,7 +79,7 @@ pub fn find(
 fn make(directory: &Path, source: &MasterKeySource, actor: &str) -> Result<bool, OpenError> {
     make_directory(directory).map_err(|error| OpenError::io("make", directory, error))?;
     let _lock = lock(directory).map_err(|error| OpenError::io("lock", directory, error))?;
-    if exists(directory) {
+    if exists(directory).map_err(|error| OpenError::io("look into", directory, error))? {
         return Ok(false);
     }
     let database = directory.join(DATABASE_NAME);

@@ -30,12 +30,12 @@ fn refusal(directory: &Path, mode: OpenMode) -> OpenError {
 fn made_once_and_only_when_asked() {
     let parent = TempDir::new().unwrap();
     let directory = parent.path().join("a/b");
-    assert!(!exists(&directory));
+    assert!(!exists(&directory).unwrap());
     let error = refusal(&directory, OpenMode::Existing);
     assert_eq!(error.kind(), OpenErrorKind::NoStore);
     assert!(!directory.exists(), "a launch makes nothing");
     assert!(open(&directory, OpenMode::CreateIfMissing).unwrap().made);
-    assert!(exists(&directory));
+    assert!(exists(&directory).unwrap());
     assert!(!open(&directory, OpenMode::CreateIfMissing).unwrap().made);
     assert!(!open(&directory, OpenMode::Existing).unwrap().made);
 }
