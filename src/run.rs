@@ -40,7 +40,7 @@ pub fn run(process: Process) -> u8 {
     match command {
         None if launch.command.is_empty() => tell_no_command(format),
         None => run_launch(launch, &process, format),
-        Some(cli::Command::Check(check)) => check::run(*check, &process, format),
+        Some(cli::Command::Check(check)) => check::run(check, &process, format),
         Some(cli::Command::Secret(secret)) => secret::run(secret, environment, format),
         Some(cli::Command::Completions { shell }) => {
             let mut script = Vec::new();

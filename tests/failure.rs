@@ -48,7 +48,7 @@ fn every_problem_is_told_at_once() {
         write `${STRIPE_KEY}`; there are no defaults, and `$${STRIPE_KEY` is the plain text
       `DB_PASSWORD_DEV` belongs to `DEV`, and the environment is `PROD`
         in variable `THREE`, column 1
-        refer to the secret of `PROD`, or write `@` for the environment, or keep it with `--literal DB_PASSWORD_DEV` if it is plain text
+        refer to the secret of `PROD`, or write `@` for the environment; `--literal` keeps what is plain text
       `OTHER_KEY` is required, and nothing refers to it
         a layer before this one may have taken the dollar; where it does, write `$$OTHER_KEY`
       `DB_PASWORD_PROD` is missing
@@ -370,6 +370,11 @@ fn the_termination_log_says_it_too() {
     assert!(said.len() <= 4096 && said.len() > 3000, "{} bytes", said.len());
     assert!(said.ends_with('\n'), "whole lines");
     assert!(ended.err().contains("MISSING_KEY_399"), "stderr has all of it");
+    // An entrypoint without a command is told there too.
+    let ended = world.inject(["--"]).with_mounts(&setup).run();
+    ended.code(64);
+    let said = fs::read_to_string(world.path("log")).expect("it is there");
+    assert!(said.contains("no command is given"), "{said}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! situations and say what a user, a script or another program would see.
 
 mod binary;
+mod bounds;
 mod canary;
 mod conformance;
 mod container;
