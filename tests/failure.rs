@@ -232,6 +232,7 @@ fn what_can_pass_is_tried_again() {
     for answer in [
         status(503, "Retry-After: 1\r\n"),
         status(429, "Retry-After: 0\r\n"),
+        status(408, ""),
         status(500, ""),
         status(502, ""),
         Answer::Raw(Vec::new()),
@@ -278,13 +279,21 @@ fn what_cannot_change_fails_at_once() {
 #[test]
 fn the_next_endpoint_is_tried_when_one_fails() {
     let world = World::new();
-    let broken = ScriptedStore::tcp([status(500, "")]);
-    let good = ScriptedStore::tcp([secrets([("A_KEY", "from the second")])]);
-    let both = format!("{},{}", broken.url, good.url);
-    let run = at(world.launch(NO_OPTIONS).env("A", "$A_KEY"), &both);
-    assert_eq!(run.run().seen().text("A"), "from the second");
-    broken.only_request();
-    good.only_request();
+    for answer in [
+        status(500, ""),
+        status(302, "Location: /\r\n"),
+        status(404, "Content-Type: text/html\r\n"),
+        status(200, "Content-Type: text/html\r\n"),
+        Answer::Raw(b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()),
+    ] {
+        let bad = ScriptedStore::tcp([answer]);
+        let good = ScriptedStore::tcp([secrets([("A_KEY", "from the second")])]);
+        let both = format!("{},{}", bad.url, good.url);
+        let run = at(world.launch(NO_OPTIONS).env("A", "$A_KEY"), &both);
+        assert_eq!(run.run().seen().text("A"), "from the second");
+        bad.only_request();
+        good.only_request();
+    }
 }
 
 #[test]
