@@ -141,3 +141,16 @@ fn json_is_one_object_whatever_else_there_is_to_say() {
     ended.code(78);
     serde_json::from_str::<serde_json::Value>(&ended.err()).expect("one object");
 }
+
+#[test]
+fn the_syntax_is_checked_without_a_token() {
+    let world = world();
+    let check = |options: &[&str]| {
+        let options = [&["check", "--token-file", "no-such-file"], options].concat();
+        let run = world.inject(options).env("INJECT_ORG", "acme");
+        run.env("INJECT_STORE", "unix:/nowhere").env("A", "$DB_KEY").run()
+    };
+    check(&[]).code(64);
+    check(&["--offline"]).code(0);
+    check(&["--offline", "--org", "No Slug"]).code(64);
+}
