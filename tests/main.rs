@@ -3,6 +3,7 @@
 
 mod binary;
 mod canary;
+mod command;
 mod conformance;
 mod container;
 mod failure;
