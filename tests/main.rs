@@ -4,6 +4,7 @@
 mod binary;
 mod bounds;
 mod canary;
+mod command;
 mod conformance;
 mod container;
 mod failure;
