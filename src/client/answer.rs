@@ -63,6 +63,7 @@ pub fn judge(answer: &Answer, asked: &Asked<'_>, now: Timestamp) -> Verdict {
     let detail = problem.as_ref().and_then(|problem| shown(problem, asked.hidden));
     match (kind, status) {
         (problem_type::DAMAGED, 400..) => Verdict::End(Error::Damaged { detail }),
+        (problem_type::UNPURGED, 400..) => Verdict::End(Error::Unpurged { detail }),
         (problem_type::STORAGE_FAILED, 400..) => Verdict::End(Error::StorageFailed { detail }),
         (problem_type::STORAGE_FULL, 400..) => Verdict::End(Error::StorageFull { detail }),
         _ if can_pass(status) => {

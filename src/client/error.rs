@@ -48,6 +48,15 @@ pub enum Error {
     StorageFull {
         detail: Option<String>,
     },
+    /// The change is made, and an old value is still in use: the same again finishes it. Not tried
+    /// again here, for another's change may have come between.
+    Unpurged {
+        detail: Option<String>,
+    },
+    /// The store in this process did not get to it, such as while another process writes.
+    Embedded {
+        failure: Failure,
+    },
     /// The store cannot use its own files.
     StorageFailed {
         detail: Option<String>,
@@ -121,6 +130,8 @@ impl Error {
             Self::Damaged { .. }
             | Self::StorageFull { .. }
             | Self::StorageFailed { .. }
+            | Self::Unpurged { .. }
+            | Self::Embedded { .. }
             | Self::Runtime(_) => 74,
         }
     }
@@ -178,6 +189,14 @@ impl fmt::Display for Error {
                 f.write_str("no room is left on the store's disk")?;
                 with_detail(f, detail)
             }
+            Self::Unpurged { detail: Some(detail) }
+            | Self::Embedded { failure: Failure::Status { detail: Some(detail), .. } } => {
+                f.write_str(detail)
+            }
+            Self::Unpurged { detail: None } => {
+                f.write_str("the change is made, and the old value is still in use; do it again")
+            }
+            Self::Embedded { failure } => write!(f, "the embedded store failed: {failure}"),
             Self::StorageFailed { detail } => {
                 f.write_str("the store cannot use its own files")?;
                 with_detail(f, detail)

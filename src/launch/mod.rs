@@ -133,7 +133,10 @@ pub fn known_path(variables: &[Planned]) -> KnownPath {
     };
     match &path.value {
         PlannedValue::Untouched(entry) => KnownPath::Known(path_of(entry).map(<[u8]>::to_vec)),
-        PlannedValue::Text { text, edits } if edits.iter().all(|edit| edit.secret().is_none()) => {
+        // One with a NUL byte is told when it is rendered.
+        PlannedValue::Text { text, edits }
+            if edits.iter().all(|edit| edit.secret().is_none()) && !text.contains(&0) =>
+        {
             let mut path = Vec::new();
             render::substitute(text, edits, &Values::new(Vec::new()), &mut path);
             KnownPath::Known(Some(path))
