@@ -32,7 +32,7 @@ struct LaunchLine {
     launch: Launch,
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub struct Launch {
     #[command(flatten)]
     pub sources: Sources,
@@ -229,9 +229,17 @@ pub struct SecretRm {
     pub common: Common,
 }
 
-/// Parses the arguments, program name first. A plain launch does not pay for the definitions of the
-/// other commands; whatever is not one is judged by the whole definition.
+/// Parses the arguments, program name first. A launch does not pay for definitions that it does not
+/// need: none where it has no options, as in an entrypoint, else the launcher's own. Whatever is
+/// not a launch is judged by the whole definition.
 pub fn parse(arguments: &[OsString]) -> Result<Line, clap::Error> {
+    if let [_, dashes, command @ ..] = arguments
+        && dashes == "--"
+        && !command.is_empty()
+    {
+        let launch = Launch { command: command.to_vec(), ..Launch::default() };
+        return Ok(Line { launch, command: None });
+    }
     if arguments.iter().any(|argument| argument == "--")
         && let Ok(line) = LaunchLine::try_parse_from(arguments)
         && !line.launch.command.is_empty()
