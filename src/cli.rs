@@ -108,10 +108,12 @@ pub struct Common {
     pub report: Option<OsString>,
 }
 
+// There is one of these in a process, and it is taken apart at once.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show every reference, where it stands, and whether the store has it
-    Check(Box<Check>),
+    Check(Check),
     /// Manage secrets
     #[command(subcommand, arg_required_else_help = true)]
     Secret(Box<Secret>),

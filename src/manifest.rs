@@ -2,14 +2,18 @@
 //! values mean is for `settings` to say.
 
 use std::fmt;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use toml::Value;
 
+use crate::launch::problem::os_text;
+
 /// The name that is looked for from the working directory upward.
 pub const FILE_NAME: &str = "inject.toml";
+/// The largest manifest that is read, in bytes.
+const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Keys that take one text, a list of texts (or one text), and a table of texts.
 const TEXTS: [&str; 8] =
@@ -36,37 +40,36 @@ pub enum Fault {
 }
 
 impl Manifest {
-    /// The manifest that was named, else the one that is found; `None` if there is none.
-    pub fn load(named: Option<&Path>) -> Result<Option<Self>, Vec<Fault>> {
+    /// The manifest that was named, else the one that is found, if there is one, less what is wrong
+    /// with it: with the faults the rest is still known, and judged.
+    pub fn load(named: Option<&Path>) -> (Option<Self>, Vec<Fault>) {
         let (path, trusted) = match named {
             Some(path) => (path.to_owned(), true),
             None => match find() {
                 Some(path) => (path, false),
-                None => return Ok(None),
+                None => return (None, Vec::new()),
             },
         };
-        let read = |path: &Path| {
-            if !fs::metadata(path)?.is_file() {
-                return Err(io::Error::other("not a regular file"));
-            }
-            fs::read_to_string(path)
+        let parsed = match read(&path) {
+            Ok(text) => Self::parse(path, trusted, &text),
+            Err(error) => Err(Fault::Read { path, error }),
         };
-        match read(&path) {
-            Ok(text) => Self::parse(path, trusted, &text).map(Some),
-            Err(error) => Err(vec![Fault::Read { path, error }]),
+        match parsed {
+            Ok((manifest, faults)) => (Some(manifest), faults),
+            Err(fault) => (None, vec![fault]),
         }
     }
 
-    fn parse(path: PathBuf, trusted: bool, text: &str) -> Result<Self, Vec<Fault>> {
+    fn parse(path: PathBuf, trusted: bool, text: &str) -> Result<(Self, Vec<Fault>), Fault> {
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
             let before = &text[..error.span().map_or(0, |span| span.start.min(text.len()))];
             let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-            vec![Fault::Syntax {
+            Fault::Syntax {
                 path: path.clone(),
                 line: 1 + before.matches('\n').count(),
                 column: 1 + before[line_start..].chars().count(),
                 message: error.message().to_owned(),
-            }]
+            }
         })?;
         let mut manifest = Self { path, trusted, entries: Vec::new() };
         let mut faults = Vec::new();
@@ -76,7 +79,7 @@ impl Manifest {
                 Err(fault) => faults.push(fault),
             }
         }
-        if faults.is_empty() { Ok(manifest) } else { Err(faults) }
+        Ok((manifest, faults))
     }
 
     fn entry(&self, key: &str, value: Value) -> Result<Vec<(String, String)>, Fault> {
@@ -86,6 +89,13 @@ impl Manifest {
             Value::Integer(seconds) if key == "timeout" => Ok(vec![plain(seconds.to_string())]),
             Value::String(text) if TEXTS.contains(&key) || LISTS.contains(&key) => {
                 Ok(vec![plain(text)])
+            }
+            // Nothing would mean the default, which is more than nothing.
+            Value::Array(values) if values.is_empty() && key == "environments" => {
+                Err(fault("at least one environment, such as `PROD`"))
+            }
+            Value::Array(values) if values.is_empty() && key == "scan-env" => {
+                Err(fault("`all`, `none`, or names and globs such as `DB_*`"))
             }
             Value::Array(values) if LISTS.contains(&key) || key == "scan-env" => values
                 .into_iter()
@@ -101,6 +111,9 @@ impl Manifest {
                     _ => Err(fault("a table of texts")),
                 })
                 .collect(),
+            _ if key == "timeout" => {
+                Err(fault("a time: whole seconds such as `30`, or a text such as `\"500ms\"`"))
+            }
             _ if TEXTS.contains(&key) => Err(fault("a text")),
             _ if LISTS.contains(&key) => Err(fault("a list of texts")),
             _ if TABLES.contains(&key) => Err(fault("a table of texts")),
@@ -143,6 +156,19 @@ impl Manifest {
     }
 }
 
+fn read(path: &Path) -> io::Result<String> {
+    // Anything else might never end.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let mut text = String::new();
+    File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(text)
+}
+
 fn find() -> Option<PathBuf> {
     let here = Path::new(FILE_NAME);
     if here.symlink_metadata().is_ok() {
@@ -166,7 +192,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Read { path, error } => {
-                write!(f, "cannot read the manifest `{}`: {error}", path.display())
+                write!(f, "cannot read the manifest `{}`: {}", path.display(), os_text(error))
             }
             Self::Syntax { path, line, column, message } => {
                 write!(f, "{}:{line}:{column}: {}", path.display(), message.trim())

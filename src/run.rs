@@ -39,8 +39,8 @@ pub fn run(process: Process) -> u8 {
     let environment = &process.environment;
     match command {
         None if launch.command.is_empty() => tell_no_command(format),
-        None => run_launch(launch, &process, format),
-        Some(cli::Command::Check(check)) => check::run(*check, &process, format),
+        None => run_launch(launch, &process),
+        Some(cli::Command::Check(check)) => check::run(check, &process),
         Some(cli::Command::Secret(secret)) => secret::run(*secret, environment, format),
         Some(cli::Command::Completions { shell }) => {
             let mut script = Vec::new();
@@ -58,18 +58,19 @@ pub fn run(process: Process) -> u8 {
 }
 
 /// Only a launch that failed comes back.
-fn run_launch(launch: Launch, process: &Process, format: ReportFormat) -> u8 {
+fn run_launch(launch: Launch, process: &Process) -> u8 {
     let Launch { sources, common, command } = launch;
     let command = Command::last_of(process, command.len());
-    let mut format = format;
-    let report = match settings::resolve(&sources, &common, &process.environment) {
+    let (report, format) = match settings::resolve(&sources, &common, &process.environment) {
         Ok(mut settings) => {
-            format = settings.report;
+            let format = settings.report;
             let stores = Join::new(&mut settings);
-            launch::launch(&process.environment, settings, &command, stores)
+            (launch::launch(&process.environment, settings, &command, stores), format)
         }
         Err(problems) => {
-            Report { command: Some(command.shown()), store: None, organization: None, problems }
+            let command = Some(command.shown());
+            let report = Report { command, store: None, organization: None, problems };
+            (report, settings::failure_format(&common, &process.environment))
         }
     };
     report.write_termination_log();

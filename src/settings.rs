@@ -8,22 +8,23 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cli::{Common, Sources};
-use crate::client::{Endpoint, Token};
+use crate::client::{Endpoint, TIMEOUT_DEFAULT, Token};
 use crate::launch::problem::Problem;
 use crate::launch::reference::Grammar;
 use crate::manifest::Manifest;
 use crate::name::{Environment, OrgName, SecretName, WorkloadName};
 use crate::pattern::Pattern;
 use crate::secret::Secret;
+use crate::sys;
 
 mod additions;
 mod credentials;
+mod names;
 mod value;
 mod variables;
 
 use variables::Variables;
 
-const TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
 const ENVIRONMENTS_DEFAULT: [&str; 3] = ["DEV", "STAGING", "PROD"];
 
 /// Everything that a command is run with.
@@ -40,6 +41,8 @@ pub struct Settings {
     pub token: Option<Token>,
     /// Why a token that is set is not sent, where that is so.
     pub token_withheld: Option<String>,
+    /// What to put back before execve, where a setting had to be waited for.
+    pub inherited: Option<sys::Inherited>,
 }
 
 /// Which store is asked.
@@ -89,7 +92,7 @@ pub enum ReportFormat {
 }
 
 /// Where a setting was made; faults name it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum Origin {
     Option(&'static str),
     Variable(&'static str),
@@ -102,6 +105,17 @@ impl fmt::Display for Origin {
             Self::Option(option) => write!(f, "`{option}`"),
             Self::Variable(name) => write!(f, "`{name}`"),
             Self::Manifest { path, key } => write!(f, "`{key}` in `{}`", path.display()),
+        }
+    }
+}
+
+impl Origin {
+    /// Where one thing is set twice, the higher one counts.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Option(_) => 2,
+            Self::Variable(_) => 1,
+            Self::Manifest { .. } => 0,
         }
     }
 }
@@ -132,21 +146,40 @@ pub fn report_format(arguments: &[OsString], environment: &[&CStr]) -> ReportFor
     }
 }
 
+/// How the settings' own failure is printed: as they say, wherever they say it.
+pub fn failure_format(common: &Common, environment: &[&CStr]) -> ReportFormat {
+    Resolver::new(common, environment).report(common)
+}
+
 /// The settings, or everything that is wrong with them.
 pub fn resolve(
     sources: &Sources,
     common: &Common,
     environment: &[&CStr],
 ) -> Result<Settings, Vec<Problem>> {
-    let mut resolver = Resolver::new(common, environment);
-    let settings = resolver.settings(sources, common, environment);
-    if resolver.faults.is_empty() { Ok(settings) } else { Err(resolver.faults) }
+    Resolver::new(common, environment).finish(sources, common, environment, Asks::Store)
+}
+
+/// The settings for what asks no store: a token is neither read nor judged.
+pub fn resolve_offline(
+    sources: &Sources,
+    common: &Common,
+    environment: &[&CStr],
+) -> Result<Settings, Vec<Problem>> {
+    Resolver::new(common, environment).finish(sources, common, environment, Asks::Nothing)
+}
+
+#[derive(Clone, Copy)]
+enum Asks {
+    Store,
+    Nothing,
 }
 
 struct Resolver {
     variables: Variables,
     manifest: Option<Manifest>,
     faults: Vec<Problem>,
+    inherited: Option<sys::Inherited>,
 }
 
 impl Resolver {
@@ -154,19 +187,39 @@ impl Resolver {
         let mut faults = Vec::new();
         let variables = Variables::read(environment, &mut faults);
         let named = common.config.clone().or_else(|| variables.get("config").map(PathBuf::from));
-        let manifest = Manifest::load(named.as_deref()).unwrap_or_else(|found| {
-            faults.extend(found.into_iter().map(|fault| setting(fault.to_string())));
-            None
-        });
-        Self { variables, manifest, faults }
+        let (manifest, found) = Manifest::load(named.as_deref());
+        faults.extend(found.into_iter().map(|fault| setting(fault.to_string())));
+        Self { variables, manifest, faults, inherited: None }
     }
 
-    fn settings(&mut self, sources: &Sources, common: &Common, environment: &[&CStr]) -> Settings {
+    fn finish(
+        mut self,
+        sources: &Sources,
+        common: &Common,
+        environment: &[&CStr],
+        asks: Asks,
+    ) -> Result<Settings, Vec<Problem>> {
+        let settings = self.settings(sources, common, environment, asks);
+        if self.faults.is_empty() { Ok(settings) } else { Err(self.faults) }
+    }
+
+    fn settings(
+        &mut self,
+        sources: &Sources,
+        common: &Common,
+        environment: &[&CStr],
+        asks: Asks,
+    ) -> Settings {
         let (store, named_by_stranger) = self.store(common, environment);
-        let (token, token_withheld) = self.token(common, named_by_stranger);
+        let (token, token_withheld) = match asks {
+            Asks::Store => self.token(common, named_by_stranger),
+            Asks::Nothing => (None, None),
+        };
+        let grammar = self.grammar(sources);
+        let set = grammar.environment.as_ref();
         Settings {
-            grammar: self.grammar(sources),
-            require: self.names("--require", "require", &sources.require),
+            require: self.patterns("--require", "require", &sources.require, set),
+            grammar,
             scan_env: self.scan_env(sources),
             additions: self.additions(sources),
             workload: self.parsed(
@@ -178,14 +231,18 @@ impl Resolver {
             timeout: self
                 .parsed("--timeout", "timeout", common.timeout.as_ref(), value::timeout)
                 .unwrap_or(TIMEOUT_DEFAULT),
-            report: self
-                .parsed("--report", "report", common.report.as_ref(), value::report)
-                .unwrap_or(ReportFormat::Text),
+            report: self.report(common),
             org: self.parsed("--org", "org", common.org.as_ref(), value::name(OrgName::parse)),
             store,
             token,
             token_withheld,
+            inherited: self.inherited.take(),
         }
+    }
+
+    fn report(&mut self, common: &Common) -> ReportFormat {
+        self.parsed("--report", "report", common.report.as_ref(), value::report)
+            .unwrap_or(ReportFormat::Text)
     }
 
     /// One setting by the order, as text with where it was made.
@@ -228,13 +285,14 @@ impl Resolver {
     }
 
     fn grammar(&mut self, sources: &Sources) -> Grammar {
-        let literal = self.names("--literal", "literal", &sources.literal);
         let environment = self.parsed(
             "--environment",
             "environment",
             sources.environment.as_ref(),
             value::name(Environment::parse),
         );
+        let set = environment.as_ref();
+        let literal = self.patterns("--literal", "literal", &sources.literal, set);
         Grammar {
             literal: literal.into_iter().collect(),
             environment,
@@ -257,38 +315,6 @@ impl Resolver {
             }
         }
         environments
-    }
-
-    /// Names from every source together, separated by commas.
-    fn names(
-        &mut self,
-        option: &'static str,
-        key: &'static str,
-        given: &[OsString],
-    ) -> Vec<SecretName> {
-        let mut texts = self.manifest_list(key);
-        let variable = self.variables.get(key).map(str::to_owned);
-        texts.extend(variable.map(|text| (text, Origin::Variable(Variables::variable(key)))));
-        texts.extend(
-            given.iter().map(|text| (text.to_string_lossy().into_owned(), Origin::Option(option))),
-        );
-        let mut names = Vec::new();
-        for (text, origin) in texts {
-            for part in text.split([',', '\n']).map(str::trim).filter(|part| !part.is_empty()) {
-                match SecretName::parse(part) {
-                    Ok(name) if names.contains(&name) => {}
-                    Ok(name) => names.push(name),
-                    Err(error) => self.fault(&origin, &error.to_string()),
-                }
-            }
-        }
-        names
-    }
-
-    fn manifest_list(&self, key: &'static str) -> Vec<(String, Origin)> {
-        let Some(manifest) = &self.manifest else { return Vec::new() };
-        let origin = Origin::Manifest { path: manifest.path.clone(), key };
-        manifest.list(key).map(|text| (text.to_owned(), origin.clone())).collect()
     }
 
     fn scan_env(&mut self, sources: &Sources) -> ScanEnv {

@@ -48,7 +48,7 @@ fn every_problem_is_told_at_once() {
         write `${STRIPE_KEY}`; there are no defaults, and `$${STRIPE_KEY` is the plain text
       `DB_PASSWORD_DEV` belongs to `DEV`, and the environment is `PROD`
         in variable `THREE`, column 1
-        refer to the secret of `PROD`, or write `@` for the environment, or keep it with `--literal DB_PASSWORD_DEV` if it is plain text
+        refer to the secret of `PROD`, or write `@` for the environment; `--literal` keeps what is plain text
       `OTHER_KEY` is required, and nothing refers to it
         a layer before this one may have taken the dollar; where it does, write `$$OTHER_KEY`
       `DB_PASWORD_PROD` is missing
@@ -232,6 +232,7 @@ fn what_can_pass_is_tried_again() {
     for answer in [
         status(503, "Retry-After: 1\r\n"),
         status(429, "Retry-After: 0\r\n"),
+        status(408, ""),
         status(500, ""),
         status(502, ""),
         Answer::Raw(Vec::new()),
@@ -278,13 +279,21 @@ fn what_cannot_change_fails_at_once() {
 #[test]
 fn the_next_endpoint_is_tried_when_one_fails() {
     let world = World::new();
-    let broken = ScriptedStore::tcp([status(500, "")]);
-    let good = ScriptedStore::tcp([secrets([("A_KEY", "from the second")])]);
-    let both = format!("{},{}", broken.url, good.url);
-    let run = at(world.launch(NO_OPTIONS).env("A", "$A_KEY"), &both);
-    assert_eq!(run.run().seen().text("A"), "from the second");
-    broken.only_request();
-    good.only_request();
+    for answer in [
+        status(500, ""),
+        status(302, "Location: /\r\n"),
+        status(404, "Content-Type: text/html\r\n"),
+        status(200, "Content-Type: text/html\r\n"),
+        Answer::Raw(b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()),
+    ] {
+        let bad = ScriptedStore::tcp([answer]);
+        let good = ScriptedStore::tcp([secrets([("A_KEY", "from the second")])]);
+        let both = format!("{},{}", bad.url, good.url);
+        let run = at(world.launch(NO_OPTIONS).env("A", "$A_KEY"), &both);
+        assert_eq!(run.run().seen().text("A"), "from the second");
+        bad.only_request();
+        good.only_request();
+    }
 }
 
 #[test]
@@ -370,6 +379,11 @@ fn the_termination_log_says_it_too() {
     assert!(said.len() <= 4096 && said.len() > 3000, "{} bytes", said.len());
     assert!(said.ends_with('\n'), "whole lines");
     assert!(ended.err().contains("MISSING_KEY_399"), "stderr has all of it");
+    // An entrypoint without a command is told there too.
+    let ended = world.inject(["--"]).with_mounts(&setup).run();
+    ended.code(64);
+    let said = fs::read_to_string(world.path("log")).expect("it is there");
+    assert!(said.contains("no command is given"), "{said}");
 }
 
 #[test]

@@ -2,7 +2,9 @@
 //! situations and say what a user, a script or another program would see.
 
 mod binary;
+mod bounds;
 mod canary;
+mod command;
 mod conformance;
 mod container;
 mod failure;

@@ -1,6 +1,11 @@
 //! Where settings come from, in which order, and what a manifest that was merely found may not do.
 
-use crate::harness::{Run, World};
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+
+use nix::sys::signal::Signal;
+
+use crate::harness::{Run, World, eventually, needs_root};
 use crate::scripted_store::{ScriptedStore, secrets};
 
 const NO_OPTIONS: [&str; 0] = [];
@@ -196,4 +201,210 @@ fn times_as_they_are_written() {
     for bad in ["", "-1", "1d5", "ms", "1,5", "99999999999999999999999"] {
         world.launch([&format!("--timeout={bad}")]).run().code(64);
     }
+}
+
+#[test]
+fn no_variable_of_our_own_is_added() {
+    let refused = |run: Run<'_>, origin: &str| {
+        let ended = run.run();
+        ended.code(64);
+        let fault = format!(
+            "{origin}: `INJECT_FOO`: the application never gets a variable `INJECT_*`; choose \
+             another name"
+        );
+        assert!(ended.err().contains(&fault), "{}", ended.whole());
+    };
+    let world = World::new();
+    world.set("INJECT_FOO", "x");
+    refused(world.launch(["--export", "A_KEY,INJECT_FOO"]), "`--export`");
+    refused(world.launch(NO_OPTIONS).env("INJECT_EXPORT", "INJECT_FOO"), "`INJECT_EXPORT`");
+    world.write("work/inject.toml", "export = [\"INJECT_FOO\"]\n");
+    refused(world.launch(NO_OPTIONS), "`export` in `inject.toml`");
+}
+
+#[test]
+fn a_token_file_is_small_and_a_file() {
+    let world = World::new();
+    world.write("large", vec![b' '; 1 << 20]);
+    world.write("nearly", [vec![b' '; 1000], vec![b'a'; 8192]].concat());
+    // RLIMIT_AS, as setrlimit(2) numbers it: what has no end is not read to it.
+    let limit = ["--limit", "9:1073741824:1073741824"];
+    let fault = |file: &str| {
+        let ended = world.launch(["--token-file", file]).situation(limit).run();
+        ended.code(64);
+        ended.err().lines().nth(1).expect("a problem").trim().to_owned()
+    };
+    assert_eq!(
+        fault("/dev/zero"),
+        "`--token-file`: cannot read `/dev/zero`: neither a regular file nor a pipe"
+    );
+    assert_eq!(fault("."), "`--token-file`: cannot read `.`: neither a regular file nor a pipe");
+    assert_eq!(fault("../large"), "`--token-file`: cannot read `../large`: file too large");
+    world.launch(["--token-file", "../nearly"]).run().code(0);
+}
+
+#[test]
+fn a_token_s_pipe_that_nobody_writes_to_can_be_left() {
+    needs_root();
+    let world = World::new();
+    let pipe = world.path("token");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a fresh name");
+    let started = world
+        .launch(["--token-file", &world.text("token")])
+        .within(["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"])
+        .start();
+    // That it can be opened for writing without waiting says that someone reads.
+    let mut options = OpenOptions::new();
+    let options = options.write(true).custom_flags(libc::O_NONBLOCK);
+    let _writer = eventually(|| options.open(&pipe).ok()).expect("the pipe is read");
+    let children = format!("/proc/{0}/task/{0}/children", started.pid());
+    let child = std::fs::read_to_string(children).expect("unshare has a child");
+    let child = nix::unistd::Pid::from_raw(child.trim().parse().expect("one process"));
+    nix::sys::signal::kill(child, Signal::SIGTERM).expect("it runs");
+    assert_eq!(started.end().exit(), 143);
+}
+
+#[test]
+fn a_token_s_pipe_leaves_signals_as_they_were() {
+    let world = World::new();
+    let pipe = world.path("token");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a fresh name");
+    let writer = std::thread::spawn(move || std::fs::write(pipe, "inj_w_token\n"));
+    let file = world.text("token");
+    let ended = world
+        .inject(["--token-file", &file, "--", "grep", "SigBlk", "/proc/self/status"])
+        .situation(["--block", "TERM"])
+        .run();
+    writer.join().expect("it ends").expect("it is read");
+    assert_eq!(ended.out(), "SigBlk:\t0000000000004000\n");
+}
+
+#[test]
+fn one_variable_is_set_where_it_counts_most() {
+    let world = World::new();
+    world.set("A_KEY", "secret");
+    let seen = |manifest: &str, options: &[&str], variable: &str| {
+        world.write("work/inject.toml", manifest);
+        let run = world.launch(options).env("INJECT_EXPORT", variable);
+        run.run().seen().text("A_KEY").to_owned()
+    };
+    let (env, as_file) = ("[env]\nA_KEY = \"manifest\"\n", "[as-file]\nA_KEY = \"A_KEY\"\n");
+    let contradiction = format!("{env}{as_file}");
+    assert_eq!(seen(env, &[], ""), "manifest");
+    assert_eq!(seen(env, &[], "A_KEY"), "secret");
+    assert_eq!(seen(env, &["--export", "A_KEY"], ""), "secret");
+    assert_eq!(seen(as_file, &["--env", "A_KEY=option"], ""), "option");
+    assert_eq!(seen("", &["--env", "A_KEY=option"], "A_KEY"), "option");
+    assert_eq!(seen(&contradiction, &["--env", "A_KEY=option"], "A_KEY"), "option");
+    // An option's file is no contradiction, and a variable that is given in full wins over it.
+    world.write("work/app.conf", "$A_KEY");
+    assert_eq!(seen("", &["--export-from", "app.conf", "--env", "A_KEY=option"], ""), "option");
+}
+
+#[test]
+fn one_variable_cannot_be_set_in_two_ways_at_once() {
+    let world = World::new();
+    world.write("work/inject.toml", "[env]\nB = \"x\"\n[as-file]\nB = \"A_KEY\"\n");
+    let options = ["--env", "A=1", "--env", "A=2", "--env", "C_KEY=3", "--export", "C_KEY,C_KEY"];
+    let ended = world.launch(options).run();
+    insta::assert_snapshot!(ended.report(), @"
+    exit 64
+    --- stderr
+    inject: `probe` was not started: 2 problems
+      `C_KEY` is set by `--env` and by `--export`; keep one
+      `B` is set by `env` in `inject.toml` and by `as-file` in `inject.toml`; keep one
+    ");
+    ended.code(64);
+}
+
+#[test]
+fn a_manifest_s_faults_hide_no_others() {
+    let world = World::new();
+    let manifest = "no-such-key = 1\norg = \"No Slug\"\ntimeout = 1.5\nworkload = 1\n\
+                    scan-env = []\nenvironments = []\n";
+    world.write("work/inject.toml", manifest);
+    let ended = world.launch(["--environment", "a-b"]).run();
+    insta::assert_snapshot!(ended.report(), @r#"
+    exit 64
+    --- stderr
+    inject: `probe` was not started: 7 problems
+      `environments` in `inject.toml` wants at least one environment, such as `PROD`
+      `inject.toml` has the unknown key `no-such-key`
+      `scan-env` in `inject.toml` wants `all`, `none`, or names and globs such as `DB_*`
+      `timeout` in `inject.toml` wants a time: whole seconds such as `30`, or a text such as `"500ms"`
+      `workload` in `inject.toml` wants a text
+      `--environment`: `a-b` is not an environment's name; use letters, digits and `_`, such as `PROD`
+      `org` in `inject.toml`: this is not an organization's name; use lower case, digits and `-`, such as `acme`
+    "#);
+    ended.code(64);
+    // It says how that is to be told, too.
+    world.write("work/inject.toml", format!("report = \"json\"\n{manifest}"));
+    let ended = world.launch(NO_OPTIONS).run();
+    ended.code(64);
+    let told: serde_json::Value = serde_json::from_str(&ended.err()).expect("one JSON object");
+    assert_eq!(told["problems"].as_array().map(Vec::len), Some(6), "{}", ended.whole());
+    let ended = world.launch(["--report", "text"]).run();
+    assert!(ended.err().starts_with("inject: "), "{}", ended.whole());
+}
+
+#[test]
+fn a_manifest_that_cannot_be_read() {
+    let world = World::new();
+    let fault = |config: &str| {
+        let ended = world.launch(["--config", config]).run();
+        ended.code(64);
+        ended.err().lines().nth(1).expect("a problem").trim().to_owned()
+    };
+    let why = |name: &str, why: &str| format!("cannot read the manifest `{name}`: {why}");
+    assert_eq!(fault("nowhere.toml"), why("nowhere.toml", "No such file or directory"));
+    assert_eq!(fault("/dev/zero"), why("/dev/zero", "not a regular file"));
+    world.write("work/large.toml", vec![b'#'; (1 << 20) + 1]);
+    assert_eq!(fault("large.toml"), why("large.toml", "file too large"));
+}
+
+#[test]
+fn a_listed_name_may_hold_the_environment() {
+    let world = World::new();
+    world.set("KEY_DEV", "dev");
+    let seen = |run: Run<'_>| {
+        run.env("KEY", "${KEY_@}")
+            .env("INJECT_ENVIRONMENT", "dev")
+            .run()
+            .seen()
+            .text("KEY")
+            .to_owned()
+    };
+    assert_eq!(seen(world.launch(["--require", "KEY_@"])), "dev");
+    assert_eq!(seen(world.launch(["--literal", "KEY_@"])), "${KEY_@}");
+    assert_eq!(seen(world.launch(NO_OPTIONS).env("INJECT_LITERAL", "KEY_@")), "${KEY_@}");
+    world.write("work/inject.toml", "literal = [\"KEY_@\"]\n");
+    assert_eq!(seen(world.launch(NO_OPTIONS)), "${KEY_@}");
+    world.write("work/inject.toml", "");
+    world
+        .launch(["--require", "OTHER_@", "--environment", "dev"])
+        .env("KEY", "${KEY_@}")
+        .run()
+        .code(78);
+    let long = format!("{}@", "K".repeat(127));
+    let ended =
+        world.launch(["--literal", &long, "--environment", "dev", "--require", "key_@"]).run();
+    insta::assert_snapshot!(ended.report().replace(&long, "LONG_@"), @"
+    exit 64
+    --- stderr
+    inject: `probe` was not started: 2 problems
+      `--literal`: `LONG_@` makes too long a name
+      `--require`: this is not a secret name; use upper case and say what it is for, such as `DB_PASSWORD_PROD`
+    ");
+    ended.code(64);
+    let ended = world.launch(["--literal", "KEY_@"]).env("INJECT_REQUIRE", "KEY_@,@,@@").run();
+    insta::assert_snapshot!(ended.report(), @"
+    exit 64
+    --- stderr
+    inject: `probe` was not started: 4 problems
+      `--literal`: `KEY_@` needs an environment; set `--environment` or `INJECT_ENVIRONMENT`
+      `INJECT_REQUIRE`: `KEY_@` needs an environment; set `--environment` or `INJECT_ENVIRONMENT`
+      `INJECT_REQUIRE`: this is not a secret name; use upper case and say what it is for, such as `DB_PASSWORD_PROD`
+      `INJECT_REQUIRE`: this is not a secret name; use upper case and say what it is for, such as `DB_PASSWORD_PROD`
+    ");
+    ended.code(64);
 }

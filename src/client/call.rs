@@ -1,5 +1,6 @@
 //! One call: attempts until one settles it or the deadline has come.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -18,7 +19,7 @@ use crate::secret::Secret;
 use super::answer::{Asked, Verdict, judge};
 use super::connect::{Stream, connect};
 use super::endpoint::{Endpoint, Target};
-use super::error::{Error, Failure};
+use super::error::{Error, Failure, ProtocolFault};
 use super::exchange::{Answer, Fault, exchange};
 use super::retry::{Again, Schedule, Step};
 use super::{Client, Condition, Connector, FRAME_BYTES_MAX};
@@ -33,22 +34,48 @@ pub struct Call<'a> {
     pub answer_max: usize,
     /// The one secret that the path names.
     pub secret: Option<&'a SecretName>,
+    /// The names that a resolve asks for.
+    pub names: BTreeSet<&'a SecretName>,
+    /// The end of the time that it shares with other calls; else it has the client's for itself.
+    pub deadline: Option<Instant>,
     /// The value that is sent, so that no answer's words repeat it.
     pub value: Option<&'a Secret>,
 }
 
+/// No wait of a store in this process is this long: it has deadlines of its own.
+const IN_PROCESS_TIME_MAX: Duration = Duration::from_secs(48 * 3600);
+
+/// Takes from an answer what the caller wants.
+type Read<'a, T> = dyn Fn(&Answer) -> Result<T, ProtocolFault> + 'a;
+
 /// What one attempt came to.
-enum Outcome {
-    Done(Answer),
-    Again { failure: Failure, again: Again },
+enum Outcome<T> {
+    Done(T),
+    Again {
+        failure: Failure,
+        again: Again,
+    },
+    /// No other attempt at this endpoint can help; `error` is what it means if no endpoint does.
+    EndHere {
+        failure: Failure,
+        error: Error,
+    },
     End(Error),
 }
 
 impl Call<'_> {
     pub fn new(method: Method, path: String) -> Self {
-        let condition = Condition::Always;
-        let (body, secret, value) = (None, None, None);
-        Self { method, path, body, condition, answer_max: FRAME_BYTES_MAX, secret, value }
+        Self {
+            method,
+            path,
+            body: None,
+            condition: Condition::Always,
+            answer_max: FRAME_BYTES_MAX,
+            secret: None,
+            names: BTreeSet::new(),
+            deadline: None,
+            value: None,
+        }
     }
 
     fn request(&self, host: &str, authorization: Option<&HeaderValue>) -> Request<Full<Bytes>> {
@@ -76,9 +103,14 @@ impl Call<'_> {
 }
 
 impl Client {
-    /// Sends it until an answer settles it. An error is the call's, not the last attempt's.
-    pub(super) fn call(&self, call: &Call<'_>) -> Result<Answer, Error> {
-        self.runtime()?.block_on(self.attempts(call))
+    /// Sends it until an answer settles it, of which `read` takes what the caller wants: what it
+    /// finds wrong is a fault of the endpoint. An error is the call's, not the last attempt's.
+    pub(super) fn call<T>(
+        &self,
+        call: &Call<'_>,
+        read: impl Fn(&Answer) -> Result<T, ProtocolFault>,
+    ) -> Result<T, Error> {
+        self.runtime()?.block_on(self.attempts(call, &read))
     }
 
     fn runtime(&self) -> Result<&Runtime, Error> {
@@ -93,16 +125,27 @@ impl Client {
         Ok(self.runtime.get_or_init(|| runtime))
     }
 
-    async fn attempts(&self, call: &Call<'_>) -> Result<Answer, Error> {
+    /// The store in this process waits itself for what can pass: its first answer is its last.
+    async fn once<T>(&self, call: &Call<'_>, read: &Read<'_, T>) -> Result<T, Error> {
+        match self.attempt(call, read, 0, IN_PROCESS_TIME_MAX).await {
+            Outcome::Done(done) => Ok(done),
+            Outcome::End(error) | Outcome::EndHere { error, .. } => Err(error),
+            Outcome::Again { failure, .. } => Err(Error::Embedded { failure }),
+        }
+    }
+
+    async fn attempts<T>(&self, call: &Call<'_>, read: &Read<'_, T>) -> Result<T, Error> {
+        if let Connector::InProcess { .. } = self.connector {
+            return self.once(call, read).await;
+        }
         let start = Instant::now();
+        let timeout = call.deadline.map(|deadline| deadline.saturating_duration_since(start));
         let endpoints = self.endpoint_names();
-        let mut schedule = Schedule::new(endpoints.len(), self.timeout, self.pace);
-        let mut last: Vec<Option<Failure>> = endpoints.iter().map(|_| None).collect();
-        let mut tries = 0;
-        // Whether an attempt without an answer may have reached the store all the same.
-        let mut perhaps_done = false;
+        let mut schedule =
+            Schedule::new(endpoints.len(), timeout.unwrap_or(self.timeout), self.pace);
+        let mut failed = Failed::new(endpoints.len());
         let retry_after = loop {
-            let jitter = if tries == 0 { 0 } else { jitter() };
+            let jitter = if failed.tries == 0 { 0 } else { jitter() };
             let (endpoint, at, attempt_max) = match schedule.step(start.elapsed(), jitter) {
                 Step::Try { endpoint, at, attempt_max } => (endpoint, at, attempt_max),
                 Step::GiveUp => break None,
@@ -112,20 +155,30 @@ impl Client {
             if !wait.is_zero() {
                 sleep(wait).await;
             }
-            tries += 1;
-            match self.attempt(call, endpoint, attempt_max).await {
-                Outcome::Done(answer) => return Ok(answer),
-                Outcome::End(error) => return settle(call, perhaps_done, error),
+            let again = match self.attempt(call, read, endpoint, attempt_max).await {
+                Outcome::Done(done) => return Ok(done),
+                Outcome::End(error) => return failed.settle(call, read, error),
                 Outcome::Again { failure, again } => {
-                    perhaps_done |= may_have_reached(&failure);
-                    schedule.failed(endpoint, start.elapsed(), again);
-                    last[endpoint] = Some(failure);
+                    failed.add(endpoint, failure);
+                    again
                 }
-            }
+                Outcome::EndHere { failure, error } => {
+                    failed.add(endpoint, failure);
+                    failed.keep(error);
+                    Again::Never
+                }
+            };
+            schedule.failed(endpoint, start.elapsed(), again);
         };
+        if schedule.is_exhausted()
+            && let Some(error) = failed.kept.take()
+        {
+            return failed.settle(call, read, error);
+        }
         let names = endpoints.into_iter().map(str::to_owned);
-        let last = names.zip(last).filter_map(|(name, failure)| Some((name, failure?))).collect();
-        let (store, waited) = (self.store.clone(), start.elapsed());
+        let last = names.zip(failed.last);
+        let last = last.filter_map(|(name, failure)| Some((name, failure?))).collect();
+        let (store, tries, waited) = (self.store.clone(), failed.tries, start.elapsed());
         Err(Error::Unreachable { store, tries, waited, last, retry_after })
     }
 
@@ -136,18 +189,21 @@ impl Client {
         }
     }
 
-    async fn attempt(&self, call: &Call<'_>, endpoint: usize, time_max: Duration) -> Outcome {
+    async fn attempt<T>(
+        &self,
+        call: &Call<'_>,
+        read: &Read<'_, T>,
+        endpoint: usize,
+        time_max: Duration,
+    ) -> Outcome<T> {
         let exchanged = timeout(time_max, async {
             let (stream, host) = self.connect(endpoint, time_max).await?;
             let request = call.request(host, self.authorization.as_ref());
             exchange(stream, request, call.answer_max).await
         });
         match exchanged.await {
-            Ok(Ok(answer)) => self.judge(call, endpoint, answer),
-            Ok(Err(Fault::Protocol(fault))) => {
-                let store = self.endpoint_names()[endpoint].to_owned();
-                Outcome::End(Error::Protocol { store, fault })
-            }
+            Ok(Ok(answer)) => self.judge(call, read, endpoint, &answer),
+            Ok(Err(Fault::Protocol(fault))) => self.no_store(endpoint, fault),
             Ok(Err(Fault::Passing(failure))) => Outcome::Again { again: again(&failure), failure },
             Err(_) => Outcome::Again {
                 failure: Failure::TimedOut { after: time_max },
@@ -172,21 +228,85 @@ impl Client {
         }
     }
 
-    fn judge(&self, call: &Call<'_>, endpoint: usize, answer: Answer) -> Outcome {
+    fn judge<T>(
+        &self,
+        call: &Call<'_>,
+        read: &Read<'_, T>,
+        endpoint: usize,
+        answer: &Answer,
+    ) -> Outcome<T> {
         let token = self.token.as_ref().map_or(&[][..], |token| token.expose_secret());
         let value = call.value.map_or(&[][..], |value| value.expose_secret());
         let asked = Asked {
-            store: self.endpoint_names()[endpoint],
             org: &self.org,
             secret: call.secret,
+            names: &call.names,
+            token_sent: self.token.is_some(),
             hidden: &[token, value],
         };
-        match judge(&answer, &asked, Timestamp::now()) {
-            Verdict::Done => Outcome::Done(answer),
+        match judge(answer, &asked, Timestamp::now()) {
+            Verdict::Done => match read(answer) {
+                Ok(done) => Outcome::Done(done),
+                Err(fault) => self.no_store(endpoint, fault),
+            },
+            Verdict::NoStore(fault) => self.no_store(endpoint, fault),
+            Verdict::EndHere { failure, error } => Outcome::EndHere { failure, error },
             Verdict::End(error) => Outcome::End(error),
             Verdict::Again { failure, wait } => {
                 Outcome::Again { failure, again: wait.map_or(Again::AfterBackoff, Again::After) }
             }
+        }
+    }
+
+    fn no_store<T>(&self, endpoint: usize, fault: ProtocolFault) -> Outcome<T> {
+        let store = self.endpoint_names()[endpoint].to_owned();
+        let failure = Failure::Protocol(fault.clone());
+        Outcome::EndHere { failure, error: Error::Protocol { store, fault } }
+    }
+}
+
+/// What the attempts of one call came to so far.
+struct Failed {
+    tries: u32,
+    /// The last failure of each endpoint.
+    last: Vec<Option<Failure>>,
+    /// Whether an attempt without an answer may have reached the store all the same.
+    perhaps_done: bool,
+    /// What the call ends with if no endpoint is left.
+    kept: Option<Error>,
+}
+
+impl Failed {
+    fn new(endpoints: usize) -> Self {
+        let last = std::iter::repeat_with(|| None).take(endpoints).collect();
+        Self { tries: 0, last, perhaps_done: false, kept: None }
+    }
+
+    fn add(&mut self, endpoint: usize, failure: Failure) {
+        self.tries += 1;
+        self.perhaps_done |= may_have_reached(&failure);
+        self.last[endpoint] = Some(failure);
+    }
+
+    /// A refusal is worth more than an endpoint that is no store, unless that is the only one: of
+    /// several, each is named with what it is.
+    fn keep(&mut self, error: Error) {
+        if self.last.len() == 1 || !matches!(error, Error::Protocol { .. }) {
+            self.kept = Some(error);
+        }
+    }
+
+    /// What an end means after an attempt that may have been carried out; see the module's head.
+    fn settle<T>(&self, call: &Call<'_>, read: &Read<'_, T>, error: Error) -> Result<T, Error> {
+        let perhaps_ours = self.perhaps_done;
+        match error {
+            Error::NoSecret(_) if perhaps_ours && call.method == Method::DELETE => {
+                let gone =
+                    Answer { status: 204, headers: Default::default(), body: Default::default() };
+                read(&gone).map_err(|_| error)
+            }
+            Error::PreconditionFailed { .. } => Err(Error::PreconditionFailed { perhaps_ours }),
+            error => Err(error),
         }
     }
 }
@@ -201,26 +321,25 @@ pub fn again(failure: &Failure) -> Again {
     }
 }
 
-/// Whether the store may have done what was asked although the attempt failed. 429 and 503 say
-/// that it has not.
+/// Whether the store may have done what was asked although the attempt failed. 503 says that it
+/// has not, and so does every status that puts the fault on the request.
 fn may_have_reached(failure: &Failure) -> bool {
     match failure {
         Failure::LookUp(_) | Failure::Connect(_) => false,
         Failure::TimedOut { .. } | Failure::Dropped => true,
-        Failure::Status { status, .. } => !matches!(status, 429 | 503),
-    }
-}
-
-/// What an end means after an attempt that may have been carried out; see the module's head.
-fn settle(call: &Call<'_>, perhaps_done: bool, error: Error) -> Result<Answer, Error> {
-    match error {
-        Error::NoSecret(_) if perhaps_done && call.method == Method::DELETE => {
-            Ok(Answer { status: 204, headers: Default::default(), body: Default::default() })
-        }
-        Error::PreconditionFailed { .. } => {
-            Err(Error::PreconditionFailed { perhaps_ours: perhaps_done })
-        }
-        error => Err(error),
+        Failure::Status { status, .. } => *status >= 500 && *status != 503,
+        Failure::Protocol(fault) => match fault {
+            ProtocolFault::NotHttp
+            | ProtocolFault::Redirect { .. }
+            | ProtocolFault::Status { .. }
+            | ProtocolFault::NotJson { .. } => false,
+            // It speaks as a store does, up to a point.
+            ProtocolFault::Json { .. }
+            | ProtocolFault::TooLarge { .. }
+            | ProtocolFault::NameLeftOut(_)
+            | ProtocolFault::NoValue(_)
+            | ProtocolFault::OtherName => true,
+        },
     }
 }
 

@@ -20,9 +20,11 @@ pub enum Error {
         last: Vec<(String, Failure)>,
         retry_after: Option<Duration>,
     },
-    /// The store does not accept the token, or does not let its bearer do this.
+    /// The store does not accept the token, or does not let its bearer do this; or it wants a
+    /// token, and there was none to send.
     Refused {
         status: u16,
+        token_sent: bool,
         detail: Option<String>,
     },
     /// The organization is not there, as seen by the caller.
@@ -46,11 +48,20 @@ pub enum Error {
     StorageFull {
         detail: Option<String>,
     },
+    /// The change is made, and an old value is still in use: the same again finishes it. Not tried
+    /// again here, for another's change may have come between.
+    Unpurged {
+        detail: Option<String>,
+    },
+    /// The store in this process did not get to it, such as while another process writes.
+    Embedded {
+        failure: Failure,
+    },
     /// The store cannot use its own files.
     StorageFailed {
         detail: Option<String>,
     },
-    /// The answer is not one that a store gives.
+    /// The answer of the one endpoint there is, is not one that a store gives.
     Protocol {
         store: String,
         fault: ProtocolFault,
@@ -59,7 +70,7 @@ pub enum Error {
     Runtime(io::Error),
 }
 
-/// Why one attempt failed in a way that can pass.
+/// Why one attempt failed in a way that can pass, or that another endpoint may make good.
 #[derive(Debug)]
 pub enum Failure {
     LookUp(io::Error),
@@ -73,6 +84,8 @@ pub enum Failure {
         status: u16,
         detail: Option<String>,
     },
+    /// What answers there is no store.
+    Protocol(ProtocolFault),
 }
 
 /// What is wrong with an answer that is complete.
@@ -85,8 +98,9 @@ pub enum ProtocolFault {
     Status {
         status: u16,
     },
+    /// Its media type, where it is one that can be shown.
     NotJson {
-        content_type: String,
+        content_type: Option<String>,
     },
     /// It is no JSON, or not the JSON that was expected, at this place; what stands there may be
     /// a value and is not repeated.
@@ -116,6 +130,8 @@ impl Error {
             Self::Damaged { .. }
             | Self::StorageFull { .. }
             | Self::StorageFailed { .. }
+            | Self::Unpurged { .. }
+            | Self::Embedded { .. }
             | Self::Runtime(_) => 74,
         }
     }
@@ -135,11 +151,15 @@ impl fmt::Display for Error {
                     None => Ok(()),
                 }
             }
-            Self::Refused { status: 401, detail } => {
+            Self::Refused { status: 401, token_sent: true, detail } => {
                 f.write_str("the store does not accept the token")?;
                 with_detail(f, detail)
             }
-            Self::Refused { status, detail } => {
+            Self::Refused { status: 401, token_sent: false, detail } => {
+                f.write_str("the store wants a token, and none is set")?;
+                with_detail(f, detail)
+            }
+            Self::Refused { status, detail, .. } => {
                 write!(f, "the store refuses this (status {status})")?;
                 with_detail(f, detail)
             }
@@ -169,6 +189,14 @@ impl fmt::Display for Error {
                 f.write_str("no room is left on the store's disk")?;
                 with_detail(f, detail)
             }
+            Self::Unpurged { detail: Some(detail) }
+            | Self::Embedded { failure: Failure::Status { detail: Some(detail), .. } } => {
+                f.write_str(detail)
+            }
+            Self::Unpurged { detail: None } => {
+                f.write_str("the change is made, and the old value is still in use; do it again")
+            }
+            Self::Embedded { failure } => write!(f, "the embedded store failed: {failure}"),
             Self::StorageFailed { detail } => {
                 f.write_str("the store cannot use its own files")?;
                 with_detail(f, detail)
@@ -189,7 +217,10 @@ fn unreachable(
     last: &[(String, Failure)],
 ) -> fmt::Result {
     match last {
-        [(_, failure)] => write!(f, "the store `{store}` cannot be reached: {failure}")?,
+        [] => write!(f, "the store `{store}` cannot be reached")?,
+        [(endpoint, failure)] => {
+            write!(f, "the store `{endpoint}` cannot be reached: {failure}")?;
+        }
         _ => {
             f.write_str("no store can be reached")?;
             for (i, (endpoint, failure)) in last.iter().enumerate() {
@@ -247,6 +278,7 @@ impl fmt::Display for Failure {
                 write!(f, "it answers with status {status}")?;
                 with_detail(f, detail)
             }
+            Self::Protocol(fault) => fault.fmt(f),
         }
     }
 }
@@ -263,9 +295,12 @@ impl fmt::Display for ProtocolFault {
             Self::Status { status } => {
                 write!(f, "what answers there is no store (status {status}); check the address")
             }
-            Self::NotJson { content_type } => write!(
+            Self::NotJson { content_type: Some(content_type) } => write!(
                 f,
                 "what answers there is no store (its answer is `{content_type}`); check the address"
+            ),
+            Self::NotJson { content_type: None } => f.write_str(
+                "what answers there is no store (its answer is not JSON); check the address",
             ),
             Self::Json { line, column } => {
                 write!(f, "the answer is not as expected, at line {line}, column {column} of it")

@@ -16,6 +16,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::connect::Stream;
 use super::error::{Failure, ProtocolFault};
+use super::retry::can_pass;
 
 /// The most bytes that an answer's headers may take together; hyper takes at most 100 of them.
 const HEADER_BYTES_MAX: usize = 16 * 1024;
@@ -73,9 +74,8 @@ async fn read(response: Response<Incoming>, body_max: usize) -> Result<Answer, F
     let (head, body) = response.into_parts();
     let status = head.status.as_u16();
     // What says "later" is clear from its status; its body is a help, no more.
-    let optional = status == 429 || status >= 500;
     let body = match read_body(body, &head.headers, body_max).await {
-        Err(_) if optional => Zeroizing::default(),
+        Err(_) if can_pass(status) => Zeroizing::default(),
         body => body?,
     };
     Ok(Answer { status, headers: head.headers, body })

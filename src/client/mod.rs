@@ -20,8 +20,7 @@ mod tests;
 mod token;
 
 use std::cell::OnceCell;
-use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::Method;
@@ -35,6 +34,7 @@ use crate::secret::Secret;
 use crate::wire;
 
 use call::Call;
+use exchange::Answer;
 use retry::Pace;
 
 pub use endpoint::{ENDPOINTS_MAX, Endpoint, EndpointError};
@@ -124,34 +124,52 @@ impl Client {
         &self.org
     }
 
+    /// The end of a call that would begin now; calls that share it are one to who waits for them.
+    pub fn deadline(&self) -> Instant {
+        Instant::now() + self.timeout
+    }
+
     /// All of the names with their values, or none.
     pub fn resolve(&self, request: &wire::ResolveRequest) -> Result<wire::ResolveAnswer, Error> {
+        self.resolve_until(request, None)
+    }
+
+    /// The same, by a deadline that other calls may share.
+    pub fn resolve_within(
+        &self,
+        request: &wire::ResolveRequest,
+        deadline: Instant,
+    ) -> Result<wire::ResolveAnswer, Error> {
+        self.resolve_until(request, Some(deadline))
+    }
+
+    fn resolve_until(
+        &self,
+        request: &wire::ResolveRequest,
+        deadline: Option<Instant>,
+    ) -> Result<wire::ResolveAnswer, Error> {
         let each = if request.values { NAME_BYTES_MAX + VALUE_BYTES_MAX } else { NAME_BYTES_MAX };
         let body = serde_json::to_vec(request).expect("names are text");
         let path = wire::resolve_path(&self.org);
         let call = Call {
             body: Some(body.into()),
             answer_max: FRAME_BYTES_MAX + each * request.names.len(),
+            names: request.names.iter().collect(),
+            deadline,
             ..Call::new(Method::POST, path)
         };
-        let asked: BTreeSet<&SecretName> = request.names.iter().collect();
-        let done = match self.call(&call) {
-            Err(Error::Unresolved(names)) if names.iter().any(|n| !asked.contains(&n.name)) => {
-                return Err(self.protocol(ProtocolFault::OtherName));
+        self.call(&call, |answer| {
+            let mut answer: wire::ResolveAnswer = answer::parse(&answer.body)?;
+            answer.secrets.retain(|name, _| call.names.contains(name));
+            for name in &request.names {
+                let found = answer.secrets.get(name);
+                let found = found.ok_or_else(|| ProtocolFault::NameLeftOut(name.clone()))?;
+                if request.values && found.value.is_none() {
+                    return Err(ProtocolFault::NoValue(name.clone()));
+                }
             }
-            done => done?,
-        };
-        let mut answer: wire::ResolveAnswer = self.parse(&done.body)?;
-        answer.secrets.retain(|name, _| asked.contains(name));
-        for name in &request.names {
-            let found = answer.secrets.get(name);
-            let found =
-                found.ok_or_else(|| self.protocol(ProtocolFault::NameLeftOut(name.clone())))?;
-            if request.values && found.value.is_none() {
-                return Err(self.protocol(ProtocolFault::NoValue(name.clone())));
-            }
-        }
-        Ok(answer)
+            Ok(answer)
+        })
     }
 
     /// One page of the secrets' metadata.
@@ -160,13 +178,13 @@ impl Client {
             answer_max: FRAME_BYTES_MAX + ROW_BYTES_MAX * wire::PAGE_ROWS_MAX,
             ..Call::new(Method::GET, wire::secrets_path(&self.org) + &query.to_query())
         };
-        self.parse(&self.call(&call)?.body)
+        self.call(&call, |answer| answer::parse(&answer.body))
     }
 
     /// What is known of one secret.
     pub fn metadata(&self, name: &SecretName) -> Result<wire::Metadata, Error> {
         let call = self.about(Method::GET, name, Condition::Always);
-        self.metadata_of(name, &self.call(&call)?.body)
+        self.call(&call, |answer| metadata_of(name, answer))
     }
 
     /// Creates a secret or gives it a new version.
@@ -182,36 +200,20 @@ impl Client {
             value: Some(value),
             ..self.about(Method::PUT, name, condition)
         };
-        let done = self.call(&call)?;
-        let metadata = self.metadata_of(name, &done.body)?;
-        Ok(Put { metadata, created: done.status == 201 })
+        self.call(&call, |answer| {
+            Ok(Put { metadata: metadata_of(name, answer)?, created: answer.status == 201 })
+        })
     }
 
     /// Deletes a secret, for good.
     pub fn delete(&self, name: &SecretName, condition: Condition) -> Result<(), Error> {
         let call = self.about(Method::DELETE, name, condition);
-        self.call(&call).map(|_| ())
+        self.call(&call, |_| Ok(()))
     }
 
     fn about<'a>(&self, method: Method, name: &'a SecretName, condition: Condition) -> Call<'a> {
         let path = wire::secret_path(&self.org, name);
         Call { secret: Some(name), condition, ..Call::new(method, path) }
-    }
-
-    fn metadata_of(&self, name: &SecretName, body: &[u8]) -> Result<wire::Metadata, Error> {
-        let metadata: wire::Metadata = self.parse(body)?;
-        if metadata.name != name.as_str() {
-            return Err(self.protocol(ProtocolFault::OtherName));
-        }
-        Ok(metadata)
-    }
-
-    fn parse<T: for<'de> serde::Deserialize<'de>>(&self, body: &[u8]) -> Result<T, Error> {
-        answer::parse(body).map_err(|fault| self.protocol(fault))
-    }
-
-    fn protocol(&self, fault: ProtocolFault) -> Error {
-        Error::Protocol { store: self.store.clone(), fault }
     }
 }
 
@@ -222,6 +224,14 @@ impl Drop for Client {
             runtime.shutdown_background();
         }
     }
+}
+
+fn metadata_of(name: &SecretName, answer: &Answer) -> Result<wire::Metadata, ProtocolFault> {
+    let metadata: wire::Metadata = answer::parse(&answer.body)?;
+    if metadata.name != name.as_str() {
+        return Err(ProtocolFault::OtherName);
+    }
+    Ok(metadata)
 }
 
 /// `{"value":…}` or `{"value_base64":…}`, and `"allow_empty":true` if it may be empty; wiped.

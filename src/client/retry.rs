@@ -88,7 +88,9 @@ impl Schedule {
         }
         if let Some(endpoint) = self.take_ready() {
             let at = now.max(self.round_start);
-            let attempt_max = self.pace.attempt_max.min(self.timeout - at);
+            // One that hangs leaves the others of this round their part of what time there is.
+            let share = (self.timeout - at) / (1 + self.left_in_round());
+            let attempt_max = self.pace.attempt_max.min(share);
             return Step::Try { endpoint, at, attempt_max };
         }
         match self.begin_round(now, jitter) {
@@ -97,12 +99,26 @@ impl Schedule {
         }
     }
 
+    /// Whether no endpoint is left that trying again could help.
+    pub fn is_exhausted(&self) -> bool {
+        self.not_before.iter().all(Option::is_none)
+    }
+
     fn take_ready(&mut self) -> Option<usize> {
-        let rest = self.next..self.not_before.len();
-        let ready =
-            rest.clone().find(|&i| self.not_before[i].is_some_and(|time| time <= self.round_start));
-        self.next = ready.map_or(rest.end, |i| i + 1);
+        let mut rest = self.next..self.not_before.len();
+        let ready = rest.find(|&i| self.is_ready(i));
+        self.next = ready.map_or(self.not_before.len(), |i| i + 1);
         ready
+    }
+
+    /// How many endpoints are still to be asked in this round.
+    fn left_in_round(&self) -> u32 {
+        let left = (self.next..self.not_before.len()).filter(|&i| self.is_ready(i)).count();
+        u32::try_from(left).expect("there are few endpoints")
+    }
+
+    fn is_ready(&self, endpoint: usize) -> bool {
+        self.not_before[endpoint].is_some_and(|time| time <= self.round_start)
     }
 
     fn begin_round(&mut self, now: Duration, jitter: u64) -> Result<(), Step> {
@@ -120,6 +136,12 @@ impl Schedule {
         self.next = 0;
         Ok(())
     }
+}
+
+/// Whether a status says that the same request may succeed later: timed out (408), too early
+/// (425), too many requests (429), and whatever the server says is its own fault.
+pub fn can_pass(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 500..)
 }
 
 /// Exponential backoff with full jitter: uniform between nothing and the doubled bound.
@@ -197,6 +219,24 @@ mod tests {
     }
 
     #[test]
+    fn one_that_hangs_leaves_the_others_their_time() {
+        let attempt_max = |schedule: &mut Schedule, now| match schedule.step(now, HALF) {
+            Step::Try { attempt_max, .. } => attempt_max,
+            other => panic!("no try: {other:?}"),
+        };
+        let mut schedule = Schedule::new(3, ms(3_000), TEST);
+        assert_eq!(attempt_max(&mut schedule, ms(0)), ms(1_000));
+        schedule.failed(0, ms(0), Again::Never);
+        assert_eq!(attempt_max(&mut schedule, ms(200)), ms(1_400));
+        schedule.failed(1, ms(200), Again::After(ms(60_000)));
+        assert_eq!(attempt_max(&mut schedule, ms(400)), ms(2_600));
+        schedule.failed(2, ms(400), Again::AfterBackoff);
+        // Of the next round only the last is left: it has all of the time.
+        assert_eq!(attempt_max(&mut schedule, ms(950)), ms(2_000));
+        assert_eq!(attempt_max(&mut Schedule::new(2, ms(30_000), TEST), ms(0)), ms(5_000));
+    }
+
+    #[test]
     fn a_retry_after_holds_for_its_endpoint_alone() {
         let mut schedule = Schedule::new(2, ms(30_000), TEST);
         assert_eq!(tried(&mut schedule, ms(0)).0, 0);
@@ -227,8 +267,10 @@ mod tests {
         assert_eq!(tried(&mut schedule, ms(0)).0, 1);
         schedule.failed(1, ms(0), Again::AfterBackoff);
         assert_eq!(tried(&mut schedule, ms(0)).0, 1);
+        assert!(!schedule.is_exhausted());
         schedule.failed(1, ms(0), Again::Never);
         assert_eq!(schedule.step(ms(0), HALF), Step::GiveUp);
+        assert!(schedule.is_exhausted());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The client against real sockets that answer by a script.
 
 mod script;
+mod several;
 
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
@@ -85,6 +86,8 @@ fn what_can_pass_is_tried_again() {
     let (result, requests) = resolve(vec![
         Act::Say(say(503, "retry-after: 0\r\n", "")),
         Act::Say(say(429, "", "<html>")),
+        Act::Say(say(408, "", "")),
+        Act::Say(say(425, "", "")),
         Act::Say(say(500, "", r#"{"type":"about:blank"}"#)),
         Act::Say("HTTP/1.1 502 X\r\ncontent-length: 99\r\n\r\ncut".to_owned()),
         Act::Close,
@@ -94,7 +97,7 @@ fn what_can_pass_is_tried_again() {
         ok(r#"{"secrets":{"A":{"value":"x","version":3}}}"#),
     ]);
     assert!(result.is_ok(), "{}", result.err().expect("an error"));
-    assert_eq!(requests.len(), 9);
+    assert_eq!(requests.len(), 11);
     assert!(requests.iter().all(|request| *request == requests[0]));
 }
 
@@ -127,6 +130,8 @@ fn an_answer_that_is_none_is_not_taken() {
     assert_eq!(fault(say(200, "", no_value)), ProtocolFault::NoValue(name("A")));
     let other = r#"{"unresolved":[{"name":"B","reason":"missing","nearest":null}]}"#;
     assert_eq!(fault(say(404, "", other)), ProtocolFault::OtherName);
+    let echo = "content-type: text/inj_w_canary\r\n";
+    assert_eq!(fault(say(200, echo, "")), ProtocolFault::NotJson { content_type: None });
     let quoting = r#"{"secrets":{"A":{"value":["canary"],"version":3}}}"#;
     let quoting = fault(say(200, "", quoting));
     assert!(!format!("{quoting} {quoting:?}").contains("canary"));

@@ -56,8 +56,9 @@ pub fn look(wanted: &Wanted, workload: Option<WorkloadName>, stores: impl Stores
             return looked;
         }
     };
+    let deadline = client.deadline();
     while !request.names.is_empty() {
-        match client.resolve(&request) {
+        match client.resolve_within(&request, deadline) {
             Ok(answer) => {
                 looked.answer = answer;
                 break;
@@ -99,10 +100,13 @@ fn problems(error: Error, wanted: &Wanted) -> Vec<Problem> {
         Error::Unresolved(names) => {
             return names.into_iter().map(|one| unresolved(one, wanted)).collect();
         }
-        Error::Refused { status: 401, .. } => Problem::Refused {
+        Error::Refused { token_sent: false, .. } => Problem::Refused {
             what,
-            hint: "see to `INJECT_TOKEN`, `INJECT_TOKEN_FILE` or `--token-file`",
+            hint: "set `INJECT_TOKEN`, `INJECT_TOKEN_FILE` or `--token-file`",
         },
+        Error::Refused { status: 401, .. } => {
+            Problem::Refused { what, hint: "the token may be expired or revoked" }
+        }
         Error::Refused { .. } => Problem::Refused {
             what,
             hint: "ask an owner of the organization what this token may do",
@@ -113,6 +117,8 @@ fn problems(error: Error, wanted: &Wanted) -> Vec<Problem> {
         Error::Damaged { .. }
         | Error::StorageFull { .. }
         | Error::StorageFailed { .. }
+        | Error::Unpurged { .. }
+        | Error::Embedded { .. }
         | Error::Runtime(_) => Problem::StoreFailed { what },
         Error::Unreachable { .. }
         | Error::Protocol { .. }

@@ -30,13 +30,13 @@ use crate::sys;
 /// Starts the command in this process's place. Comes back only if that cannot be, with all reasons.
 pub fn launch(
     inherited: &[&'static CStr],
-    settings: Settings,
+    mut settings: Settings,
     command: &Command,
     stores: impl Stores,
 ) -> Report {
     let asks = settings.asks_files();
     // A file may be a pipe that nobody writes to: a wait like any other.
-    let mask = asks.then(sys::end_at_signals);
+    let mask = settings.inherited.take().or_else(|| asks.then(sys::end_at_signals));
     let read = Read::new(inherited, &settings.scan_env, &settings.additions, &settings.grammar);
     let Read { variables, documents, problems, .. } = read;
     let mut plan = plan::plan(variables, &documents, &settings.grammar, &settings.require);
@@ -133,7 +133,10 @@ pub fn known_path(variables: &[Planned]) -> KnownPath {
     };
     match &path.value {
         PlannedValue::Untouched(entry) => KnownPath::Known(path_of(entry).map(<[u8]>::to_vec)),
-        PlannedValue::Text { text, edits } if edits.iter().all(|edit| edit.secret().is_none()) => {
+        // One with a NUL byte is told when it is rendered.
+        PlannedValue::Text { text, edits }
+            if edits.iter().all(|edit| edit.secret().is_none()) && !text.contains(&0) =>
+        {
             let mut path = Vec::new();
             render::substitute(text, edits, &Values::new(Vec::new()), &mut path);
             KnownPath::Known(Some(path))

@@ -77,7 +77,10 @@ pub fn plan(
         plan.document(document, grammar);
     }
     for name in require {
-        if plan.wanted.id(name).is_none() {
+        if grammar.literal.contains(name) {
+            let fault = format!("`{name}` is required, and it is literal; keep one of both");
+            plan.problems.push(Problem::Setting { fault, hint: None });
+        } else if plan.wanted.id(name).is_none() {
             plan.problems.push(Problem::Unreferenced { name: name.clone() });
         }
     }

@@ -133,10 +133,16 @@ pub enum NotExecutable {
     /// There is a file, and this process may not execute it.
     Permission,
     Directory,
-    /// Neither a program of this machine nor a script that names its interpreter.
+    /// Neither a program nor a script that names its interpreter.
     Format,
+    /// A program for another machine.
+    Machine,
     /// The interpreter that the script or program names is not there.
     Interpreter(String),
+    /// It is there, and is a directory or may not be executed.
+    InterpreterPermission(String),
+    /// The kernel takes the end of a line of DOS for a part of the interpreter's name.
+    CarriageReturn,
     Os(nix::errno::Errno),
 }
 
@@ -268,7 +274,15 @@ impl NotExecutable {
             Self::Permission => Some("make it executable with `chmod +x`"),
             Self::Directory => Some("name the program in it"),
             Self::Format => Some("a script needs a first line such as `#!/bin/sh`"),
-            Self::Interpreter(_) => Some("install it, or change the line that names it"),
+            Self::Machine => Some("take one that was built for the machine that `uname -m` shows"),
+            Self::Interpreter(_) => Some(
+                "install it, or change the line that names it; a program's loader comes with its C \
+                 library",
+            ),
+            Self::InterpreterPermission(_) => {
+                Some("make it executable with `chmod +x`, or change the line that names it")
+            }
+            Self::CarriageReturn => Some("remove it from all lines with `sed -i 's/\\r$//'`"),
             Self::Os(_) => None,
         }
     }
@@ -311,6 +325,16 @@ impl fmt::Display for Problem {
                 NotExecutable::Interpreter(interpreter) => {
                     write!(f, "`{command}` needs `{interpreter}`, which is not there")
                 }
+                NotExecutable::Machine => {
+                    write!(f, "`{command}` is a program for another machine")
+                }
+                NotExecutable::InterpreterPermission(interpreter) => {
+                    write!(f, "`{command}` needs `{interpreter}`, which may not be executed")
+                }
+                NotExecutable::CarriageReturn => write!(
+                    f,
+                    "`{command}` names an interpreter, and that line ends in a carriage return"
+                ),
                 NotExecutable::Os(errno) => {
                     write!(f, "`{command}` cannot be executed: {}", errno.desc())
                 }

@@ -82,8 +82,8 @@ impl Fault {
                 format!("a secret's name has {SECRET_NAME_BYTES_MAX} characters at most")
             }
             Self::Crossed { set, .. } => format!(
-                "refer to the secret of `{set}`, or write `@` for the environment; `--literal` keeps \
-                 what is plain text"
+                "refer to the secret of `{set}`, or write `@` for the environment; `--literal` \
+                 keeps what is plain text"
             ),
         }
     }

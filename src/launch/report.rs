@@ -157,7 +157,9 @@ fn shown_place(problem: &Problem, place: &Place) -> String {
 pub fn escape(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let turns = ['\u{200e}'..='\u{200f}', '\u{2028}'..='\u{202e}', '\u{2066}'..='\u{2069}']
+            .iter()
+            .any(|range| range.contains(&c));
         match c.is_control() || turns {
             true => shown.extend(c.escape_default()),
             false => shown.push(c),

@@ -16,12 +16,15 @@ use crate::run::{look, print, tell, tell_problems};
 use crate::settings::{self, ReportFormat};
 use crate::sys::{self, Process};
 
-pub fn run(line: Check, process: &Process, format: ReportFormat) -> u8 {
+pub fn run(line: Check, process: &Process) -> u8 {
     let Check { sources, common, offline, files, command } = line;
     let environment = &process.environment;
-    let mut settings = match settings::resolve(&sources, &common, environment) {
+    let resolve = if offline { settings::resolve_offline } else { settings::resolve };
+    let mut settings = match resolve(&sources, &common, environment) {
         Ok(settings) => settings,
-        Err(problems) => return tell_problems(problems, format),
+        Err(problems) => {
+            return tell_problems(problems, settings::failure_format(&common, environment));
+        }
     };
     let format = settings.report;
     let join = Join::new(&mut settings);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::mem::discriminant;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -9,16 +10,36 @@ use super::{Additions, Origin, Resolver, setting, value};
 use crate::cli::Sources;
 use crate::name::SecretName;
 
+/// One variable that is added, and where that was said.
+struct Added {
+    name: Vec<u8>,
+    content: Content,
+    origin: Origin,
+}
+
+enum Content {
+    Given(Vec<u8>),
+    Export(SecretName),
+    AsFile(SecretName),
+}
+
 impl Resolver {
     pub(super) fn additions(&mut self, sources: &Sources) -> Additions {
-        let additions = Additions {
+        let mut additions = Additions {
             env_files: self.paths("env-file", &sources.env_file),
             export_from: self.paths("export-from", &sources.export_from),
-            env: self.env(sources),
-            export: self.names("--export", "export", &sources.export),
-            as_file: self.as_file(sources),
+            ..Additions::default()
         };
-        self.refuse_contradictions(&additions);
+        let mut added = self.env(sources);
+        added.extend(self.export(sources));
+        added.extend(self.as_file(sources));
+        for Added { name, content, .. } in self.once_each(added) {
+            match content {
+                Content::Given(value) => additions.env.push((name, value)),
+                Content::Export(secret) => additions.export.push(secret),
+                Content::AsFile(secret) => additions.as_file.push((name, secret)),
+            }
+        }
         additions
     }
 
@@ -35,41 +56,52 @@ impl Resolver {
         paths
     }
 
-    fn env(&mut self, sources: &Sources) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let (mut env, mut faults) = (Vec::new(), Vec::new());
-        if let Some(manifest) = &self.manifest {
-            let origin = Origin::Manifest { path: manifest.path.clone(), key: "env" };
-            for (name, value) in manifest.pairs("env") {
-                match value::variable_name(name.as_bytes()) {
-                    Ok(name) => env.push((name.to_vec(), value.clone().into_bytes())),
-                    Err(fault) => faults.push((origin.clone(), fault)),
+    fn env(&mut self, sources: &Sources) -> Vec<Added> {
+        let mut added = Vec::new();
+        for (name, value, origin) in self.manifest_pairs("env") {
+            match value::variable_name(name.as_bytes()) {
+                Ok(name) => {
+                    let (name, content) = (name.to_vec(), Content::Given(value.into_bytes()));
+                    added.push(Added { name, content, origin });
                 }
+                Err(fault) => self.fault(&origin, fault),
             }
         }
         for pair in &sources.env {
+            let origin = Origin::Option("--env");
             match value::pair(pair.as_bytes()) {
-                Ok((name, value)) => env.push((name.to_vec(), value.to_vec())),
-                Err(fault) => faults.push((Origin::Option("--env"), fault)),
+                Ok((name, value)) => {
+                    let (name, content) = (name.to_vec(), Content::Given(value.to_vec()));
+                    added.push(Added { name, content, origin });
+                }
+                Err(fault) => self.fault(&origin, fault),
             }
         }
-        for (origin, fault) in faults {
-            self.fault(&origin, fault);
-        }
-        env
+        added
     }
 
-    fn as_file(&mut self, sources: &Sources) -> Vec<(Vec<u8>, SecretName)> {
-        let mut given: Vec<(OsString, Origin)> = Vec::new();
-        if let Some(manifest) = &self.manifest {
-            let origin = Origin::Manifest { path: manifest.path.clone(), key: "as-file" };
-            let pair = |(variable, name): &(String, String)| {
-                (OsString::from(format!("{variable}={name}")), origin.clone())
-            };
-            given.extend(manifest.pairs("as-file").iter().map(pair));
+    fn export(&mut self, sources: &Sources) -> Vec<Added> {
+        let mut added = Vec::new();
+        for (secret, origin) in self.names("--export", "export", &sources.export) {
+            match value::variable_name(secret.as_str().as_bytes()) {
+                Ok(name) => {
+                    let (name, content) = (name.to_vec(), Content::Export(secret));
+                    added.push(Added { name, content, origin });
+                }
+                Err(fault) => self.fault(&origin, &format!("`{secret}`: {fault}")),
+            }
         }
+        added
+    }
+
+    fn as_file(&mut self, sources: &Sources) -> Vec<Added> {
+        let manifest = self.manifest_pairs("as-file").into_iter();
+        let mut given: Vec<(OsString, Origin)> = manifest
+            .map(|(variable, name, origin)| (format!("{variable}={name}").into(), origin))
+            .collect();
         let options = sources.as_file.iter().cloned();
         given.extend(options.map(|pair| (pair, Origin::Option("--as-file"))));
-        let mut files: Vec<(Vec<u8>, SecretName)> = Vec::new();
+        let mut added = Vec::new();
         for (pair, origin) in given {
             let parsed =
                 value::pair(pair.as_bytes()).map_err(str::to_owned).and_then(|(variable, name)| {
@@ -77,29 +109,48 @@ impl Resolver {
                     Ok((variable.to_vec(), name.map_err(|error| error.to_string())?))
                 });
             match parsed {
-                Ok(file) => {
-                    files.retain(|(variable, _)| *variable != file.0);
-                    files.push(file);
+                Ok((name, secret)) => {
+                    added.push(Added { name, content: Content::AsFile(secret), origin });
                 }
                 Err(fault) => self.fault(&origin, &fault),
             }
         }
-        files
+        added
     }
 
-    /// One variable cannot be set in two ways.
-    fn refuse_contradictions(&mut self, additions: &Additions) {
-        let mut set: BTreeMap<&[u8], &str> = BTreeMap::new();
-        let env = additions.env.iter().map(|(name, _)| (name.as_slice(), "--env"));
-        let export = additions.export.iter().map(|name| (name.as_str().as_bytes(), "--export"));
-        let files = additions.as_file.iter().map(|(name, _)| (name.as_slice(), "--as-file"));
-        for (name, how) in env.chain(export).chain(files) {
-            let other = *set.entry(name).or_insert(how);
-            if other != how {
-                let name = String::from_utf8_lossy(name);
-                let fault = format!("`{name}` is set by `{other}` and by `{how}`; keep one");
-                self.faults.push(setting(fault));
+    fn manifest_pairs(&self, key: &'static str) -> Vec<(String, String, Origin)> {
+        let Some(manifest) = &self.manifest else { return Vec::new() };
+        let origin = Origin::Manifest { path: manifest.path.clone(), key };
+        let pairs = manifest.pairs(key).iter().cloned();
+        pairs.map(|(name, value)| (name, value, origin.clone())).collect()
+    }
+
+    /// Each variable as it was said last where that has most weight. In one place it cannot be set
+    /// in two ways.
+    fn once_each(&mut self, mut added: Vec<Added>) -> Vec<Added> {
+        let mut highest: BTreeMap<Vec<u8>, u8> = BTreeMap::new();
+        for Added { name, origin, .. } in &added {
+            let rank = highest.entry(name.clone()).or_default();
+            *rank = origin.rank().max(*rank);
+        }
+        added.retain(|this| highest.get(&this.name) == Some(&this.origin.rank()));
+        let mut kept: Vec<Added> = Vec::with_capacity(added.len());
+        let mut indices: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+        for this in added {
+            let index = *indices.entry(this.name.clone()).or_insert(kept.len());
+            match kept.get_mut(index) {
+                None => kept.push(this),
+                Some(other) if discriminant(&other.content) == discriminant(&this.content) => {
+                    *other = this;
+                }
+                Some(other) => {
+                    let (first, second) = (&other.origin, &this.origin);
+                    let name = String::from_utf8_lossy(&this.name);
+                    let fault = format!("`{name}` is set by {first} and by {second}; keep one");
+                    self.faults.push(setting(fault));
+                }
             }
         }
+        kept
     }
 }

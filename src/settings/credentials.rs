@@ -1,15 +1,21 @@
 //! Which store is asked, and with which token: the rules of whom a token may be sent to.
 
 use std::ffi::{CStr, OsStr, OsString};
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use super::{MasterKey, Origin, Resolver, Store, value_of};
 use crate::cli::Common;
-use crate::client::{Endpoint, Token};
+use crate::client::{Endpoint, TOKEN_BYTES_MAX, Token};
 use crate::launch::problem::os_text;
 use crate::secret::Secret;
+use crate::sys;
+
+/// The largest token file that is read, in bytes: blanks and line ends may stand around a token.
+const TOKEN_FILE_BYTES_MAX: usize = TOKEN_BYTES_MAX + 1024;
 
 impl Resolver {
     /// The store, and whether a manifest that was merely found has named it.
@@ -119,13 +125,32 @@ impl Resolver {
     }
 
     fn token_file(&mut self, path: &Path, origin: &Origin) -> Option<Token> {
-        match fs::read(path) {
-            Ok(bytes) => self.checked_token(Secret::new(bytes).expose_secret(), origin),
+        match self.read_token(path) {
+            Ok(bytes) => self.checked_token(bytes.expose_secret(), origin),
             Err(error) => {
                 let fault = format!("cannot read `{}`: {}", path.display(), os_text(&error));
                 self.fault(origin, &fault);
                 None
             }
+        }
+    }
+
+    fn read_token(&mut self, path: &Path) -> io::Result<Secret> {
+        let kind = fs::metadata(path)?.file_type();
+        if kind.is_fifo() {
+            // Perhaps nobody writes to it: a wait, which a signal must be able to end.
+            self.inherited.get_or_insert_with(sys::end_at_signals);
+        } else if !kind.is_file() {
+            return Err(io::Error::other("neither a regular file nor a pipe"));
+        }
+        let limit = TOKEN_FILE_BYTES_MAX + 1;
+        // It never grows, so that no copy is left behind.
+        let mut bytes = Vec::with_capacity(limit);
+        let done = File::open(path)?.take(limit as u64).read_to_end(&mut bytes);
+        let bytes = Secret::new(bytes);
+        match done? {
+            length if length > TOKEN_FILE_BYTES_MAX => Err(io::ErrorKind::FileTooLarge.into()),
+            _ => Ok(bytes),
         }
     }
 
