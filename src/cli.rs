@@ -5,7 +5,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, CommandFactory, Error, Parser, Subcommand};
 
 /// Gets an organization's secrets into the programs that need them, at deploy time.
 ///
@@ -115,7 +116,7 @@ pub enum Command {
     Check(Check),
     /// Manage secrets
     #[command(subcommand, arg_required_else_help = true)]
-    Secret(Secret),
+    Secret(Box<Secret>),
     /// Print a completion script for a shell
     Completions {
         /// bash, elvish, fish, powershell or zsh
@@ -232,7 +233,7 @@ pub struct SecretRm {
 /// Parses the arguments, program name first. A launch does not pay for definitions that it does not
 /// need: none where it has no options, as in an entrypoint, else the launcher's own. Whatever is
 /// not a launch is judged by the whole definition.
-pub fn parse(arguments: &[OsString]) -> Result<Line, clap::Error> {
+pub fn parse(arguments: &[OsString]) -> Result<Line, Error> {
     if let [_, dashes, command @ ..] = arguments
         && dashes == "--"
         && !command.is_empty()
@@ -246,7 +247,32 @@ pub fn parse(arguments: &[OsString]) -> Result<Line, clap::Error> {
     {
         return Ok(Line { launch: line.launch, command: None });
     }
-    Line::try_parse_from(arguments)
+    Line::try_parse_from(arguments).map_err(|error| match sets_secret(arguments) {
+        true => without_values(error),
+        false => error,
+    })
+}
+
+/// Whether this is `inject secret set`, as far as a line that is no good tells.
+fn sets_secret(arguments: &[OsString]) -> bool {
+    arguments.windows(2).any(|two| two[0] == "secret" && two[1] == "set")
+}
+
+/// The error less what was typed: a secret's value may be in the wrong place. What clap quotes of
+/// its own, such as the name of an option that it knows, stays.
+fn without_values(mut error: Error) -> Error {
+    let left_out = || ContextValue::String("…".to_owned());
+    error.remove(ContextKind::Suggested);
+    for kind in [ContextKind::InvalidValue, ContextKind::InvalidSubcommand] {
+        // One that is empty is a value that was not given at all.
+        if error.get(kind).is_some_and(|given| !given.to_string().is_empty()) {
+            error.insert(kind, left_out());
+        }
+    }
+    if error.kind() == ErrorKind::UnknownArgument {
+        error.insert(ContextKind::InvalidArg, left_out());
+    }
+    error
 }
 
 /// The whole definition, for completions, the man page and help.

@@ -41,7 +41,7 @@ pub fn run(process: Process) -> u8 {
         None if launch.command.is_empty() => tell_no_command(format),
         None => run_launch(launch, &process),
         Some(cli::Command::Check(check)) => check::run(check, &process),
-        Some(cli::Command::Secret(secret)) => secret::run(secret, environment, format),
+        Some(cli::Command::Secret(secret)) => secret::run(*secret, environment, format),
         Some(cli::Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut cli::definition(), "inject", &mut script);

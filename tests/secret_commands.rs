@@ -70,6 +70,8 @@ fn an_empty_value_is_meant() {
     let world = World::new();
     world.inject(["secret", "set", "A_KEY"]).run().code(64);
     world.inject(["secret", "set", "A_KEY"]).stdin("\n").run().code(64);
+    world.inject(["secret", "set", "A_KEY"]).stdin("x".repeat(65_537)).run().code(65);
+    assert!(!world.path("data").exists(), "what is refused makes no store");
     world.inject(["secret", "set", "A_KEY", "--allow-empty"]).run().code(0);
     assert_eq!(value(&world, "A_KEY"), b"");
 }
@@ -86,11 +88,41 @@ fn a_value_has_a_limit() {
 #[test]
 fn a_value_is_never_an_argument() {
     let world = World::new();
-    for args in [&["A_KEY", VALUE][..], &[&format!("A_KEY={VALUE}")], &["A_KEY", "--", VALUE]] {
+    for args in [
+        &["A_KEY", VALUE][..],
+        &[&format!("A_KEY={VALUE}")],
+        &["A_KEY", "--", VALUE],
+        &["A_KEY", "--if-version", VALUE],
+        &["A_KEY", &format!("--if-version={VALUE}")],
+        &["A_KEY", &format!("--if-version{VALUE}")],
+        &["A_KEY", &format!("--allow-empty={VALUE}")],
+        &["A_KEY", &format!("--if-absent={VALUE}")],
+        &["A_KEY", &format!("--value={VALUE}")],
+        &["A_KEY", "--value", VALUE],
+        &["A_KEY", &format!("-p{VALUE}")],
+        &[&format!("--{VALUE}"), "A_KEY"],
+        &[&format!("--value={VALUE}"), "A_KEY"],
+        &[&format!("-{VALUE}"), "A_KEY"],
+        &["--allow-empty", &format!("--if-version={VALUE}"), "A_KEY"],
+    ] {
         let ended = world.inject([&["secret", "set"], args].concat()).stdin("x").run();
         ended.code(64);
         assert!(!ended.err().contains(VALUE), "{}", ended.whole());
     }
+    insta::assert_snapshot!(
+        world.inject(["secret", "set", "A_KEY", "--if-version", VALUE]).run().report(), @"
+    exit 64
+    --- stderr
+    inject: invalid value '…' for '--if-version <VERSION>': invalid digit found in string
+        see `inject --help`
+    ");
+    insta::assert_snapshot!(
+        world.inject(["secret", "set", "A_KEY", "--if-version"]).run().report(), @"
+    exit 64
+    --- stderr
+    inject: a value is required for '--if-version <VERSION>' but none was supplied
+        see `inject --help`
+    ");
     assert!(!world.path("data").exists(), "nothing was set");
 }
 
@@ -130,12 +162,72 @@ fn an_interrupted_prompt_gives_the_echo_back() {
     let ended = started.end();
     assert!([130, -2].contains(&ended.exit()), "{}", ended.whole());
     assert!(!echo_is_off(&terminal.path), "the terminal was left without echo");
+    assert!(!world.path("data").exists(), "nothing was set, so no store is made");
+}
+
+#[test]
+fn keys_that_edit_a_line_are_no_part_of_a_value() {
+    for (keys, code) in [("wrong\u{17}right\n", 0), ("right\u{1b}[D\n", 74)] {
+        let world = World::new();
+        let mut terminal = Terminal::new();
+        let started = world
+            .command("sh", ["-c", "exec <&9 \"$BINARY\" secret set A_KEY"])
+            .env("BINARY", crate::harness::INJECT)
+            .situation(terminal.situation())
+            .start();
+        terminal.shows("A_KEY");
+        crate::harness::eventually(|| echo_is_off(&terminal.path).then_some(())).expect("no echo");
+        terminal.types(keys);
+        let ended = started.end();
+        ended.code(code);
+        assert!(!terminal.rest().contains("right"), "{}", ended.whole());
+        if code == 0 {
+            assert_eq!(value(&world, "A_KEY"), b"right");
+        } else {
+            assert!(ended.err().contains("a control character was typed"), "{}", ended.whole());
+            assert!(!world.path("data").exists(), "what is refused makes no store");
+        }
+    }
 }
 
 fn echo_is_off(path: &str) -> bool {
     let terminal = std::fs::File::options().read(true).open(path).expect("it is there");
     let modes = nix::sys::termios::tcgetattr(&terminal).expect("it is a terminal");
     !modes.local_flags.contains(nix::sys::termios::LocalFlags::ECHO)
+}
+
+#[test]
+fn a_change_that_was_made_is_never_hidden() {
+    let world = World::new();
+    let run = |words: &str| {
+        let script = format!("printf x | \"$BINARY\" secret {words}");
+        world.command("sh", ["-c", &script]).env("BINARY", crate::harness::INJECT).run()
+    };
+    run("set A_KEY").code(0);
+    insta::assert_snapshot!(run("set A_KEY >&-").report(), @"
+    exit 74
+    --- stderr
+    inject: the output cannot be written: Bad file descriptor (os error 9); but `A_KEY` is updated (version 2)
+      store: the embedded store in [DIR]/data, organization `default`
+    ");
+    insta::assert_snapshot!(run("set A_KEY >/dev/full").report(), @"
+    exit 74
+    --- stderr
+    inject: the output cannot be written: No space left on device (os error 28); but `A_KEY` is updated (version 3)
+      store: the embedded store in [DIR]/data, organization `default`
+    ");
+    insta::assert_snapshot!(run("rm --yes A_KEY >/dev/full").report(), @"
+    exit 74
+    --- stderr
+    inject: the output cannot be written: No space left on device (os error 28); but `A_KEY` is deleted
+      store: the embedded store in [DIR]/data, organization `default`
+    ");
+    // A hint that nobody hears changes nothing: it is done, and stdout says so.
+    for closed in ["2>&-", "2>/dev/full"] {
+        let ended = run(&format!("set KEY1 {closed}"));
+        assert!(ended.code(0).out().contains("KEY1 (version "), "{}", ended.whole());
+        assert_eq!(run(&format!("rm --yes KEY1 {closed}")).code(0).out(), "deleted KEY1\n");
+    }
 }
 
 #[test]
@@ -178,6 +270,11 @@ fn a_list() {
     assert_eq!(names(&["--search", "nothing"]), [""; 0]);
     assert_eq!(names(&["--stale", "90d"]), [""; 0]);
     list(&["--sort", "colour"]).code(64);
+    insta::assert_snapshot!(list(&["--search", &"x".repeat(129)]).report(), @"
+    exit 64
+    --- stderr
+    inject: `--search`: the text is longer than a name, which has at most 128 bytes
+    ");
     let table = list(&[]);
     table.code(0);
     for name in ["STRIPE_API_KEY_PROD", "DB_PASSWORD_PROD", "DB_PASSWORD_DEV"] {

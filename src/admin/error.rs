@@ -15,6 +15,11 @@ pub enum Error {
     Input(io::Error),
     /// Stdout or stderr could not be written, such as a pipe whose reader has left.
     Output(io::Error),
+    /// A change is made, and stdout could not be told.
+    Untold {
+        done: String,
+        error: io::Error,
+    },
     Prompt(PromptError),
     TooLarge,
     Empty,
@@ -42,7 +47,11 @@ impl Error {
             Self::Empty | Self::CannotAsk(_) | Self::NotConfirmed(_) => 64,
             Self::TooLarge => 65,
             Self::TooManyRows { .. } => 69,
-            Self::Input(_) | Self::Output(_) | Self::Prompt(_) | Self::Damaged { .. } => 74,
+            Self::Input(_)
+            | Self::Output(_)
+            | Self::Untold { .. }
+            | Self::Prompt(_)
+            | Self::Damaged { .. } => 74,
             Self::Exists(_) => 77,
         }
     }
@@ -54,6 +63,9 @@ impl fmt::Display for Error {
             Self::Client(error) => error.fmt(f),
             Self::Input(error) => write!(f, "the value cannot be read from stdin: {error}"),
             Self::Output(error) => write!(f, "the output cannot be written: {error}"),
+            Self::Untold { done, error } => {
+                write!(f, "the output cannot be written: {error}; but {done}")
+            }
             Self::Prompt(error) => error.fmt(f),
             Self::TooLarge => write!(
                 f,
@@ -70,8 +82,10 @@ impl fmt::Display for Error {
             }
             Self::Damaged { rows } => write!(
                 f,
-                "{rows} of these are damaged: what the store holds of them does not carry its \
-                 authentication code, so it was changed from outside; set or delete them"
+                "{rows} of these {} damaged: what the store holds does not carry its \
+                 authentication code, so it was changed from outside; delete what is damaged and \
+                 set it again",
+                if *rows == 1 { "is" } else { "are" }
             ),
             Self::TooManyRows { rows_max } => {
                 write!(f, "the list has no end after {rows_max} rows; narrow it with `--search`")

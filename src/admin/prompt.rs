@@ -1,6 +1,8 @@
 //! Questions on the terminal, with and without echo. Whatever ends a question, the terminal is
 //! left as it was found.
 
+mod line;
+
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -17,6 +19,8 @@ use zeroize::Zeroizing;
 
 use crate::secret::Secret;
 
+use line::Line;
+
 /// The longest answer that is echoed, in bytes.
 const ECHOED_BYTES_MAX: usize = 1024;
 
@@ -30,6 +34,8 @@ pub enum PromptError {
     /// The question was left without an answer.
     Ended,
     TooLong,
+    /// A key that is no character, such as an arrow, which would be part of the value unseen.
+    ControlCharacter,
 }
 
 impl Terminal {
@@ -68,7 +74,7 @@ impl Terminal {
         let answer = self.read_line(question, &signals, &hidden, &mut line);
         drop(hidden);
         self.say("\n")?;
-        answer.map(|()| Secret::new(std::mem::take(&mut *line.typed)))
+        answer.map(|()| line.into_secret())
     }
 
     fn read_line(
@@ -141,50 +147,6 @@ enum Event {
     Key,
     Signal(Signal),
     Nothing,
-}
-
-/// What has been typed so far, and the keys that change it; wiped.
-struct Line {
-    typed: Zeroizing<Vec<u8>>,
-    bytes_max: usize,
-    erase: u8,
-    kill: u8,
-    end: u8,
-}
-
-impl Line {
-    fn new(termios: &Termios, bytes_max: usize) -> Self {
-        let key = |key: Key| termios.control_chars[key as usize];
-        Self {
-            // All at once, so that growing leaves no copy behind.
-            typed: Zeroizing::new(Vec::with_capacity(bytes_max)),
-            bytes_max,
-            erase: key(Key::VERASE),
-            kill: key(Key::VKILL),
-            end: key(Key::VEOF),
-        }
-    }
-
-    /// Takes one key; whether the line is complete by it.
-    fn take(&mut self, key: u8) -> Result<bool, PromptError> {
-        const BACKSPACE: u8 = 0x08;
-        const DELETE: u8 = 0x7f;
-        match key {
-            b'\n' | b'\r' => return Ok(true),
-            key if key == self.end && self.typed.is_empty() => return Err(PromptError::Ended),
-            key if key == self.end => return Ok(true),
-            key if key == self.kill => self.typed.clear(),
-            key if key == self.erase || key == BACKSPACE || key == DELETE => self.erase_last(),
-            _ if self.typed.len() == self.bytes_max => return Err(PromptError::TooLong),
-            key => self.typed.push(key),
-        }
-        Ok(false)
-    }
-
-    /// Takes the last character back, all bytes of it.
-    fn erase_last(&mut self) {
-        while self.typed.pop().is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000) {}
-    }
 }
 
 /// A terminal that does not echo, until this is dropped.
@@ -284,6 +246,10 @@ impl fmt::Display for PromptError {
             Self::Terminal(error) => write!(f, "the terminal cannot be used: {error}"),
             Self::Ended => f.write_str("nothing was typed; nothing is changed"),
             Self::TooLong => f.write_str("what was typed is too long; pass it on stdin instead"),
+            Self::ControlCharacter => f.write_str(
+                "a control character was typed, such as an arrow key's; nothing is changed; type \
+                 the value again, with Ctrl-V before what is meant, or pass it on stdin",
+            ),
         }
     }
 }
@@ -348,6 +314,8 @@ mod tests {
     fn keys_that_change_the_line() {
         assert_eq!(answer("ab\x7fc\u{fc}\x08d\n".as_bytes()), b"acd");
         assert_eq!(answer(b"wrong\x15right\n"), b"right");
+        assert_eq!(answer(b"a wrong\x17b\n"), b"a b");
+        assert_eq!(answer(b"a\x16\x17\n"), b"a\x17");
         assert_eq!(answer(b"ab\x04"), b"ab");
         assert_eq!(answer(b"\x7f\x7fa\n"), b"a");
         assert_eq!(answer(b"first\nrm -rf\n"), b"first");
@@ -357,6 +325,7 @@ mod tests {
     fn a_line_may_end_without_an_answer() {
         assert!(matches!(typed(b"\x04").0, Err(PromptError::Ended)));
         assert!(matches!(typed(b"123456789\n").0, Err(PromptError::TooLong)));
+        assert!(matches!(typed(b"a\x1b[Ab\n").0, Err(PromptError::ControlCharacter)));
     }
 
     #[test]

@@ -9,13 +9,15 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::client::{self, Client, Condition, ListQuery, Sort};
-use crate::name::SecretName;
+use crate::name::{SECRET_NAME_BYTES_MAX, SecretName};
 use crate::secret::Secret;
 use crate::wire::{Metadata, PAGE_ROWS_MAX, SecretList, VALUE_BYTES_MAX};
 
 use super::table::{escaped, table};
 use super::{Console, Error, Look, time};
 
+/// The longest text to search for: a longer one is a part of no name.
+pub const SEARCH_BYTES_MAX: usize = SECRET_NAME_BYTES_MAX;
 /// The most rows that a list holds in memory.
 const ROWS_MAX: usize = 1_000_000;
 
@@ -25,6 +27,13 @@ pub struct Set {
     pub name: SecretName,
     pub allow_empty: bool,
     pub condition: Condition,
+}
+
+/// A secret that is to be set, and its new value.
+pub struct SetValue {
+    set: Set,
+    value: Secret,
+    is_typed: bool,
 }
 
 /// Shows what there is.
@@ -55,10 +64,11 @@ pub struct Remove {
 }
 
 impl Set {
-    pub fn run(&self, client: &Client, console: &mut Console<'_>) -> Result<(), Error> {
-        let name = &self.name;
-        let value = if console.input_is_terminal {
-            let question = format!("Value for {name}: ");
+    /// Reads the value, or asks for it, and judges it: all that needs no store.
+    pub fn read(self, console: &mut Console<'_>) -> Result<SetValue, Error> {
+        let is_typed = console.input_is_terminal;
+        let value = if is_typed {
+            let question = format!("Value for {}: ", self.name);
             (console.terminal)()?.ask_hidden(&question, VALUE_BYTES_MAX)?
         } else {
             read_value(console.input)?
@@ -66,10 +76,17 @@ impl Set {
         if value.is_empty() && !self.allow_empty {
             return Err(Error::Empty);
         }
-        let put = client.put(name, &value, self.condition, self.allow_empty);
+        Ok(SetValue { set: self, value, is_typed })
+    }
+}
+
+impl SetValue {
+    pub fn run(&self, client: &Client, console: &mut Console<'_>) -> Result<(), Error> {
+        let Set { name, allow_empty, condition } = &self.set;
+        let put = client.put(name, &self.value, *condition, *allow_empty);
         let put = put.map_err(|error| match error {
             client::Error::PreconditionFailed { perhaps_ours: false }
-                if self.condition == Condition::Absent =>
+                if *condition == Condition::Absent =>
             {
                 Error::Exists(name.clone())
             }
@@ -77,16 +94,30 @@ impl Set {
         })?;
         let done = if put.created { "created" } else { "updated" };
         let version = put.metadata.version.map(|v| format!(" (version {v})")).unwrap_or_default();
-        writeln!(console.output, "{done} {name}{version}").map_err(Error::Output)?;
+        tell_done(console, &format!("{done} {name}{version}")).map_err(|error| Error::Untold {
+            done: format!("`{name}` is {done}{version}"),
+            error,
+        })?;
         if let Some(hint) = put.metadata.hint.or_else(|| name.hint()) {
-            writeln!(console.errors, "hint: {}", escaped(&hint)).map_err(Error::Output)?;
+            note(console, &format!("hint: {}", escaped(&hint)));
         }
-        if value.expose_secret().ends_with(b"\r") && !console.input_is_terminal {
+        if self.value.expose_secret().ends_with(b"\r") && !self.is_typed {
             let hint = "hint: the value ends in a carriage return, perhaps from a Windows line end";
-            writeln!(console.errors, "{hint}; it was kept").map_err(Error::Output)?;
+            note(console, &format!("{hint}; it was kept"));
         }
         Ok(())
     }
+}
+
+/// Says what was changed, before anything else can go wrong.
+fn tell_done(console: &mut Console<'_>, done: &str) -> io::Result<()> {
+    writeln!(console.output, "{done}")?;
+    console.output.flush()
+}
+
+/// Says what is good to know. Where nobody hears it, nothing else is the worse for it.
+fn note(console: &mut Console<'_>, text: &str) {
+    let _ = writeln!(console.errors, "{text}");
 }
 
 /// All of the input but one final newline. A carriage return before it is kept: values are taken
@@ -119,7 +150,7 @@ impl List {
             let list = SecretList { secrets: rows, next: None };
             write_json(console.output, &list)?;
         } else if rows.is_empty() {
-            writeln!(console.errors, "{}", self.nothing()).map_err(Error::Output)?;
+            note(console, self.nothing());
         } else {
             let header = ["NAME", "VERSION", "LAST UPDATED", "CREATED BY"];
             let cells: Vec<_> = rows.iter().map(|row| cells(row, &console.look)).collect();
@@ -220,10 +251,10 @@ impl Remove {
         let condition = if self.yes { self.condition } else { self.ask(client, console)? };
         let name = &self.name;
         client.delete(name, condition)?;
-        writeln!(console.output, "deleted {name}").map_err(Error::Output)?;
+        tell_done(console, &format!("deleted {name}"))
+            .map_err(|error| Error::Untold { done: format!("`{name}` is deleted"), error })?;
         if self.yes {
-            let note = "a launch that references it fails from now on";
-            writeln!(console.errors, "{note}").map_err(Error::Output)?;
+            note(console, "a launch that references it fails from now on");
         }
         Ok(())
     }
@@ -232,16 +263,21 @@ impl Remove {
     fn ask(&self, client: &Client, console: &mut Console<'_>) -> Result<Condition, Error> {
         let name = &self.name;
         let terminal = (console.terminal)().map_err(|_| Error::CannotAsk(name.clone()))?;
-        let version = match client.metadata(name) {
-            Ok(metadata) => metadata.version,
+        let deletes = format!(
+            "This deletes {name} for good, in all versions: it cannot be undone, and a launch that \
+             references it will fail."
+        );
+        let (version, what) = match client.metadata(name) {
+            Ok(metadata) => (metadata.version, deletes),
             // What is damaged may be deleted all the same.
-            Err(client::Error::Damaged { .. }) => None,
+            Err(client::Error::Damaged { .. }) => (None, deletes),
+            // A deletion that was interrupted has yet to be finished; the store knows.
+            Err(client::Error::NoSecret(_)) => {
+                (None, format!("There is no {name} now; what is left of it is deleted for good."))
+            }
             Err(error) => return Err(error.into()),
         };
-        let question = format!(
-            "This deletes {name} for good, in all versions: it cannot be undone, and a launch that \
-             references it will fail.\nType the name to delete it: "
-        );
+        let question = format!("{what}\nType the name to delete it: ");
         if terminal.ask(&question)? != name.as_str() {
             return Err(Error::NotConfirmed(name.clone()));
         }

@@ -10,7 +10,7 @@ const COLUMN_MIN: usize = 6;
 pub type Row<const N: usize> = [String; N];
 
 /// The header and the rows, aligned, each line with its end. Where `columns` bounds the line,
-/// the widest cells are shortened with `…`.
+/// cells are shortened with `…`, those of the first column last.
 pub fn table<const N: usize>(
     header: [&str; N],
     rows: &[Row<N>],
@@ -44,11 +44,14 @@ pub fn table<const N: usize>(
 }
 
 /// Takes from the widest column, one cell after another, until the line fits or nothing can give.
+/// The first column is what a row is known by: it gives when no other can.
 fn fit(widths: &mut [usize], columns: usize) {
     let gaps = GAP * widths.len().saturating_sub(1);
     while widths.iter().sum::<usize>() + gaps > columns {
-        match widths.iter_mut().max() {
+        let Some((first, others)) = widths.split_first_mut() else { return };
+        match others.iter_mut().max() {
             Some(widest) if *widest > COLUMN_MIN => *widest -= 1,
+            _ if *first > COLUMN_MIN => *first -= 1,
             _ => return,
         }
     }
@@ -157,10 +160,13 @@ mod tests {
         let out = table(["NAME", "VERSION", "BY"], &rows(), Some(30), false);
         assert_eq!(
             out,
-            "NAME        VERSION  BY\n\
-             A           1        alice\n\
-             DB_PASSWO…  12       日本語@a…\n"
+            "NAME            VERSI…  BY\n\
+             A               1       alice\n\
+             DB_PASSWORD_P…  12      日本…\n"
         );
+        // The name is what a secret is asked for by, so it is the last to give.
+        let out = table(["NAME", "VERSION", "BY"], &rows(), Some(34), false);
+        assert!(out.contains("\nDB_PASSWORD_PROD  12       日本語…\n"), "{out}");
         for columns in 22..60 {
             let out = table(["NAME", "VERSION", "BY"], &rows(), Some(columns), false);
             assert!(out.lines().all(|line| width(line) <= columns), "{columns}:\n{out}");

@@ -1,10 +1,9 @@
 //! `inject secret …`: settings and names are parsed here, the rest is for `admin`.
 
 use std::ffi::{CStr, OsStr, OsString};
-use std::io::{self, Write};
-use std::path::Path;
+use std::io;
 
-use crate::admin::secret::{List, Remove, Set, Show};
+use crate::admin::secret::{List, Remove, SEARCH_BYTES_MAX, Set, SetValue, Show};
 use crate::admin::{self, Console, Terminal, time};
 use crate::cli::{Secret, SecretList, SecretSet, Sources};
 use crate::client::{Client, Condition, Sort};
@@ -17,11 +16,26 @@ use crate::run::{look, tell, tell_problems};
 use crate::settings::{self, ReportFormat};
 use crate::sys;
 
+/// What is asked for, parsed.
 enum Action {
     Set(Set),
     List(List),
     Show(Show),
     Remove(Remove),
+}
+
+/// An action that needs nothing more but the store.
+enum Ready {
+    Set(SetValue),
+    List(List),
+    Show(Show),
+    Remove(Remove),
+}
+
+/// Why an action did not do what it was asked.
+enum Failed {
+    Admin(admin::Error),
+    Store(Problem),
 }
 
 pub fn run(secret: Secret, environment: &[&'static CStr], format: ReportFormat) -> u8 {
@@ -41,25 +55,51 @@ pub fn run(secret: Secret, environment: &[&'static CStr], format: ReportFormat) 
         return tell_problems(missing, format);
     }
     let (store, organization) = (Some(join.label()), join.organization());
-    let failed = |problem| {
-        let problems = vec![problem];
-        tell(&Report { command: None, store, organization, problems }, format)
-    };
     sys::end_at_signals();
     sys::hold_values();
-    match join.open_store() {
-        Ok(Opened { client, made }) => match action.run(&client, made.as_deref(), environment) {
-            Ok(()) => 0,
-            // Whoever read has left, as in `inject secret list | head`.
-            Err(admin::Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-                exit::BROKEN_PIPE
-            }
-            Err(error) => {
-                failed(Problem::Command { exit: error.exit_code(), what: error.to_string() })
-            }
-        },
-        Err(problem) => failed(problem),
+    let problem = match act(action, join, environment) {
+        Ok(()) => return 0,
+        // Whoever read has left, as in `inject secret list | head`.
+        Err(Failed::Admin(admin::Error::Output(error)))
+            if error.kind() == io::ErrorKind::BrokenPipe =>
+        {
+            return exit::BROKEN_PIPE;
+        }
+        Err(Failed::Admin(error)) => {
+            Problem::Command { exit: error.exit_code(), what: error.to_string() }
+        }
+        Err(Failed::Store(problem)) => problem,
+    };
+    let problems = vec![problem];
+    tell(&Report { command: None, store, organization, problems }, format)
+}
+
+/// Reads what is to be read, then opens the store, then does it: a value that is refused, or not
+/// given at all, makes no store.
+fn act(action: Action, join: Join, environment: &[&'static CStr]) -> Result<(), Failed> {
+    let (mut output, mut errors) = (io::BufWriter::new(sys::stdout()), sys::stderr());
+    let mut input = io::stdin().lock();
+    let input_is_terminal = io::IsTerminal::is_terminal(&input);
+    let mut console = Console {
+        input: &mut input,
+        input_is_terminal,
+        output: &mut output,
+        errors: &mut errors,
+        terminal: &Terminal::open,
+        look: look(environment),
+    };
+    let ready = action.read(&mut console).map_err(Failed::Admin)?;
+    let Opened { client, made } = join.open_store().map_err(Failed::Store)?;
+    if let Some(made) = made {
+        // Where stderr cannot be written, the store is made all the same.
+        let _ = writeln!(
+            console.errors,
+            "a new store is in `{0}`; keep a copy of `{0}/{1}`, without which no value can be read",
+            made.display(),
+            crate::store::MASTER_KEY_NAME
+        );
     }
+    ready.run(&client, &mut console).map_err(Failed::Admin)
 }
 
 impl Action {
@@ -77,39 +117,24 @@ impl Action {
         }
     }
 
-    fn run(
-        &self,
-        client: &Client,
-        made: Option<&Path>,
-        environment: &[&'static CStr],
-    ) -> Result<(), admin::Error> {
-        let (mut output, mut errors) = (io::BufWriter::new(sys::stdout()), sys::stderr());
-        if let Some(made) = made {
-            let _ = writeln!(
-                errors,
-                "a new store is in `{0}`; keep a copy of `{0}/{1}`, without which no value can be \
-                 read",
-                made.display(),
-                crate::store::MASTER_KEY_NAME
-            );
-        }
-        let mut input = io::stdin().lock();
-        let input_is_terminal = io::IsTerminal::is_terminal(&input);
-        let mut console = Console {
-            input: &mut input,
-            input_is_terminal,
-            output: &mut output,
-            errors: &mut errors,
-            terminal: &Terminal::open,
-            look: look(environment),
-        };
+    fn read(self, console: &mut Console<'_>) -> Result<Ready, admin::Error> {
+        Ok(match self {
+            Self::Set(set) => Ready::Set(set.read(console)?),
+            Self::List(list) => Ready::List(list),
+            Self::Show(show) => Ready::Show(show),
+            Self::Remove(remove) => Ready::Remove(remove),
+        })
+    }
+}
+
+impl Ready {
+    fn run(&self, client: &Client, console: &mut Console<'_>) -> Result<(), admin::Error> {
         match self {
-            Self::Set(set) => set.run(client, &mut console),
-            Self::List(list) => list.run(client, &mut console),
-            Self::Show(show) => show.run(client, &mut console),
-            Self::Remove(remove) => remove.run(client, &mut console),
-        }?;
-        output.flush().map_err(admin::Error::Output)
+            Self::Set(set) => set.run(client, console),
+            Self::List(list) => list.run(client, console),
+            Self::Show(show) => show.run(client, console),
+            Self::Remove(remove) => remove.run(client, console),
+        }
     }
 }
 
@@ -139,6 +164,11 @@ fn list_of(list: SecretList) -> Result<List, Problem> {
     let setting = |fault: String| Problem::Setting { fault, hint: None };
     let stale = list.stale.as_deref().map(time::parse_span).transpose();
     let stale = stale.map_err(|error| setting(format!("`--stale`: {error}")))?;
+    if list.search.as_ref().is_some_and(|text| text.len() > SEARCH_BYTES_MAX) {
+        return Err(setting(format!(
+            "`--search`: the text is longer than a name, which has at most {SEARCH_BYTES_MAX} bytes"
+        )));
+    }
     let sort = list.sort.as_deref().and_then(Sort::parse);
     Ok(List { search: list.search, stale, sort, json: list.json })
 }

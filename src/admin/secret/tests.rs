@@ -86,6 +86,11 @@ fn set(text: &str) -> Set {
     Set { name: name(text), allow_empty: false, condition: Condition::Always }
 }
 
+/// Reads the value, and sets it.
+fn give(set: Set, client: &Client, console: &mut Console<'_>) -> Result<(), Error> {
+    set.read(console)?.run(client, console)
+}
+
 fn list() -> List {
     List { search: None, stale: None, sort: None, json: false }
 }
@@ -107,7 +112,7 @@ fn a_value_comes_from_stdin_less_one_newline() {
         (b"\xff", r#"{"value_base64":"/w=="}"#),
     ] {
         let (client, requests) = scripted(&[(200, r#"{"name":"DB_URL_PROD","version":4}"#)]);
-        let done = run(input, |console| set("DB_URL_PROD").run(&client, console));
+        let done = run(input, |console| give(set("DB_URL_PROD"), &client, console));
         done.result.expect("it is set");
         assert_eq!(done.output, "updated DB_URL_PROD (version 4)\n");
         assert_eq!(done.errors, "");
@@ -118,7 +123,7 @@ fn a_value_comes_from_stdin_less_one_newline() {
 #[test]
 fn hints_go_to_stderr() {
     let (client, requests) = scripted(&[(201, r#"{"name":"KEY1","version":1}"#)]);
-    let done = run(b"x\r\n", |console| set("KEY1").run(&client, console));
+    let done = run(b"x\r\n", |console| give(set("KEY1"), &client, console));
     assert_eq!(done.output, "created KEY1 (version 1)\n");
     let lines: Vec<&str> = done.errors.lines().collect();
     assert!(lines[0].starts_with("hint: `KEY1` says little"), "{lines:?}");
@@ -130,7 +135,7 @@ fn hints_go_to_stderr() {
 fn values_have_their_limits() {
     let (client, requests) = scripted(&[(200, FULL)]);
     let code = |input: &[u8]| {
-        run(input, |console| set("A").run(&client, console))
+        run(input, |console| give(set("A"), &client, console))
             .result
             .expect_err("refused")
             .exit_code()
@@ -142,7 +147,7 @@ fn values_have_their_limits() {
     assert_eq!(code(&[&largest[..], b"x\n"].concat()), 65);
     assert_eq!(code(&[&largest[..], b"\n\n"].concat()), 65);
     assert!(requests.lock().expect("unpoisoned").is_empty());
-    let done = run(&[&largest[..], b"\n"].concat(), |console| set("A").run(&client, console));
+    let done = run(&[&largest[..], b"\n"].concat(), |console| give(set("A"), &client, console));
     done.result.expect("the largest is set");
 }
 
@@ -150,7 +155,7 @@ fn values_have_their_limits() {
 fn an_empty_value_is_set_when_it_is_meant() {
     let (client, requests) = scripted(&[(200, FULL)]);
     let set = Set { allow_empty: true, ..set("A") };
-    run(b"", |console| set.run(&client, console)).result.expect("it is set");
+    run(b"", |console| give(set, &client, console)).result.expect("it is set");
     let requests = requests.lock().expect("unpoisoned");
     assert!(requests[0].ends_with(r#"{"value":"","allow_empty":true}"#));
 }
@@ -159,7 +164,7 @@ fn an_empty_value_is_set_when_it_is_meant() {
 fn what_exists_is_not_created_again() {
     let (client, _) = scripted(&[(412, "")]);
     let set = Set { condition: Condition::Absent, ..set("A") };
-    let error = run(b"x", |console| set.run(&client, console)).result.expect_err("it exists");
+    let error = run(b"x", |console| give(set, &client, console)).result.expect_err("it exists");
     assert_eq!(error.to_string(), "there is a secret `A` already; it is unchanged");
 }
 
@@ -267,30 +272,73 @@ fn the_name_is_typed_to_delete_it() {
     assert!(requests[2].contains("\r\nif-match: \"4\"\r\n"), "{}", requests[2]);
 }
 
+/// A store that answered a delete with 503 has deleted it already, and has yet to wipe it.
 #[test]
-fn a_pipe_whose_reader_has_left_is_an_error() {
-    struct Broken;
-    impl Write for Broken {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(io::ErrorKind::BrokenPipe.into())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
+fn a_delete_that_did_not_finish_can_be_tried_again() {
+    use std::io::Write;
+    let pty = openpty(None, None).expect("a terminal");
+    let mut master = File::from(pty.master);
+    let slave = pty.slave;
+    let terminal = || Ok(Terminal::over(slave.try_clone().expect("a descriptor").into()));
+    let gone = r#"{"type":"urn:inject:problem:no-secret","status":404}"#;
+    let (client, requests) = scripted(&[(404, gone), (204, "")]);
+    master.write_all(b"A\n").expect("keys");
+    let done = run_at(b"", &terminal, |console| remove(false).run(&client, console));
+    done.result.expect("its deletion is finished");
+    assert_eq!(done.output, "deleted A\n");
+    assert!(requests.lock().expect("unpoisoned")[1].starts_with("DELETE /api/v1/"));
+}
+
+#[test]
+fn what_is_damaged_is_deleted_and_set_again() {
+    let text = |rows| Error::Damaged { rows }.to_string();
+    assert!(text(1).starts_with("1 of these is damaged: "), "{}", text(1));
+    assert!(text(2).starts_with("2 of these are damaged: "), "{}", text(2));
+    assert!(text(2).ends_with("; delete what is damaged and set it again"), "{}", text(2));
+}
+
+/// A pipe whose reader has left.
+struct Broken;
+
+impl Write for Broken {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
     }
-    let (client, _) = scripted(&[(200, FULL)]);
-    let show = Show { name: name("A"), json: false };
-    let done = run(b"", |console| {
-        let mut broken = Broken;
-        let mut console = Console {
-            input: &mut io::empty(),
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Runs it where nobody reads what it prints.
+fn unread(command: impl FnOnce(&mut Console<'_>) -> Result<(), Error>) -> Result<(), Error> {
+    let run = run(b"x", |console| {
+        command(&mut Console {
+            input: &mut *console.input,
             input_is_terminal: false,
-            output: &mut broken,
-            errors: &mut *console.errors,
+            output: &mut Broken,
+            errors: &mut Broken,
             terminal: console.terminal,
             look: console.look.clone(),
-        };
-        show.run(&client, &mut console)
+        })
     });
-    assert_eq!(done.result.expect_err("nobody reads").exit_code(), 74);
+    run.result
+}
+
+#[test]
+fn a_pipe_whose_reader_has_left_is_an_error() {
+    let (client, _) = scripted(&[(200, FULL)]);
+    let show = Show { name: name("A"), json: false };
+    let error = unread(|console| show.run(&client, console)).expect_err("nobody reads");
+    assert!(matches!(error, Error::Output(_)), "{error}");
+    assert_eq!(error.exit_code(), 74);
+}
+
+#[test]
+fn what_was_changed_is_told_where_nobody_reads() {
+    let (client, _) = scripted(&[(200, FULL), (204, "")]);
+    let error = unread(|console| give(set("A"), &client, console)).expect_err("nobody reads");
+    assert!(error.to_string().ends_with("; but `A` is updated (version 4)"), "{error}");
+    assert_eq!(error.exit_code(), 74);
+    let error = unread(|console| remove(true).run(&client, console)).expect_err("nobody reads");
+    assert!(error.to_string().ends_with("; but `A` is deleted"), "{error}");
 }
