@@ -14,6 +14,7 @@ use crate::store::keyring::{Keyring, RingError};
 use crate::store::master_key::MasterKeySource;
 use crate::store::seal::{self, MasterKey};
 use crate::store::storage::OrgRow;
+use crate::store::storage::deadline::Deadline;
 use crate::store::storage::sqlite::{Seed, Sqlite, beside, sync_directory};
 
 /// The database's file in the data directory.
@@ -57,6 +58,7 @@ pub fn find(
     actor: &str,
     wait_max: Duration,
 ) -> Result<Found, OpenError> {
+    let deadline = Deadline::after(wait_max);
     let look = |directory: &Path| {
         exists(directory).map_err(|error| OpenError::io("look into", directory, error))
     };
@@ -69,7 +71,7 @@ pub fn find(
     };
     let path = data_directory.join(DATABASE_NAME);
     let master = source.read()?;
-    let database = Sqlite::open(&path, wait_max)?;
+    let database = Sqlite::open(&path, deadline, wait_max)?;
     let keyring = open_ring(&master, source, &database)?;
     Ok(Found { database, master, keyring, made })
 }

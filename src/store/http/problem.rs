@@ -135,11 +135,12 @@ fn refused(refusal: Refusal) -> Problem {
                 "organization `{name}` is not as it was written; put a backup in its place"
             ))
         }
-        Refusal::Unpurged(name) => titled(503, "about:blank", "an old value is still in use")
-            .detail(format!(
+        Refusal::Unpurged(name) => {
+            titled(503, problem_type::UNPURGED, "an old value is still in use").detail(format!(
                 "`{name}` is changed, but another process reads its old value from the journal; \
                  do the same again to finish"
-            )),
+            ))
+        }
         Refusal::NoRandom(error) => {
             titled(500, "about:blank", "the system gives no random bytes").detail(error.to_string())
         }

@@ -74,16 +74,14 @@ impl Service {
         self.finish(name, decided?)
     }
 
-    /// Purges what the change retired. A change that retired nothing tries to finish for those
-    /// before it, but does not fail for them.
+    /// Purges what the change retired, and waits for it. What others left is purged too, where that
+    /// needs no wait.
     fn finish<T>(&mut self, name: &SecretName, changed: Changed<T>) -> Result<T, Refusal> {
-        if changed.unpurged {
-            match self.database.purge() {
-                Ok(true) => {}
-                Ok(false) if changed.retired => return Err(Refusal::Unpurged(name.clone())),
-                Err(error) if changed.retired => return Err(error.into()),
-                Ok(false) | Err(_) => {}
-            }
+        if changed.retired && !self.database.purge()? {
+            return Err(Refusal::Unpurged(name.clone()));
+        }
+        if changed.unpurged && !changed.retired {
+            self.database.purge_at_once();
         }
         Ok(changed.answer)
     }

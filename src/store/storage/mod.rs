@@ -1,6 +1,7 @@
 //! What is kept, and in what form: sealed rows and their audit record, in one transaction. It never
 //! sees a plain value, and it decides nothing.
 
+pub mod deadline;
 mod list;
 pub mod sqlite;
 pub mod transaction;

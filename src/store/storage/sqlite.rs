@@ -10,6 +10,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, params};
 
 use crate::store::keyring::KeyringRow;
+use crate::store::storage::deadline::{Deadline, WAIT_MAX};
 use crate::store::storage::transaction::Transaction;
 use crate::store::storage::{OrgRow, StorageError, StorageErrorKind};
 
@@ -26,6 +27,10 @@ const LOG_PAGES_MAX: i64 = 32;
 pub struct Sqlite {
     connection: Connection,
     path: PathBuf,
+    /// How long each operation waits for other processes, with all its steps together.
+    wait_max: Duration,
+    /// When the wait of the operation under way is over.
+    deadline: Deadline,
     /// Whether the log's name may not be on the disk yet.
     log_is_new: bool,
 }
@@ -58,12 +63,14 @@ impl Sqlite {
     }
 
     /// Opens a database that is there. It writes nothing.
-    pub fn open(path: &Path, wait_max: Duration) -> Result<Self, StorageError> {
+    ///
+    /// Opening waits until `deadline`, each operation afterwards for `wait_max`.
+    pub fn open(path: &Path, deadline: Deadline, wait_max: Duration) -> Result<Self, StorageError> {
         let log_is_new = !beside(path, "-wal").exists();
         let open = || {
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | NO_MUTEX;
             let connection = Connection::open_with_flags(path, flags)?;
-            connection.busy_timeout(wait_max)?;
+            connection.busy_timeout(deadline.left())?;
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
             // Else a statement is compiled anew for each value that is bound to it.
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
@@ -73,7 +80,8 @@ impl Sqlite {
             Ok(connection)
         };
         let connection = open().map_err(|error| wrap(path, &error))?;
-        let opened = Self { connection, path: path.to_owned(), log_is_new };
+        let wait_max = wait_max.min(WAIT_MAX);
+        let opened = Self { connection, path: path.to_owned(), wait_max, deadline, log_is_new };
         opened.check_identity()?;
         Ok(opened)
     }
@@ -108,6 +116,7 @@ impl Sqlite {
         &mut self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
+        self.begin_wait()?;
         self.shorten_log();
         let done = self.transact(TransactionBehavior::Immediate, work)?;
         if self.log_is_new {
@@ -125,26 +134,63 @@ impl Sqlite {
         &mut self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
+        self.begin_wait()?;
         self.transact(TransactionBehavior::Deferred, work)
     }
 
-    /// Empties the write-ahead log into the database, waiting for those who read from it, and
-    /// forgets the marks that were waiting for that. False if a reader outlasted the wait.
+    /// Empties the write-ahead log into the database, waiting for those who use it as long as the
+    /// write before may wait, and forgets the marks that were waiting for that. False if somebody
+    /// outlasted the wait.
     pub fn purge(&mut self) -> Result<bool, StorageError> {
         // Another process may mark a change of its own meanwhile: that mark has to stay.
-        let marks = self.read(|tx| tx.unpurged_marks())?;
-        let emptied: rusqlite::Result<i64> =
-            self.connection.query_row(TRUNCATE, [], |row| row.get(0));
-        match emptied.map_err(|error| wrap(&self.path, &error)) {
-            Ok(0) => {}
-            Ok(_) => return Ok(false),
-            Err(error) if error.kind == StorageErrorKind::Busy => return Ok(false),
-            Err(error) => return Err(error),
+        let marks = self.transact(TransactionBehavior::Deferred, |tx| tx.unpurged_marks())?;
+        // SQLite waits for readers and writers, but not for another's checkpoint.
+        while !self.empty_log()? {
+            if !self.deadline.pause() {
+                return Ok(false);
+            }
         }
-        self.transact(TransactionBehavior::Immediate, |tx| {
-            marks.iter().try_for_each(|mark| tx.forget_unpurged(mark))
-        })?;
-        Ok(true)
+        let forgotten = self.wait_for_rest().and_then(|()| {
+            self.transact(TransactionBehavior::Immediate, |tx| {
+                marks.iter().try_for_each(|mark| tx.forget_unpurged(mark))
+            })
+        });
+        match forgotten {
+            // The old values are gone, which is what counts; the next purge forgets the marks.
+            Err(error) if error.kind == StorageErrorKind::Busy => Ok(true),
+            done => done.map(|()| true),
+        }
+    }
+
+    /// The same for what others left, where nobody has to be waited for. The next one tries again.
+    pub fn purge_at_once(&mut self) {
+        self.deadline = Deadline::after(Duration::ZERO);
+        let _later = self.purge();
+    }
+
+    /// Copies the log into the database and cuts it to nothing; false if somebody else uses it.
+    fn empty_log(&self) -> Result<bool, StorageError> {
+        self.wait_for_rest()?;
+        let emptied = self.connection.query_row(TRUNCATE, [], |row| row.get::<_, i64>(0));
+        match emptied.map_err(|error| wrap(&self.path, &error)) {
+            Ok(kept) => Ok(kept == 0),
+            Err(error) if error.kind == StorageErrorKind::Busy => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Begins the wait of an operation.
+    fn begin_wait(&mut self) -> Result<(), StorageError> {
+        self.deadline = Deadline::after(self.wait_max);
+        self.wait_at_most(self.wait_max)
+    }
+
+    fn wait_for_rest(&self) -> Result<(), StorageError> {
+        self.wait_at_most(self.deadline.left())
+    }
+
+    fn wait_at_most(&self, wait: Duration) -> Result<(), StorageError> {
+        self.connection.busy_timeout(wait).map_err(|error| wrap(&self.path, &error))
     }
 
     /// Copies a log that has become long into the database, so that the write that follows begins

@@ -90,6 +90,7 @@ fn a_reader_is_waited_for_and_a_retry_finishes() {
     reader.execute_batch("BEGIN; SELECT * FROM secret").unwrap();
     let held = store.call("DELETE", &secret("DB_PASSWORD"), "").is(503);
     assert_eq!(held.headers["retry-after"], "1");
+    assert_eq!(held.problem(), "unpurged");
     store.get("DB_PASSWORD").is(404);
     // Still held: the retry says so, too.
     store.call("DELETE", &secret("DB_PASSWORD"), "").is(503);
