@@ -6,6 +6,7 @@ mod canonical;
 mod error;
 mod http;
 mod keyring;
+mod lock;
 mod master_key;
 mod open;
 mod permission;
@@ -54,7 +55,7 @@ struct Shared {
 
 impl Embedded {
     /// Opens the store in `data_directory`; `operator` is the name of the operating system's user,
-    /// `wait_max` how long another process that writes is waited for.
+    /// `wait_max` how long opening, and then each request, waits for other processes.
     pub fn open(
         data_directory: &Path,
         master_key: &MasterKeySource,

@@ -1,7 +1,7 @@
 //! First use, races, and everything that is wrong with a directory or a key.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Barrier;
 use std::thread;
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use nix::fcntl::{Flock, FlockArg};
 use tempfile::TempDir;
 
 use crate::secret::Secret;
@@ -181,6 +182,65 @@ fn what_is_wrong_with_a_key() {
     fs::write(&key, good).unwrap();
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     assert_eq!(resolve(&store.reopened(), &["DB_PASSWORD"]).value("DB_PASSWORD"), "one");
+}
+
+#[test]
+fn a_key_that_is_no_file() {
+    let store = Store::new();
+    let key = store.directory.path().join("master.key");
+    fs::remove_file(&key).unwrap();
+    let refused = |mode| {
+        let error = refusal(store.directory.path(), mode);
+        assert!(error.to_string().contains("is no regular file"), "{error}");
+    };
+    // Reading a pipe that nobody writes to would have no end.
+    nix::unistd::mkfifo(&key, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    refused(OpenMode::Existing);
+    fs::remove_file(&key).unwrap();
+    fs::create_dir(&key).unwrap();
+    refused(OpenMode::Existing);
+    fs::remove_file(store.database()).unwrap();
+    refused(OpenMode::CreateIfMissing);
+}
+
+#[test]
+fn a_locked_directory_is_waited_for_and_then_told() {
+    let parent = TempDir::new().unwrap();
+    let file = fs::File::open(parent.path()).unwrap();
+    let lock = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| errno).unwrap();
+    let error = refusal(parent.path(), OpenMode::CreateIfMissing);
+    assert!(error.to_string().contains("was locked by another process for too long"), "{error}");
+    drop(lock);
+    assert!(open(parent.path(), OpenMode::CreateIfMissing).unwrap().made);
+}
+
+/// A crash leaves the key half written, or whole under a second name.
+#[test]
+fn nothing_is_left_of_a_key_that_was_being_made() {
+    for whole in [false, true] {
+        let data = TempDir::new().unwrap();
+        let elsewhere = TempDir::new().unwrap();
+        for directory in [data.path(), elsewhere.path()] {
+            let _none = fs::remove_file(data.path().join("store.db"));
+            let key = directory.join("key");
+            let staged = directory.join("key.inject-new");
+            fs::write(&staged, if whole { STANDARD.encode([7; 32]) } else { "ha".into() }).unwrap();
+            fs::set_permissions(&staged, fs::Permissions::from_mode(0o600)).unwrap();
+            if whole {
+                fs::hard_link(&staged, &key).unwrap();
+            }
+            let source = MasterKeySource::File(key.clone());
+            let wait_max = Duration::from_millis(20);
+            let opened =
+                Embedded::open(data.path(), &source, OpenMode::CreateIfMissing, "alice", wait_max);
+            assert!(opened.unwrap().made);
+            assert!(!staged.exists());
+            assert_eq!(fs::metadata(&key).unwrap().nlink(), 1);
+            for end in ["-wal", "-shm"] {
+                let _none = fs::remove_file(data.path().join(format!("store.db{end}")));
+            }
+        }
+    }
 }
 
 #[test]
