@@ -1,11 +1,11 @@
 //! The store inside the process, where something else uses its files or a disk fails: what is
 //! acknowledged is so, once, and what was not finished is finished by whoever comes next.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 
 use nix::fcntl::{FcntlArg, fcntl};
 
-use crate::harness::{INJECT, World, eventually};
+use crate::harness::{INJECT, World, eventually, needs_root};
 
 #[test]
 fn what_four_processes_change_is_changed_once_each() {
@@ -44,6 +44,78 @@ fn the_checkpoint_of_another_process_is_waited_for() {
     assert_eq!(records, ["createok", "deleteok", "createok"]);
     let seen = world.launch(["--export", "A_KEY"]).run().seen();
     assert_eq!(seen.text("A_KEY"), "y");
+}
+
+/// From no room for anything to room for nearly all: whatever fails, the next one begins anew.
+#[test]
+fn a_full_disk_at_first_use_leaves_no_half_store() {
+    needs_root();
+    let world = World::new();
+    fs::create_dir(world.path("data")).expect("a fresh directory");
+    let script = "for size in 4 8 16 40 64 72 80 88 96 100 104 108 112 116 120 128; do \
+        mount -t tmpfs -o size=${size}k,mode=700 none \"$INJECT_DATA\"; \
+        printf first | \"$BINARY\" secret set A_KEY >/dev/null 2>>\"$1\" || echo \"$size full\"; \
+        mount -o remount,size=4m \"$INJECT_DATA\"; \
+        printf second | \"$BINARY\" secret set A_KEY >/dev/null 2>>\"$1\" || echo \"$size broken\"; \
+        \"$BINARY\" -e A='$A_KEY' -- sh -c 'test \"$A\" = second' || echo \"$size lost\"; \
+        umount \"$INJECT_DATA\"; done";
+    let run = world.command("sh", ["-c", script, "sh", &world.text("said")]);
+    let ended = run.env("BINARY", INJECT).with_mounts("true").run();
+    ended.code(0);
+    let out = ended.out();
+    assert!(out.lines().count() > 8, "these are too small for a store\n{}", ended.whole());
+    assert!(out.lines().all(|line| line.ends_with("full")), "{}", ended.whole());
+    let said = fs::read_to_string(world.path("said")).expect("it says why");
+    let failures = said.lines().filter(|line| line.starts_with("inject: "));
+    let reasons: Vec<_> = failures.filter(|line| !line.contains("no room is left")).collect();
+    assert!(reasons.is_empty(), "{reasons:#?}");
+}
+
+/// Each sync of a first use fails in its turn; the next command makes the store, or finds it.
+#[test]
+fn a_failing_disk_at_first_use_leaves_no_half_store() {
+    for (call, times) in [("fdatasync", 1..=8), ("fsync", 1..=8)] {
+        for when in times {
+            let world = World::new();
+            let inject = format!("inject={call}:error=EIO:when={when}");
+            let trace =
+                ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=none", "-e", &inject];
+            let set = || world.inject(["secret", "set", "A_KEY"]);
+            let first = set().stdin("first").within(trace).run();
+            assert!([0, 74].contains(&first.exit()), "{inject}\n{}", first.whole());
+            set().stdin("second").run().code(0);
+            let seen = world.launch(["--export", "A_KEY"]).run().seen();
+            assert_eq!(seen.text("A_KEY"), "second", "{inject}");
+        }
+    }
+}
+
+/// A log with something in it has a name on the disk: it is synced before the first commit, also
+/// where a look at the store has made the log, and where the store is behind a link.
+#[test]
+fn the_name_of_a_new_log_is_synced_before_the_commit() {
+    let world = World::new();
+    world.set("A_KEY", "first");
+    fs::create_dir(world.path("linked")).expect("a fresh directory");
+    for part in ["master.key", "store.db"] {
+        let link = world.path("linked").join(part);
+        std::os::unix::fs::symlink(world.path("data").join(part), link).expect("a fresh name");
+    }
+    for data in ["data", "linked"] {
+        let tool = rusqlite::Connection::open(world.path("data/store.db")).expect("a database");
+        tool.execute_batch("SELECT * FROM secret").expect("it can be read");
+        tool.close().expect("it closes");
+        assert!(!world.path("data/store.db-wal").exists(), "the last to close removes it");
+        world.inject(["secret", "list"]).env("INJECT_DATA", world.text(data)).run().code(0);
+        let trace = world.text("trace");
+        let strace = ["strace", "-f", "-y", "-qq", "-o", &trace, "-e", "trace=fsync,fdatasync"];
+        let set = world.inject(["secret", "set", "A_KEY"]).env("INJECT_DATA", world.text(data));
+        set.stdin(data).within(strace).run().code(0);
+        let trace = fs::read_to_string(trace).expect("strace wrote it");
+        let of = |path: &str| trace.find(&format!("<{}>", world.text(path)));
+        let (directory, log) = (of("data"), of("data/store.db-wal"));
+        assert!(directory.is_some() && directory < log, "{data}\n{trace}");
+    }
 }
 
 /// Holds the lock that SQLite takes while it copies the log (`WAL_CKPT_LOCK` in wal.c), as another

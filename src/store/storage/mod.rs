@@ -2,6 +2,7 @@
 //! sees a plain value, and it decides nothing.
 
 pub mod deadline;
+mod failure;
 mod list;
 pub mod sqlite;
 pub mod transaction;
