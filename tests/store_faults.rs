@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 
 use nix::fcntl::{FcntlArg, fcntl};
 
-use crate::harness::{INJECT, World, eventually, needs_root};
+use crate::harness::{INJECT, World, eventually, files, needs_root};
 
 #[test]
 fn what_four_processes_change_is_changed_once_each() {
@@ -56,7 +56,8 @@ fn a_full_disk_at_first_use_leaves_no_half_store() {
         mount -t tmpfs -o size=${size}k,mode=700 none \"$INJECT_DATA\"; \
         printf first | \"$BINARY\" secret set A_KEY >/dev/null 2>>\"$1\" || echo \"$size full\"; \
         mount -o remount,size=4m \"$INJECT_DATA\"; \
-        printf second | \"$BINARY\" secret set A_KEY >/dev/null 2>>\"$1\" || echo \"$size broken\"; \
+        printf second | \"$BINARY\" secret set A_KEY >/dev/null 2>>\"$1\" \
+            || echo \"$size broken\"; \
         \"$BINARY\" -e A='$A_KEY' -- sh -c 'test \"$A\" = second' || echo \"$size lost\"; \
         umount \"$INJECT_DATA\"; done";
     let run = world.command("sh", ["-c", script, "sh", &world.text("said")]);
@@ -71,13 +72,19 @@ fn a_full_disk_at_first_use_leaves_no_half_store() {
     assert!(reasons.is_empty(), "{reasons:#?}");
 }
 
-/// Each sync of a first use fails in its turn; the next command makes the store, or finds it.
+/// Syncs and writes of a first use fail in their turn; the next command makes the store, or finds
+/// it, and nothing stays that was half made.
 #[test]
 fn a_failing_disk_at_first_use_leaves_no_half_store() {
-    for (call, times) in [("fdatasync", 1..=8), ("fsync", 1..=8)] {
+    let faults = [
+        ("fdatasync:error=EIO", 1..=8),
+        ("fsync:error=EIO", 1..=8),
+        ("pwrite64:error=ENOSPC", 28..=48),
+    ];
+    for (fault, times) in faults {
         for when in times {
             let world = World::new();
-            let inject = format!("inject={call}:error=EIO:when={when}");
+            let inject = format!("inject={fault}:when={when}");
             let trace =
                 ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=none", "-e", &inject];
             let set = || world.inject(["secret", "set", "A_KEY"]);
@@ -86,6 +93,9 @@ fn a_failing_disk_at_first_use_leaves_no_half_store() {
             set().stdin("second").run().code(0);
             let seen = world.launch(["--export", "A_KEY"]).run().seen();
             assert_eq!(seen.text("A_KEY"), "second", "{inject}");
+            for (path, _) in files(&world.path("data")) {
+                assert!(!path.to_string_lossy().contains("new"), "{inject}: {}", path.display());
+            }
         }
     }
 }
