@@ -38,7 +38,7 @@ pub mod problem_type {
     pub const STORAGE_FULL: &str = "urn:inject:problem:storage-full";
     /// The store's disk or its files fail, in a way that no second try changes.
     pub const STORAGE_FAILED: &str = "urn:inject:problem:storage-failed";
-    /// The change is made, but an old value is still in use; the same again finishes it.
+    /// A change is made, and an old value still stands in the journal: the same again finishes it.
     pub const UNPURGED: &str = "urn:inject:problem:unpurged";
     /// The body, path or query is not what the API asks for.
     pub const INVALID: &str = "urn:inject:problem:invalid";

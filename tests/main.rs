@@ -14,4 +14,5 @@ mod scripted_store;
 mod secret_commands;
 mod settings;
 mod store_embedded;
+mod store_faults;
 mod tidy;

@@ -80,9 +80,8 @@ impl Join {
             }
             Target::Embedded { data, master_key } => {
                 let data = data.expect("missing settings were reported before");
-                let wait_max = timeout.min(store::BUSY_WAIT_MAX);
                 let source = key_source(master_key, &data, warns);
-                let opened = Embedded::open(&data, &source, mode, &operator(), wait_max)
+                let opened = Embedded::open(&data, &source, mode, &operator(), timeout)
                     .map_err(not_opened)?;
                 let store = opened.store;
                 let connect = Box::new(move || store.connect());

@@ -21,6 +21,10 @@ pub enum OpenError {
     KeyMissing {
         path: PathBuf,
     },
+    /// A directory, a pipe or the like.
+    KeyNoFile {
+        path: PathBuf,
+    },
     KeyMode {
         path: PathBuf,
         mode: u32,
@@ -73,6 +77,7 @@ impl OpenError {
         match self {
             Self::NoStore { .. } => OpenErrorKind::NoStore,
             Self::KeyMissing { .. }
+            | Self::KeyNoFile { .. }
             | Self::KeyMode { .. }
             | Self::KeyOwner { .. }
             | Self::KeyForm { .. }
@@ -117,6 +122,12 @@ impl fmt::Display for OpenError {
             Self::KeyMissing { path } => write!(
                 f,
                 "the master key `{}` is missing; put it back, for without it no value can be read",
+                path.display()
+            ),
+            Self::KeyNoFile { path } => write!(
+                f,
+                "the master key `{}` is no regular file; name one, or a command that prints the \
+                 key with `--master-key-command`",
                 path.display()
             ),
             Self::KeyMode { path, mode } => write!(

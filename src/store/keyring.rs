@@ -5,7 +5,7 @@ use std::io;
 
 use crate::secret::Secret;
 use crate::store::canonical::Canonical;
-use crate::store::seal::{self, Damaged, FORMAT, KEY_BYTES, Key, MasterKey};
+use crate::store::seal::{self, Damaged, FORMAT, Key, MasterKey};
 
 /// What a key of the ring is for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -113,6 +113,5 @@ fn open_one(master: &MasterKey, rows: &[KeyringRow], purpose: Purpose) -> Result
     let bound = row.bound();
     let opened: Secret =
         seal::open_bytes(master, &row.salt, &row.context(), bound.as_bytes(), &row.sealed)?;
-    debug_assert_eq!(opened.len(), KEY_BYTES);
     Key::from_bytes(opened.expose_secret()).ok_or(Damaged)
 }

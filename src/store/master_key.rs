@@ -1,7 +1,7 @@
 //! Where the master key comes from, and the judgement on its file. It seals nothing, and it never
 //! writes over a key that is there.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -9,15 +9,20 @@ use std::process::{Command, Stdio};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use nix::fcntl::OFlag;
 use zeroize::Zeroizing;
 
 use crate::secret::Secret;
 use crate::store::error::OpenError;
+use crate::store::lock::DirectoryLock;
 use crate::store::seal::{self, KEY_BYTES, Key, MasterKey};
-use crate::store::storage::sqlite::sync_directory;
+use crate::store::storage::deadline::Deadline;
+use crate::store::storage::sqlite::{beside, sync_directory};
 
 /// The key's file in the data directory.
 pub const FILE_NAME: &str = "master.key";
+/// What is behind the key's name while it is written.
+const STAGED: &str = ".inject-new";
 /// The most that is read of what should hold 45 bytes.
 const TEXT_BYTES_MAX: u64 = 4096;
 
@@ -38,24 +43,42 @@ impl MasterKeySource {
     pub fn read(&self) -> Result<MasterKey, OpenError> {
         match self {
             Self::File(path) => {
-                let file = open(path)?;
-                judge(path, &file)?;
+                let (file, metadata) = open(path)?;
+                judge(path, &metadata)?;
                 decode(&read_text(path, file)?, self)
             }
-            Self::Credential(path) => decode(&read_text(path, open(path)?)?, self),
+            Self::Credential(path) => decode(&read_text(path, open(path)?.0)?, self),
             Self::Command(command) => decode(&run(command)?, self),
             Self::Value(text) => decode(text, self),
         }
     }
 
-    /// The key of a store that is to be made: a fresh one, if its file is not there.
-    pub fn read_or_make(&self) -> Result<MasterKey, OpenError> {
-        match (self, self.read()) {
-            (Self::File(path), Err(OpenError::KeyMissing { .. })) => {
-                make(path).map_err(|error| OpenError::io("make the master key", path, error))?;
+    /// The key of a store that is to be made: a fresh one, if its file is not there. `lock` is on
+    /// the data directory, where the key need not be.
+    pub fn read_or_make(
+        &self,
+        lock: &DirectoryLock,
+        deadline: Deadline,
+    ) -> Result<MasterKey, OpenError> {
+        let Self::File(path) = self else {
+            return self.read();
+        };
+        let failed = |error| OpenError::io("make the master key", path, error);
+        let staged = beside(path, STAGED);
+        // What a crash left goes: it may be a second name of the key.
+        let clean = || {
+            let other = lock_of_another(path, lock, deadline)?;
+            remove(&staged).map_err(failed)?;
+            Ok::<_, OpenError>(other)
+        };
+        match (self.read(), clean()) {
+            (Err(OpenError::KeyMissing { .. }), cleaned) => {
+                let _other = cleaned?;
+                make(path, &staged).map_err(failed)?;
                 self.read()
             }
-            (_, read) => read,
+            // A key that is there is good also where nothing may be removed beside it.
+            (read, _) => read,
         }
     }
 
@@ -69,17 +92,40 @@ impl MasterKeySource {
     }
 }
 
-fn open(path: &Path) -> Result<File, OpenError> {
-    File::open(path).map_err(|error| match error.kind() {
+/// The lock on the key's directory, if that is not the one that is locked already.
+fn lock_of_another(
+    path: &Path,
+    lock: &DirectoryLock,
+    deadline: Deadline,
+) -> Result<Option<DirectoryLock>, OpenError> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let locked = lock.covers(directory);
+    match locked.map_err(|error| OpenError::io("make the master key", path, error))? {
+        true => Ok(None),
+        false => DirectoryLock::take(directory, deadline).map(Some),
+    }
+}
+
+/// Opens what must be a regular file: a pipe would be waited for, and nobody may ever write to it.
+fn open(path: &Path) -> Result<(File, Metadata), OpenError> {
+    let failed = |error| OpenError::io("read the master key", path, error);
+    let opened = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path);
+    let file = opened.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => OpenError::KeyMissing { path: path.to_owned() },
-        _ => OpenError::io("read the master key", path, error),
-    })
+        _ => failed(error),
+    })?;
+    let metadata = file.metadata().map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(OpenError::KeyNoFile { path: path.to_owned() });
+    }
+    Ok((file, metadata))
 }
 
 /// Refuses a key that others can read or could have written.
-fn judge(path: &Path, file: &File) -> Result<(), OpenError> {
-    let metadata =
-        file.metadata().map_err(|error| OpenError::io("read the master key", path, error))?;
+fn judge(path: &Path, metadata: &Metadata) -> Result<(), OpenError> {
     let owner = metadata.uid();
     let user = nix::unistd::geteuid().as_raw();
     if owner != user && owner != 0 {
@@ -124,22 +170,27 @@ fn decode(text: &Secret, source: &MasterKeySource) -> Result<MasterKey, OpenErro
     Key::from_bytes(&bytes[..length]).map(MasterKey::new).ok_or_else(unfit)
 }
 
-/// Writes a fresh key under a name of its own, then links it to `path`: the file is there whole or
-/// not at all, and one that another process has put there meanwhile stays.
-fn make(path: &Path) -> io::Result<()> {
+/// Writes a fresh key under another name, then links it to `path`: the file is there whole or not
+/// at all, and one that somebody has put there meanwhile stays.
+fn make(path: &Path, staged: &Path) -> io::Result<()> {
     let key = Zeroizing::new(seal::random::<KEY_BYTES>()?);
     let mut text = Zeroizing::new(STANDARD.encode(key.as_slice()));
     text.push('\n');
-    let tag: [u8; 8] = seal::random()?;
-    let staged = path.with_extension(format!("new-{:016x}", u64::from_be_bytes(tag)));
-    let linked = write_new(&staged, text.as_bytes()).and_then(|()| fs::hard_link(&staged, path));
+    let linked = write_new(staged, text.as_bytes()).and_then(|()| fs::hard_link(staged, path));
     // Whether or not it was linked, the name it was written under goes.
-    let removed = fs::remove_file(&staged);
+    let removed = remove(staged);
     match linked {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => removed?,
     }
     sync_directory(path)
+}
+
+fn remove(staged: &Path) -> io::Result<()> {
+    match fs::remove_file(staged) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Makes a file of mode 0600, whatever the umask, and waits until it is on the disk.

@@ -6,6 +6,7 @@ mod canonical;
 mod error;
 mod http;
 mod keyring;
+mod lock;
 mod master_key;
 mod open;
 mod permission;
@@ -27,7 +28,6 @@ pub use crate::store::audit::Broken;
 pub use crate::store::error::{OpenError, OpenErrorKind};
 pub use crate::store::master_key::{FILE_NAME as MASTER_KEY_NAME, MasterKeySource};
 pub use crate::store::open::{DATABASE_NAME, OpenMode, exists};
-pub use crate::store::storage::BUSY_WAIT_MAX;
 pub use crate::store::storage::{StorageError, StorageErrorKind};
 
 /// Bytes under way in one direction of an in-process connection.
@@ -54,7 +54,7 @@ struct Shared {
 
 impl Embedded {
     /// Opens the store in `data_directory`; `operator` is the name of the operating system's user,
-    /// `wait_max` how long another process that writes is waited for.
+    /// `wait_max` how long opening, and then each request, waits for other processes.
     pub fn open(
         data_directory: &Path,
         master_key: &MasterKeySource,

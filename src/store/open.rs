@@ -1,19 +1,19 @@
 //! Finds the store in a data directory, and makes it on first use: whole, or not at all, whoever
 //! else does the same at once. It serves nothing.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
-use nix::fcntl::{Flock, FlockArg};
-
 use crate::store::error::OpenError;
 use crate::store::keyring::{Keyring, RingError};
+use crate::store::lock::DirectoryLock;
 use crate::store::master_key::MasterKeySource;
 use crate::store::seal::{self, MasterKey};
 use crate::store::storage::OrgRow;
+use crate::store::storage::deadline::Deadline;
 use crate::store::storage::sqlite::{Seed, Sqlite, beside, sync_directory};
 
 /// The database's file in the data directory.
@@ -57,39 +57,44 @@ pub fn find(
     actor: &str,
     wait_max: Duration,
 ) -> Result<Found, OpenError> {
+    let deadline = Deadline::after(wait_max);
     let look = |directory: &Path| {
         exists(directory).map_err(|error| OpenError::io("look into", directory, error))
     };
     let made = match (look(data_directory)?, mode) {
         (true, _) => false,
-        (false, OpenMode::CreateIfMissing) => make(data_directory, source, actor)?,
+        (false, OpenMode::CreateIfMissing) => make(data_directory, source, actor, deadline)?,
         (false, OpenMode::Existing) => {
             return Err(OpenError::NoStore { directory: data_directory.to_owned() });
         }
     };
     let path = data_directory.join(DATABASE_NAME);
     let master = source.read()?;
-    let database = Sqlite::open(&path, wait_max)?;
+    let database = Sqlite::open(&path, deadline, wait_max)?;
     let keyring = open_ring(&master, source, &database)?;
     Ok(Found { database, master, keyring, made })
 }
 
 /// Makes key and database under a lock on the directory; false if another process was faster.
 /// The database is built beside its place and renamed, so what stands there is always whole.
-fn make(directory: &Path, source: &MasterKeySource, actor: &str) -> Result<bool, OpenError> {
+fn make(
+    directory: &Path,
+    source: &MasterKeySource,
+    actor: &str,
+    deadline: Deadline,
+) -> Result<bool, OpenError> {
     make_directory(directory).map_err(|error| OpenError::io("make", directory, error))?;
-    let _lock = lock(directory).map_err(|error| OpenError::io("lock", directory, error))?;
+    let lock = DirectoryLock::take(directory, deadline)?;
     if exists(directory).map_err(|error| OpenError::io("look into", directory, error))? {
         return Ok(false);
     }
     let database = directory.join(DATABASE_NAME);
     refuse_lone_journal(&beside(&database, "-wal"))?;
-    let master = source.read_or_make()?;
+    let master = source.read_or_make(&lock, deadline)?;
     let staged = beside(&database, ".new");
     stage(&staged).map_err(|error| OpenError::io("make", &staged, error))?;
     Sqlite::create(&staged, &seed(&master, actor)?)?;
     let place = || {
-        File::open(&staged)?.sync_all()?;
         fs::rename(&staged, &database)?;
         sync_directory(&database)
     };
@@ -110,11 +115,6 @@ fn make_directory(directory: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
     }
-}
-
-fn lock(directory: &Path) -> io::Result<Flock<File>> {
-    Flock::lock(File::open(directory)?, FlockArg::LockExclusive)
-        .map_err(|(_, errno)| io::Error::from(errno))
 }
 
 /// A journal whose database is gone would be read into the new one.

@@ -6,7 +6,7 @@ use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER};
 
 use crate::name::NameError;
 use crate::store::http::{Answer, typed};
-use crate::store::service::Refusal;
+use crate::store::service::{Damage, Refusal};
 use crate::store::storage::{StorageError, StorageErrorKind};
 use crate::wire::{Problem, RESOLVE_NAMES_MAX, Unresolved, VALUE_BYTES_MAX, problem_type};
 
@@ -122,13 +122,9 @@ fn refused(refusal: Refusal) -> Problem {
             titled(413, problem_type::INVALID, "the value is too long")
                 .detail(format!("`{name}` would have {bytes} bytes; {LONG_VALUE}"))
         }
-        Refusal::Damaged(names) => {
-            let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-            titled(500, problem_type::DAMAGED, "what is stored is damaged").detail(format!(
-                "{} is not as it was written; put a backup in its place, or delete it and set it \
-                 again",
-                names.join(", ")
-            ))
+        Refusal::Damaged(damages) => {
+            titled(500, problem_type::DAMAGED, "what is stored is damaged")
+                .detail(damaged(&damages))
         }
         Refusal::OrganizationDamaged(name) => {
             titled(500, problem_type::DAMAGED, "what is stored is damaged").detail(format!(
@@ -146,6 +142,21 @@ fn refused(refusal: Refusal) -> Problem {
         }
         Refusal::Storage(error) => storage(&error),
     }
+}
+
+/// Says of each what is still possible.
+fn damaged(damages: &[Damage]) -> String {
+    let said = |deletable, advice| {
+        let names = damages.iter().filter(|damage| damage.deletable == deletable);
+        let names: Vec<String> = names.map(|damage| format!("`{}`", damage.name)).collect();
+        let text = format!("{} is not as it was written; {advice}", names.join(", "));
+        (!names.is_empty()).then_some(text)
+    };
+    let parts = [
+        said(true, "put a backup in its place, or delete it and set it again"),
+        said(false, "put a backup of the store in its place"),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 fn unresolvable(unresolved: Vec<Unresolved>) -> Problem {

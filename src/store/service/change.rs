@@ -8,7 +8,9 @@ use crate::secret::Secret;
 use crate::store::audit::{Action, Named, Outcome};
 use crate::store::permission::Operation;
 use crate::store::seal::{self, Columns, FORMAT, SealedRow};
-use crate::store::service::{Caller, Judged, Keys, Refusal, Said, Service, State, metadata, now};
+use crate::store::service::{
+    Caller, Damage, Judged, Keys, NO_NEXT, Refusal, Said, Service, State, metadata, now,
+};
 use crate::store::storage::Unpurged;
 use crate::store::storage::transaction::Transaction;
 use crate::wire::{Metadata, VALUE_BYTES_MAX};
@@ -74,16 +76,14 @@ impl Service {
         self.finish(name, decided?)
     }
 
-    /// Purges what the change retired. A change that retired nothing tries to finish for those
-    /// before it, but does not fail for them.
+    /// Purges what the change retired, and waits for it. What others left is purged too, where that
+    /// needs no wait.
     fn finish<T>(&mut self, name: &SecretName, changed: Changed<T>) -> Result<T, Refusal> {
-        if changed.unpurged {
-            match self.database.purge() {
-                Ok(true) => {}
-                Ok(false) if changed.retired => return Err(Refusal::Unpurged(name.clone())),
-                Err(error) if changed.retired => return Err(error.into()),
-                Ok(false) | Err(_) => {}
-            }
+        if changed.retired && !self.database.purge()? {
+            return Err(Refusal::Unpurged(name.clone()));
+        }
+        if changed.unpurged && !changed.retired {
+            self.database.purge_at_once();
         }
         Ok(changed.answer)
     }
@@ -134,17 +134,19 @@ impl Keys {
             return self.refuse(tx, change, Outcome::Invalid, refusal);
         }
         match state {
-            State::Damaged { .. } => self.refuse_damaged(tx, change),
+            State::Damaged { last_version } => self.refuse_damaged(tx, change, last_version),
             State::Present { row, value } if is_repeated(tx, &row, &value, put)? => {
                 self.repeated(tx, change, &row)
             }
             _ if !put.condition.holds(current) => self.refuse_condition(tx, change),
             State::Present { row, .. } => {
-                let columns = self.next_version(change, row.columns);
+                let version = next(tx, row.columns.version)?;
+                let columns = self.next_version(change, row.columns, version);
                 self.write(tx, change, columns, put, fresh)
             }
             State::Absent { last_version } => {
-                let columns = self.first_version(change, last_version, fresh.id, tx.free_slot()?);
+                let version = next(tx, last_version.unwrap_or(0))?;
+                let columns = self.first_version(change, version, fresh.id, tx.free_slot()?);
                 self.write(tx, change, columns, put, fresh)
             }
         }
@@ -168,8 +170,8 @@ impl Keys {
             return self.refuse(tx, change, Outcome::Forbidden, Refusal::Forbidden);
         }
         match state {
-            State::Absent { .. } => match tx.unpurged(organization, name.as_str())? {
-                Some(mark) if mark.deleted => {
+            State::Absent { last_version } => match tx.unpurged(organization, name.as_str())? {
+                Some(mark) if mark.deleted && Some(mark.version) == last_version => {
                     self.note(tx, change, Outcome::Repeated, None)?;
                     Ok(Ok(Changed { answer: (), retired: true, unpurged: true }))
                 }
@@ -179,7 +181,7 @@ impl Keys {
             State::Damaged { last_version: Some(last) } if condition == Condition::Any => {
                 self.remove(tx, change, last, false)
             }
-            State::Damaged { .. } => self.refuse_damaged(tx, change),
+            State::Damaged { last_version } => self.refuse_damaged(tx, change, last_version),
             State::Present { .. } if !condition.holds(current) => self.refuse_condition(tx, change),
             State::Present { row, .. } => self.remove(tx, change, row.columns.version, true),
         }
@@ -234,20 +236,14 @@ impl Keys {
         Ok(Ok(Changed { answer, retired: true, unpurged: true }))
     }
 
-    fn first_version(
-        &self,
-        change: Change<'_>,
-        last_version: i64,
-        id: [u8; 16],
-        slot: i64,
-    ) -> Columns {
+    fn first_version(&self, change: Change<'_>, version: i64, id: [u8; 16], slot: i64) -> Columns {
         let (now, actor) = (now(), change.caller.principal.actor());
         Columns {
             format: FORMAT,
             organization: change.caller.organization.to_string(),
             id: id.to_vec(),
             name: change.name.to_string(),
-            version: last_version + 1,
+            version,
             created_at: now,
             created_by: actor.clone(),
             updated_at: now,
@@ -257,10 +253,10 @@ impl Keys {
         }
     }
 
-    fn next_version(&self, change: Change<'_>, old: Columns) -> Columns {
+    fn next_version(&self, change: Change<'_>, old: Columns, version: i64) -> Columns {
         Columns {
             format: FORMAT,
-            version: old.version + 1,
+            version,
             updated_at: now(),
             updated_by: change.caller.principal.actor(),
             key_id: self.master.id().to_vec(),
@@ -304,9 +300,14 @@ impl Keys {
         self.refuse(tx, change, Outcome::Precondition, refusal)
     }
 
-    fn refuse_damaged<T>(&self, tx: &Transaction<'_>, change: Change<'_>) -> Decided<T> {
-        let refusal = Refusal::Damaged(vec![change.name.clone()]);
-        self.refuse(tx, change, Outcome::Damaged, refusal)
+    fn refuse_damaged<T>(
+        &self,
+        tx: &Transaction<'_>,
+        change: Change<'_>,
+        last_version: Option<i64>,
+    ) -> Decided<T> {
+        let damage = Damage { name: change.name.clone(), deletable: last_version.is_some() };
+        self.refuse(tx, change, Outcome::Damaged, Refusal::Damaged(vec![damage]))
     }
 }
 
@@ -351,13 +352,17 @@ impl State {
     }
 }
 
+fn next(tx: &Transaction<'_>, version: i64) -> Judged<i64> {
+    version.checked_add(1).ok_or_else(|| tx.damaged(NO_NEXT))
+}
+
 /// Whether this very update was made before, and waits for its purge. Then a retry under
 /// `If-Match` finishes it, though the version has moved on.
 fn is_repeated(tx: &Transaction<'_>, row: &SealedRow, value: &Secret, put: &Put) -> Judged<bool> {
     let mark = tx.unpurged(&row.columns.organization, &row.columns.name)?;
     let made = mark.is_some_and(|mark| !mark.deleted && mark.version == row.columns.version);
     let retried = match put.condition {
-        Condition::Version(version) => version + 1 == row.columns.version,
+        Condition::Version(version) => version.checked_add(1) == Some(row.columns.version),
         Condition::Any | Condition::Present => true,
         Condition::Absent => false,
     };

@@ -3,7 +3,7 @@
 
 use crate::name::SecretName;
 use crate::store::permission::Operation;
-use crate::store::service::{Caller, Judged, Keys, Refusal, Service, State, metadata};
+use crate::store::service::{Caller, Damage, Judged, Keys, Refusal, Service, State, metadata};
 use crate::store::storage::transaction::Transaction;
 use crate::store::storage::{After, Entry, Listed, PageAsk, Sort};
 use crate::wire::Metadata;
@@ -56,7 +56,10 @@ impl Service {
             Ok(match keys.state(tx, caller.organization.as_str(), name.as_str())? {
                 State::Present { row, .. } => Ok(metadata(&row)),
                 State::Absent { .. } => Err(Refusal::NoSecret(name.clone())),
-                State::Damaged { .. } => Err(Refusal::Damaged(vec![name.clone()])),
+                State::Damaged { last_version } => {
+                    let damage = Damage { name: name.clone(), deletable: last_version.is_some() };
+                    Err(Refusal::Damaged(vec![damage]))
+                }
             })
         })?
     }

@@ -67,7 +67,7 @@ pub enum Refusal {
         bytes: usize,
     },
     /// What is stored of these is not what was written.
-    Damaged(Vec<SecretName>),
+    Damaged(Vec<Damage>),
     OrganizationDamaged(OrgName),
     /// The change is made, but a reader keeps the old value in the journal.
     Unpurged(SecretName),
@@ -78,8 +78,9 @@ pub enum Refusal {
 
 /// What is so of one name.
 enum State {
+    /// The last version is the one that was deleted, where there was one.
     Absent {
-        last_version: i64,
+        last_version: Option<i64>,
     },
     Present {
         row: Box<SealedRow>,
@@ -89,6 +90,14 @@ enum State {
     Damaged {
         last_version: Option<i64>,
     },
+}
+
+/// A secret that is not as it was written.
+#[derive(Debug)]
+pub struct Damage {
+    pub name: SecretName,
+    /// Whether it can be deleted: the audit trail still vouches for its last version.
+    pub deletable: bool,
 }
 
 /// What a record says besides who, where and when.
@@ -149,19 +158,19 @@ impl Keys {
         if anchor.is_some_and(|anchor| !anchor.holds(&self.ring.audit, organization, name)) {
             return State::Damaged { last_version: None };
         }
-        let last_version = anchor.map_or(0, |anchor| anchor.version());
+        let last_version = anchor.map(|anchor| anchor.version());
         let live = anchor.is_some_and(|anchor| !anchor.is_delete());
+        let damaged = State::Damaged { last_version: Some(last_version.unwrap_or(0)) };
         let Some(row) = entry.row else {
-            let damaged = State::Damaged { last_version: Some(last_version) };
             return if live { damaged } else { State::Absent { last_version } };
         };
         let stands = live
-            && row.columns.version == last_version
+            && Some(row.columns.version) == last_version
             && row.columns.organization == organization
             && row.columns.name == name;
         match seal::open(&self.master, &row) {
             Ok(value) if stands => State::Present { row: Box::new(row), value },
-            _ => State::Damaged { last_version: Some(last_version) },
+            _ => damaged,
         }
     }
 
@@ -183,9 +192,10 @@ impl Keys {
     fn record(&self, tx: &Transaction<'_>, caller: Caller<'_>, said: Said<'_>) -> Judged<()> {
         let organization = caller.organization.as_str();
         let (last, previous) = tx.head(organization)?.unwrap_or_else(|| (0, GENESIS.to_vec()));
+        let sequence = last.checked_add(1).ok_or_else(|| tx.damaged(NO_NEXT))?;
         let record = Record {
             organization: organization.to_owned(),
-            sequence: last + 1,
+            sequence,
             at: now(),
             actor: caller.principal.actor(),
             action: said.action.as_str().to_owned(),
@@ -198,6 +208,9 @@ impl Keys {
         tx.append(&record, &audit::code(&self.ring.audit, &previous, &record))
     }
 }
+
+/// Said of a number that only a hand can have written.
+const NO_NEXT: &str = "a version or sequence has no next one";
 
 /// What needs the database to answer; its failure ends the transaction.
 type Judged<T> = Result<T, StorageError>;

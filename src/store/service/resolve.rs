@@ -6,7 +6,7 @@ use crate::name::{SecretName, WorkloadName};
 use crate::secret::Secret;
 use crate::store::audit::{Action, Named, Outcome};
 use crate::store::permission::Operation;
-use crate::store::service::{Caller, Judged, Keys, Refusal, Said, Service, State};
+use crate::store::service::{Caller, Damage, Judged, Keys, Refusal, Said, Service, State};
 use crate::store::storage::transaction::Transaction;
 use crate::wire::{Reason, Unresolved};
 
@@ -38,7 +38,7 @@ struct Tally {
     resolved: Vec<ResolvedSecret>,
     missing: Vec<SecretName>,
     forbidden: Vec<SecretName>,
-    damaged: Vec<SecretName>,
+    damaged: Vec<Damage>,
 }
 
 impl Service {
@@ -49,14 +49,21 @@ impl Service {
         ask: &Resolve,
     ) -> Result<Vec<ResolvedSecret>, Refusal> {
         let Self { database, keys } = self;
-        database.write(|tx| {
+        let mut unpurged = false;
+        let answered = database.write(|tx| {
             if let Err(refusal) = keys.organization(tx, caller.organization)? {
                 return Ok(Err(refusal));
             }
             let tally = keys.tally(tx, caller, ask)?;
             keys.record(tx, caller, tally.said(ask))?;
+            unpurged = tx.any_unpurged()?;
             tally.answer(tx, caller)
-        })?
+        })?;
+        if unpurged {
+            // A change that a crash cut off: there may be no other write to finish it.
+            database.purge_at_once();
+        }
+        answered
     }
 }
 
@@ -78,7 +85,9 @@ impl Keys {
                     value: ask.values.then_some(value),
                 }),
                 State::Absent { .. } => tally.missing.push(name.clone()),
-                State::Damaged { .. } => tally.damaged.push(name.clone()),
+                State::Damaged { last_version } => tally
+                    .damaged
+                    .push(Damage { name: name.clone(), deletable: last_version.is_some() }),
             }
         }
         Ok(tally)
@@ -105,10 +114,12 @@ impl Tally {
     }
 
     fn said<'a>(&self, ask: &'a Resolve) -> Said<'a> {
-        let version = |name: &SecretName| {
-            self.resolved.iter().find(|one| one.name == *name).map(|one| one.version)
+        // Both are in the order of their names.
+        let mut resolved = self.resolved.iter().peekable();
+        let named = |name: &SecretName| {
+            let version = resolved.next_if(|one| one.name == *name).map(|one| one.version);
+            Named { name: name.to_string(), version }
         };
-        let named = |name: &SecretName| Named { name: name.to_string(), version: version(name) };
         Said {
             action: ask.action(),
             outcome: self.outcome(),

@@ -1,6 +1,8 @@
 //! What is kept, and in what form: sealed rows and their audit record, in one transaction. It never
 //! sees a plain value, and it decides nothing.
 
+pub mod deadline;
+mod failure;
 mod list;
 pub mod sqlite;
 pub mod transaction;
@@ -11,9 +13,6 @@ use std::path::{Path, PathBuf};
 use crate::store::audit::Anchor;
 use crate::store::canonical::Canonical;
 use crate::store::seal::SealedRow;
-
-/// How long a statement waits for another process, and a purge for its readers.
-pub const BUSY_WAIT_MAX: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// An organization, with its authentication code.
 #[derive(Clone, Debug)]

@@ -1,4 +1,5 @@
--- The embedded and the served store's tables. Every row is sealed, or carries a code.
+-- The embedded and the served store's tables. Every row is sealed, or carries a code, but those of
+-- `salt`, each judged by the value that it opens, and of `unpurged`, which only asks for a purge.
 -- Times are milliseconds since 1970 in UTC.
 
 -- Random keys, made once, sealed under the master key.

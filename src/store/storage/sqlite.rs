@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::types::Type;
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
 use crate::store::keyring::KeyringRow;
+use crate::store::storage::deadline::{Deadline, WAIT_MAX};
+use crate::store::storage::failure::{io, wrap};
 use crate::store::storage::transaction::Transaction;
 use crate::store::storage::{OrgRow, StorageError, StorageErrorKind};
 
@@ -25,8 +26,15 @@ const LOG_PAGES_MAX: i64 = 32;
 /// An open database.
 pub struct Sqlite {
     connection: Connection,
+    /// As it was given, for messages.
     path: PathBuf,
-    /// Whether the log's name may not be on the disk yet.
+    /// Where the file is, beside its log.
+    file: PathBuf,
+    /// How long each operation waits for other processes, with all its steps together.
+    wait_max: Duration,
+    /// When the wait of the operation under way is over.
+    deadline: Deadline,
+    /// Whether nothing was in the log: then its name may not be on the disk yet.
     log_is_new: bool,
 }
 
@@ -37,7 +45,8 @@ pub struct Seed {
 }
 
 impl Sqlite {
-    /// Makes a whole database at `path`, where none is, and closes it again.
+    /// Makes a whole database at `path`, where none is, and closes it again. When it answers `Ok`,
+    /// all of it is on the disk, and in that one file.
     pub fn create(path: &Path, seed: &Seed) -> Result<(), StorageError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let create = || {
@@ -52,28 +61,46 @@ impl Sqlite {
             transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
             transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             transaction.commit()?;
-            connection.close().map_err(|(_, error)| error)
+            // Closing would copy the log too, and hide that it failed.
+            let kept: i64 = connection.query_row(TRUNCATE, [], |row| row.get(0))?;
+            connection.close().map_err(|(_, error)| error)?;
+            Ok(kept == 0)
         };
-        create().map_err(|error| wrap(path, &error))
+        let emptied = create().map_err(|error| wrap(path, &error))?;
+        if !emptied || log_bytes(path) > 0 {
+            let message = "its journal was not copied into it";
+            return Err(StorageError::new(path, StorageErrorKind::Io, message));
+        }
+        File::open(path).and_then(|file| file.sync_all()).map_err(|error| io(path, &error))
     }
 
     /// Opens a database that is there. It writes nothing.
-    pub fn open(path: &Path, wait_max: Duration) -> Result<Self, StorageError> {
-        let log_is_new = !beside(path, "-wal").exists();
+    ///
+    /// Opening waits until `deadline`, each operation afterwards for `wait_max`.
+    pub fn open(path: &Path, deadline: Deadline, wait_max: Duration) -> Result<Self, StorageError> {
         let open = || {
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | NO_MUTEX;
             let connection = Connection::open_with_flags(path, flags)?;
-            connection.busy_timeout(wait_max)?;
+            // What can write the file could plant a trigger or a view: none is ever run.
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
             // Else a statement is compiled anew for each value that is bound to it.
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
             // A launch does not wait for a checkpoint that the next one can make.
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-            connection.execute_batch(SETTINGS)?;
+            connection.busy_timeout(deadline.left())?;
             Ok(connection)
         };
         let connection = open().map_err(|error| wrap(path, &error))?;
-        let opened = Self { connection, path: path.to_owned(), log_is_new };
+        // Before the first statement, which opens the log and makes it.
+        let file = real_path(&connection, path)?;
+        let log_is_new = log_bytes(&file) == 0;
+        connection.execute_batch(SETTINGS).map_err(|error| wrap(path, &error))?;
+        let wait_max = wait_max.min(WAIT_MAX);
+        let opened =
+            Self { connection, file, path: path.to_owned(), wait_max, deadline, log_is_new };
         opened.check_identity()?;
         Ok(opened)
     }
@@ -108,16 +135,9 @@ impl Sqlite {
         &mut self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
-        self.shorten_log();
-        let done = self.transact(TransactionBehavior::Immediate, work)?;
-        if self.log_is_new {
-            // SQLite is compiled to leave this out, for it would do it in each process anew.
-            sync_directory(&self.path).map_err(|error| {
-                StorageError::new(&self.path, StorageErrorKind::Io, error.to_string())
-            })?;
-            self.log_is_new = false;
-        }
-        Ok(done)
+        self.begin_wait()?;
+        self.prepare_log()?;
+        self.transact(TransactionBehavior::Immediate, work)
     }
 
     /// Does `work` on one unchanging view of the database.
@@ -125,42 +145,111 @@ impl Sqlite {
         &mut self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
+        self.begin_wait()?;
         self.transact(TransactionBehavior::Deferred, work)
     }
 
-    /// Empties the write-ahead log into the database, waiting for those who read from it, and
-    /// forgets the marks that were waiting for that. False if a reader outlasted the wait.
+    /// Empties the write-ahead log into the database, waiting for those who use it as long as the
+    /// write before may wait, and forgets the marks that were waiting for that. False if somebody
+    /// outlasted the wait.
     pub fn purge(&mut self) -> Result<bool, StorageError> {
         // Another process may mark a change of its own meanwhile: that mark has to stay.
-        let marks = self.read(|tx| tx.unpurged_marks())?;
-        let emptied: rusqlite::Result<i64> =
-            self.connection.query_row(TRUNCATE, [], |row| row.get(0));
-        match emptied.map_err(|error| wrap(&self.path, &error)) {
-            Ok(0) => {}
-            Ok(_) => return Ok(false),
-            Err(error) if error.kind == StorageErrorKind::Busy => return Ok(false),
-            Err(error) => return Err(error),
+        let marks = self.transact(TransactionBehavior::Deferred, |tx| tx.unpurged_marks())?;
+        // SQLite waits for readers and writers, but not for another's checkpoint.
+        while !self.empty_log()? {
+            if !self.deadline.pause() {
+                return Ok(false);
+            }
         }
-        self.transact(TransactionBehavior::Immediate, |tx| {
-            marks.iter().try_for_each(|mark| tx.forget_unpurged(mark))
-        })?;
-        Ok(true)
+        let forgotten = self.wait_for_rest().and_then(|()| {
+            self.transact(TransactionBehavior::Immediate, |tx| {
+                marks.iter().try_for_each(|mark| tx.forget_unpurged(mark))
+            })
+        });
+        match forgotten {
+            // The old values are gone, which is what counts; the next purge forgets the marks.
+            Err(error) if error.kind == StorageErrorKind::Busy => Ok(true),
+            done => done.map(|()| true),
+        }
+    }
+
+    /// The same for what others left, where nobody has to be waited for. The next one tries again.
+    pub fn purge_at_once(&mut self) {
+        self.deadline = Deadline::after(Duration::ZERO);
+        let _later = self.purge();
+    }
+
+    /// Copies the log into the database and cuts it to nothing; false if somebody else uses it.
+    fn empty_log(&self) -> Result<bool, StorageError> {
+        self.wait_for_rest()?;
+        let emptied = self.connection.query_row(TRUNCATE, [], |row| row.get::<_, i64>(0));
+        match emptied.map_err(|error| wrap(&self.path, &error)) {
+            Ok(kept) => Ok(kept == 0),
+            Err(error) if error.kind == StorageErrorKind::Busy => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Begins the wait of an operation.
+    fn begin_wait(&mut self) -> Result<(), StorageError> {
+        self.deadline = Deadline::after(self.wait_max);
+        self.wait_at_most(self.wait_max)
+    }
+
+    fn wait_for_rest(&self) -> Result<(), StorageError> {
+        self.wait_at_most(self.deadline.left())
+    }
+
+    fn wait_at_most(&self, wait: Duration) -> Result<(), StorageError> {
+        self.connection.busy_timeout(wait).map_err(|error| wrap(&self.path, &error))
+    }
+
+    /// Before a write: sees to it that there is a log, that its name outlasts a crash, and that it
+    /// is short.
+    fn prepare_log(&mut self) -> Result<(), StorageError> {
+        let pages = self.log_pages().map_err(|error| wrap(&self.path, &error))?;
+        if pages < 0 {
+            self.set_log_mode()?;
+        }
+        if self.log_is_new {
+            // SQLite is compiled to leave this out, for it would do it in each process anew. It
+            // comes before the commit, so whoever finds something in the log need not do it.
+            sync_directory(&self.file).map_err(|error| io(&self.path, &error))?;
+            self.log_is_new = false;
+        }
+        if pages > LOG_PAGES_MAX {
+            self.shorten_log();
+        }
+        Ok(())
+    }
+
+    /// Pages in the log, or -1 where the database is in another journal mode.
+    fn log_pages(&self) -> rusqlite::Result<i64> {
+        let mut look = self.connection.prepare_cached("PRAGMA wal_checkpoint(NOOP)")?;
+        look.query_row([], |row| row.get(1))
+    }
+
+    /// Sets the journal mode that the database was made in; another program has changed it.
+    fn set_log_mode(&mut self) -> Result<(), StorageError> {
+        let set = || {
+            self.connection
+                .query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0))
+        };
+        let mode = set().map_err(|error| wrap(&self.path, &error))?;
+        if mode != "wal" {
+            let message = format!("its journal mode stays `{mode}`");
+            return Err(StorageError::new(&self.path, StorageErrorKind::Io, message));
+        }
+        self.log_is_new = true;
+        Ok(())
     }
 
     /// Copies a log that has become long into the database, so that the write that follows begins
     /// it anew. SQLite's own checkpoint comes after a commit, and a launch makes but one: the next
     /// would find the log as it was, and it would grow for ever. Nobody is waited for.
     fn shorten_log(&self) {
-        let shorten = || -> rusqlite::Result<()> {
-            let mut look = self.connection.prepare_cached("PRAGMA wal_checkpoint(NOOP)")?;
-            let pages: i64 = look.query_row([], |row| row.get(1))?;
-            if pages > LOG_PAGES_MAX {
-                self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
-            }
-            Ok(())
-        };
         // Nothing depends on it: what is wrong with the database shows in the write itself.
-        let _later = shorten();
+        let _later = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     }
 
     fn transact<T>(
@@ -230,6 +319,20 @@ fn insert_organization(connection: &Connection, row: &OrgRow) -> rusqlite::Resul
     Ok(())
 }
 
+/// The file that SQLite opened, whatever links led to it: the log is beside that one.
+fn real_path(connection: &Connection, path: &Path) -> Result<PathBuf, StorageError> {
+    match connection.path() {
+        Some(found) => Ok(found.into()),
+        // It has the path, but gives it only as UTF-8.
+        None => path.canonicalize().map_err(|error| io(path, &error)),
+    }
+}
+
+/// How much is in the log of the database at `path`; nothing if there is none.
+fn log_bytes(path: &Path) -> u64 {
+    beside(path, "-wal").metadata().map_or(0, |found| found.len())
+}
+
 /// Waits until the names in the directory of `path` are on the disk.
 pub fn sync_directory(path: &Path) -> std::io::Result<()> {
     match path.parent() {
@@ -243,38 +346,4 @@ pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
-}
-
-/// SQLite's error in this house's words. What does not fit a row is damage: it was written whole.
-pub(super) fn wrap(path: &Path, error: &rusqlite::Error) -> StorageError {
-    let kind = match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StorageErrorKind::Busy,
-        Some(ErrorCode::DiskFull) => StorageErrorKind::Full,
-        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
-            StorageErrorKind::Denied
-        }
-        Some(
-            ErrorCode::SystemIoFailure
-            | ErrorCode::OutOfMemory
-            | ErrorCode::FileLockingProtocolFailed
-            | ErrorCode::NoLargeFileSupport,
-        ) => StorageErrorKind::Io,
-        _ => StorageErrorKind::Damaged,
-    };
-    StorageError::new(path, kind, said(error))
-}
-
-/// What SQLite said, without the bytes of a column that did not fit.
-fn said(error: &rusqlite::Error) -> String {
-    match error {
-        rusqlite::Error::SqliteFailure(code, Some(text)) => format!("{text}: {code}"),
-        rusqlite::Error::SqliteFailure(code, None) => code.to_string(),
-        rusqlite::Error::InvalidColumnType(_, column, Type::Null) => {
-            format!("nothing stands in column `{column}`")
-        }
-        rusqlite::Error::InvalidColumnType(_, column, kind) => {
-            format!("{kind} stands in column `{column}`")
-        }
-        _ => "a row is not of the form it was written in".to_owned(),
-    }
 }

@@ -7,8 +7,8 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use crate::store::audit::{Anchor, Chained, Record};
 use crate::store::seal::{Columns, SALT_BYTES, SealedRow};
-use crate::store::storage::sqlite::wrap;
-use crate::store::storage::{Entry, OrgRow, StorageError, Unpurged};
+use crate::store::storage::failure::wrap;
+use crate::store::storage::{Entry, OrgRow, StorageError, StorageErrorKind, Unpurged};
 
 /// The columns of a secret, in the order that [`secret_row`] reads.
 macro_rules! secret_columns {
@@ -101,7 +101,7 @@ impl Transaction<'_> {
             record.outcome,
             code
         ];
-        self.execute(sql, values)
+        self.execute_one(sql, values)
     }
 
     /// Up to `rows_max` records behind the one with this sequence, in order.
@@ -119,11 +119,13 @@ impl Transaction<'_> {
         self.all(sql, params![organization, after, rows_max], record_row)
     }
 
-    /// A slot for the salt of a new secret: one that was given back, or one behind all others.
+    /// A slot for the salt of a new secret: one that was given back, or one behind all others. What
+    /// was given back was overwritten; a salt that still stands is in use, whatever `free` says.
     pub fn free_slot(&self) -> Result<i64, StorageError> {
-        let sql = "SELECT coalesce((SELECT slot FROM salt WHERE free = 1 ORDER BY slot LIMIT 1),
+        let sql = "SELECT coalesce((SELECT slot FROM salt WHERE free = 1 AND salt = ?1
+                                    ORDER BY slot LIMIT 1),
                                    (SELECT max(slot) + 1 FROM salt), 1)";
-        let slot = self.optional(sql, [], |row| row.get(0))?;
+        let slot = self.optional(sql, [[0_u8; SALT_BYTES]], |row| row.get(0))?;
         Ok(slot.expect("without a table there is always one row"))
     }
 
@@ -132,7 +134,7 @@ impl Transaction<'_> {
         let columns = &row.columns;
         let salt = "INSERT INTO salt (slot, free, salt) VALUES (?1, 0, ?2)
                     ON CONFLICT DO UPDATE SET free = 0, salt = excluded.salt";
-        self.execute(salt, params![columns.slot, row.salt])?;
+        self.execute_one(salt, params![columns.slot, row.salt])?;
         let sql = "INSERT OR REPLACE INTO secret (organization, name, format, id, version,
                    created_at, created_by, updated_at, updated_by, key_id, slot, sealed)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
@@ -150,7 +152,7 @@ impl Transaction<'_> {
             columns.slot,
             row.sealed
         ];
-        self.execute(sql, values)
+        self.execute_one(sql, values)
     }
 
     /// Removes a row and overwrites its salt. A slot that a damaged row only claims to have is left
@@ -162,21 +164,22 @@ impl Transaction<'_> {
                          AND (organization, name) <> (?1, ?2)))";
         self.execute(salt, params![organization, name, sound, [0_u8; SALT_BYTES]])?;
         let sql = "DELETE FROM secret WHERE organization = ?1 AND name = ?2";
-        self.execute(sql, [organization, name])
+        self.execute(sql, [organization, name]).map(|_| ())
     }
 
     /// Remembers that an old value is to be purged from the journal.
     pub fn mark_unpurged(&self, mark: &Unpurged) -> Result<(), StorageError> {
         let sql = "INSERT OR REPLACE INTO unpurged (organization, name, version, deleted)
                    VALUES (?1, ?2, ?3, ?4)";
-        self.execute(sql, params![mark.organization, mark.name, mark.version, mark.deleted])
+        self.execute_one(sql, params![mark.organization, mark.name, mark.version, mark.deleted])
     }
 
     /// Forgets this mark, and no later one of the same name.
     pub fn forget_unpurged(&self, mark: &Unpurged) -> Result<(), StorageError> {
         let sql = "DELETE FROM unpurged WHERE organization = ?1 AND name = ?2 AND version = ?3
                    AND deleted = ?4";
-        self.execute(sql, params![mark.organization, mark.name, mark.version, mark.deleted])
+        let values = params![mark.organization, mark.name, mark.version, mark.deleted];
+        self.execute(sql, values).map(|_| ())
     }
 
     pub fn unpurged(
@@ -222,9 +225,23 @@ impl Transaction<'_> {
         read().map_err(|error| wrap(self.path, &error))
     }
 
-    fn execute(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), StorageError> {
+    /// What stands in the database is not what can have been written there.
+    pub fn damaged(&self, message: &str) -> StorageError {
+        StorageError::new(self.path, StorageErrorKind::Damaged, message)
+    }
+
+    /// How many rows it changed.
+    fn execute(&self, sql: &str, values: impl rusqlite::Params) -> Result<usize, StorageError> {
         let run = || self.inner.prepare_cached(sql)?.execute(values);
-        run().map(|_| ()).map_err(|error| wrap(self.path, &error))
+        run().map_err(|error| wrap(self.path, &error))
+    }
+
+    /// For what must write a row: an altered schema may say to ignore it.
+    fn execute_one(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), StorageError> {
+        match self.execute(sql, values)? {
+            1 => Ok(()),
+            _ => Err(self.damaged("a row was not taken")),
+        }
     }
 }
 

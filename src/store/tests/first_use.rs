@@ -1,7 +1,7 @@
 //! First use, races, and everything that is wrong with a directory or a key.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Barrier;
 use std::thread;
@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use nix::fcntl::{Flock, FlockArg};
 use tempfile::TempDir;
 
 use crate::secret::Secret;
 use crate::store::tests::{Store, call, open, resolve, secret};
 use crate::store::{
-    BUSY_WAIT_MAX, Embedded, MasterKeySource, OpenError, OpenErrorKind, OpenMode, StorageErrorKind,
-    exists,
+    Embedded, MasterKeySource, OpenError, OpenErrorKind, OpenMode, StorageErrorKind, exists,
 };
 
 fn mode(path: &Path) -> u32 {
@@ -25,6 +25,9 @@ fn mode(path: &Path) -> u32 {
 fn refusal(directory: &Path, mode: OpenMode) -> OpenError {
     open(directory, mode).err().unwrap_or_else(|| panic!("it opened"))
 }
+
+/// Longer than any other process of these tests writes.
+const WAIT_MAX: Duration = Duration::from_secs(5);
 
 #[test]
 fn made_once_and_only_when_asked() {
@@ -75,7 +78,7 @@ fn many_at_once_on_first_use() {
                     &MasterKeySource::File(directory.join("master.key")),
                     OpenMode::CreateIfMissing,
                     "alice",
-                    BUSY_WAIT_MAX,
+                    WAIT_MAX,
                 )
                 .unwrap();
                 let name = secret(&format!("SECRET_OF_{number}"));
@@ -184,12 +187,71 @@ fn what_is_wrong_with_a_key() {
 }
 
 #[test]
+fn a_key_that_is_no_file() {
+    let store = Store::new();
+    let key = store.directory.path().join("master.key");
+    fs::remove_file(&key).unwrap();
+    let refused = |mode| {
+        let error = refusal(store.directory.path(), mode);
+        assert!(error.to_string().contains("is no regular file"), "{error}");
+    };
+    // Reading a pipe that nobody writes to would have no end.
+    nix::unistd::mkfifo(&key, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    refused(OpenMode::Existing);
+    fs::remove_file(&key).unwrap();
+    fs::create_dir(&key).unwrap();
+    refused(OpenMode::Existing);
+    fs::remove_file(store.database()).unwrap();
+    refused(OpenMode::CreateIfMissing);
+}
+
+#[test]
+fn a_locked_directory_is_waited_for_and_then_told() {
+    let parent = TempDir::new().unwrap();
+    let file = fs::File::open(parent.path()).unwrap();
+    let lock = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| errno).unwrap();
+    let error = refusal(parent.path(), OpenMode::CreateIfMissing);
+    assert!(error.to_string().contains("was locked by another process for too long"), "{error}");
+    drop(lock);
+    assert!(open(parent.path(), OpenMode::CreateIfMissing).unwrap().made);
+}
+
+/// A crash leaves the key half written, or whole under a second name.
+#[test]
+fn nothing_is_left_of_a_key_that_was_being_made() {
+    for whole in [false, true] {
+        let data = TempDir::new().unwrap();
+        let elsewhere = TempDir::new().unwrap();
+        for directory in [data.path(), elsewhere.path()] {
+            let _none = fs::remove_file(data.path().join("store.db"));
+            let key = directory.join("key");
+            let staged = directory.join("key.inject-new");
+            fs::write(&staged, if whole { STANDARD.encode([7; 32]) } else { "ha".into() }).unwrap();
+            fs::set_permissions(&staged, fs::Permissions::from_mode(0o600)).unwrap();
+            if whole {
+                fs::hard_link(&staged, &key).unwrap();
+            }
+            let source = MasterKeySource::File(key.clone());
+            let wait_max = Duration::from_millis(20);
+            let opened =
+                Embedded::open(data.path(), &source, OpenMode::CreateIfMissing, "alice", wait_max);
+            assert!(opened.unwrap().made);
+            assert!(!staged.exists());
+            assert_eq!(fs::metadata(&key).unwrap().nlink(), 1);
+            for end in ["-wal", "-shm"] {
+                let _none = fs::remove_file(data.path().join(format!("store.db{end}")));
+            }
+        }
+    }
+}
+
+#[test]
 fn a_key_from_elsewhere() {
     let parent = TempDir::new().unwrap();
     let directory = parent.path().join("data");
     let text = STANDARD.encode([7; 32]);
     let value = || MasterKeySource::Value(Secret::new(text.clone().into_bytes()));
-    let open = |source, mode| Embedded::open(&directory, &source, mode, "alice", BUSY_WAIT_MAX);
+    let open = |source, mode| Embedded::open(&directory, &source, mode, "alice", WAIT_MAX);
     open(value(), OpenMode::CreateIfMissing).unwrap();
     assert!(!directory.join("master.key").exists());
     let command = MasterKeySource::Command(format!("echo {text}"));

@@ -90,6 +90,7 @@ fn a_reader_is_waited_for_and_a_retry_finishes() {
     reader.execute_batch("BEGIN; SELECT * FROM secret").unwrap();
     let held = store.call("DELETE", &secret("DB_PASSWORD"), "").is(503);
     assert_eq!(held.headers["retry-after"], "1");
+    assert_eq!(held.problem(), "unpurged");
     store.get("DB_PASSWORD").is(404);
     // Still held: the retry says so, too.
     store.call("DELETE", &secret("DB_PASSWORD"), "").is(503);
@@ -132,6 +133,44 @@ fn the_next_write_finishes_what_a_crash_left() {
     let again = Store { handle: store.reopened(), directory: store.directory };
     again.set("THIRD_ONE", "x").is(201);
     is_gone(&again, &old);
+}
+
+#[test]
+fn a_launch_finishes_what_a_crash_left() {
+    let store = Store::new();
+    store.set("DB_PASSWORD", "old value").is(201);
+    let old = sealed(&store, "DB_PASSWORD");
+    let reader = store.by_hand();
+    reader.execute_batch("BEGIN; SELECT * FROM secret").unwrap();
+    store.set("DB_PASSWORD", "new value").is(503);
+    // A launch does not fail for it, nor wait.
+    store.get("DB_PASSWORD").is(200);
+    reader.execute_batch("COMMIT").unwrap();
+    let again = Store { handle: store.reopened(), directory: store.directory };
+    again.get("DB_PASSWORD").is(200);
+    is_gone(&again, &old);
+}
+
+/// A tool that takes the database out of WAL leaves old values in no journal of its own mode.
+#[test]
+fn a_database_taken_out_of_wal_is_put_back() {
+    let store = Store::new();
+    store.set("DB_PASSWORD", "old value").is(201);
+    let old = sealed(&store, "DB_PASSWORD");
+    let Store { directory, handle } = store;
+    drop(handle);
+    let mode = |sql| -> String {
+        let by_hand = rusqlite::Connection::open(directory.path().join("store.db")).unwrap();
+        by_hand.query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(mode("PRAGMA journal_mode = DELETE"), "delete");
+    assert_eq!(mode("PRAGMA journal_mode"), "delete");
+    let handle = open(directory.path(), OpenMode::Existing).unwrap().store;
+    let body = br#"{"value":"new value"}"#;
+    call(&handle, "PUT", &secret("DB_PASSWORD"), &[], body).is(200);
+    assert_eq!(mode("PRAGMA journal_mode"), "wal");
+    let store = Store { directory, handle };
+    is_gone(&store, &old);
 }
 
 /// Each launch opens alone, adds a record and is gone without closing.

@@ -124,6 +124,42 @@ fn what_is_damaged_can_be_deleted_and_set_again() {
 }
 
 #[test]
+fn advice_is_only_what_helps() {
+    let store = Store::new();
+    store.set("DB_PASSWORD", "one").is(201);
+    store.set("OTHER_PASSWORD", "two").is(201);
+    let by_hand = store.by_hand();
+    by_hand.execute("UPDATE secret SET sealed = zeroblob(30)", []).unwrap();
+    by_hand.execute("UPDATE audit SET at = 0 WHERE name = 'OTHER_PASSWORD'", []).unwrap();
+    let got = resolve(&store.handle, &["DB_PASSWORD", "OTHER_PASSWORD"]).is(500).json();
+    assert_eq!(
+        got["detail"],
+        "`DB_PASSWORD` is not as it was written; put a backup in its place, or delete it and set \
+         it again; `OTHER_PASSWORD` is not as it was written; put a backup of the store in its \
+         place"
+    );
+    store.call("DELETE", &secret("DB_PASSWORD"), "").is(204);
+    store.call("DELETE", &secret("OTHER_PASSWORD"), "").is(500);
+}
+
+#[test]
+fn a_slot_that_is_said_to_be_free() {
+    let store = Store::new();
+    store.set("DB_PASSWORD", "one").is(201);
+    store.by_hand().execute("UPDATE salt SET free = 1", []).unwrap();
+    store.set("OTHER_PASSWORD", "two").is(201);
+    assert_eq!(store.get("DB_PASSWORD").is(200).value("DB_PASSWORD"), "one");
+}
+
+#[test]
+fn a_planted_mark_deletes_nothing() {
+    let store = Store::new();
+    let plant = "INSERT INTO unpurged VALUES ('default', 'DB_PASSWORD', 0, 1)";
+    store.by_hand().execute(plant, []).unwrap();
+    store.call("DELETE", &secret("DB_PASSWORD"), "").is(404);
+}
+
+#[test]
 fn a_column_of_another_kind() {
     let store = Store::new();
     store.set("DB_PASSWORD", "one").is(201);

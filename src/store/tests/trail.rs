@@ -128,15 +128,70 @@ fn two_records_exchanged() {
 fn no_record_no_answer() {
     let store = Store::new();
     store.set("DB_PASSWORD", "one").is(201);
-    store
-        .by_hand()
-        .execute_batch(
-            "CREATE TRIGGER no_room BEFORE INSERT ON audit BEGIN SELECT raise(ABORT, 'full'); END",
-        )
-        .unwrap();
+    let refuse = "CREATE UNIQUE INDEX no_second ON audit (organization)";
+    store.by_hand().execute_batch(refuse).unwrap();
     let got = resolve(&store.handle, &["DB_PASSWORD"]).is(500);
     assert!(!format!("{got:?}").contains("one"), "{got:?}");
     store.set("DB_PASSWORD", "two").is(500);
-    store.by_hand().execute_batch("DROP TRIGGER no_room").unwrap();
+    store.by_hand().execute_batch("DROP INDEX no_second").unwrap();
     assert_eq!(store.get("DB_PASSWORD").is(200).value("DB_PASSWORD"), "one");
+}
+
+#[test]
+fn what_is_planted_in_the_schema() {
+    let store = Store::new();
+    store.set("DB_PASSWORD", "one").is(201);
+    let by_hand = store.by_hand();
+    by_hand
+        .execute_batch(
+            "CREATE TABLE copies (sealed);
+             CREATE TRIGGER mute BEFORE INSERT ON audit WHEN NEW.action = 'resolve'
+                 BEGIN SELECT raise(IGNORE); END;
+             CREATE TRIGGER copy BEFORE DELETE ON secret
+                 BEGIN INSERT INTO copies VALUES (OLD.sealed); END;",
+        )
+        .unwrap();
+    let store = Store { handle: store.reopened(), directory: store.directory };
+    store.get("DB_PASSWORD").is(200);
+    assert_eq!(verify(&store), Ok(2), "the resolve is on record");
+    store.call("DELETE", &secret("DB_PASSWORD"), "").is(204);
+    let count = "SELECT count(*) FROM copies";
+    assert_eq!(by_hand.query_row(count, [], |row| row.get::<_, i64>(0)), Ok(0));
+}
+
+#[test]
+fn a_record_that_is_ignored_is_an_error() {
+    let store = Store::new();
+    store.set("DB_PASSWORD", "one").is(201);
+    store
+        .by_hand()
+        .execute_batch(
+            "CREATE TABLE other (organization TEXT, sequence INTEGER, at INTEGER, actor TEXT,
+                 action TEXT, name TEXT, secrets TEXT, workload TEXT, client TEXT, outcome TEXT,
+                 code BLOB, PRIMARY KEY (organization) ON CONFLICT IGNORE);
+             INSERT INTO other SELECT * FROM audit; DROP TABLE audit;
+             ALTER TABLE other RENAME TO audit;
+             CREATE INDEX audit_change ON audit (organization, name, sequence)
+                 WHERE name IS NOT NULL",
+        )
+        .unwrap();
+    assert_eq!(store.get("DB_PASSWORD").is(500).problem(), "damaged");
+}
+
+#[test]
+fn a_number_without_a_next_one() {
+    let store = Store::new();
+    store.set("DB_PASSWORD", "one").is(201);
+    let highest = [("if-match", "\"9223372036854775807\"")];
+    let reader = store.by_hand();
+    reader.execute_batch("BEGIN; SELECT * FROM secret").unwrap();
+    store.set("DB_PASSWORD", "two").is(503);
+    let body = br#"{"value":"two"}"#;
+    call(&store.handle, "PUT", &secret("DB_PASSWORD"), &highest, body).is(412);
+    reader.execute_batch("COMMIT").unwrap();
+    let plant =
+        "INSERT INTO audit SELECT organization, 9223372036854775807, at, actor, action, NULL,
+                 secrets, workload, client, outcome, code FROM audit LIMIT 1";
+    store.by_hand().execute(plant, []).unwrap();
+    assert_eq!(store.get("DB_PASSWORD").is(500).problem(), "damaged");
 }
