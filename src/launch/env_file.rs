@@ -150,8 +150,10 @@ impl Reader<'_> {
         let start = self.at;
         let rest = &self.text[start..];
         let mut end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-        let comment = (0..end)
-            .find(|i| rest[*i] == b'#' && (*i == 0 || matches!(rest[*i - 1], b' ' | b'\t')));
+        // Only behind a blank: `A=#x` has the value `#x`.
+        let comment = (0..end).find(|i| {
+            rest[*i] == b'#' && matches!(self.text.get(start + i - 1), Some(b' ' | b'\t'))
+        });
         end = comment.unwrap_or(end);
         line.value = rest[..end].trim_ascii_end().to_vec();
         line.spans.push((0, start));
@@ -245,7 +247,8 @@ mod tests {
             (" x y ", "x y"),
             ("x # comment", "x"),
             ("x#y", "x#y"),
-            ("# comment", ""),
+            (" # comment", ""),
+            ("#x", "#x"),
             ("x\r", "x"),
             ("'x \\n $NAME' # c", "x \\n $NAME"),
             ("\"x\\n\\\"y\\\" \\\\ \\t \\q\"", "x\n\"y\" \\ \t \\q"),
