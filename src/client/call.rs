@@ -42,6 +42,9 @@ pub struct Call<'a> {
     pub value: Option<&'a Secret>,
 }
 
+/// The events of a connection that are taken from the kernel at once.
+const EVENTS_MAX: usize = 16;
+
 /// No wait of a store in this process is this long: it has deadlines of its own.
 const IN_PROCESS_TIME_MAX: Duration = Duration::from_secs(48 * 3600);
 
@@ -119,6 +122,8 @@ impl Client {
         }
         let runtime = Builder::new_current_thread()
             .enable_io()
+            // One connection at a time: room for its few events, and not for a server's thousand.
+            .max_io_events_per_tick(EVENTS_MAX)
             .enable_time()
             .build()
             .map_err(Error::Runtime)?;
