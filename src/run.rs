@@ -35,13 +35,14 @@ pub fn run(process: Process) -> u8 {
         Err(error) => return tell_usage(error, &arguments, &process.environment),
     };
     let Line { launch, command } = line;
-    let format = settings::report_format(&arguments, &process.environment);
     let environment = &process.environment;
+    // A launch asks its settings instead, once it has them.
+    let format = || settings::report_format(&arguments, environment);
     match command {
-        None if launch.command.is_empty() => tell_no_command(format),
+        None if launch.command.is_empty() => tell_no_command(format()),
         None => run_launch(launch, &process),
         Some(cli::Command::Check(check)) => check::run(check, &process),
-        Some(cli::Command::Secret(secret)) => secret::run(*secret, environment, format),
+        Some(cli::Command::Secret(secret)) => secret::run(*secret, environment, format()),
         Some(cli::Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut cli::definition(), "inject", &mut script);
@@ -68,8 +69,7 @@ fn run_launch(launch: Launch, process: &Process) -> u8 {
             (launch::launch(&process.environment, settings, &command, stores), format)
         }
         Err(problems) => {
-            let command = Some(command.shown());
-            let report = Report { command, store: None, organization: None, problems };
+            let report = Report { command: Some(command.shown()), ..Report::of(problems) };
             (report, settings::failure_format(&common, &process.environment))
         }
     };
@@ -85,7 +85,7 @@ fn tell(report: &Report, format: ReportFormat) -> u8 {
 }
 
 fn tell_problems(problems: Vec<Problem>, format: ReportFormat) -> u8 {
-    tell(&Report { command: None, store: None, organization: None, problems }, format)
+    tell(&Report::of(problems), format)
 }
 
 /// How tables and times look on standard output.
@@ -115,7 +115,7 @@ fn tell_no_command(format: ReportFormat) -> u8 {
     let fault = "no command is given".to_owned();
     let hint = Some("write `inject -- COMMAND [ARG]...`; `inject --help` shows more".to_owned());
     let problems = vec![Problem::Setting { fault, hint }];
-    let report = Report { command: None, store: None, organization: None, problems };
+    let report = Report::of(problems);
     report.write_termination_log();
     tell(&report, format)
 }
@@ -147,7 +147,7 @@ fn tell_usage(error: clap::Error, arguments: &[OsString], environment: &[&CStr])
         _ => "see `inject --help`".to_owned(),
     };
     let problems = vec![Problem::Setting { fault, hint: Some(hint) }];
-    let report = Report { command: None, store: None, organization: None, problems };
+    let report = Report::of(problems);
     if launches || arguments.iter().any(|argument| argument == "--") {
         report.write_termination_log();
     }

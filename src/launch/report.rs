@@ -27,6 +27,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// What went wrong where no store was chosen and no program named yet.
+    pub fn of(problems: Vec<Problem>) -> Self {
+        Self { command: None, store: None, organization: None, problems }
+    }
+
     /// The first of the codes that apply, in the contract's order.
     pub fn exit_code(&self) -> u8 {
         let applies = |code: &u8| self.problems.iter().any(|problem| problem.exit_code() == *code);

@@ -9,7 +9,7 @@ use crate::client::{Client, Connector, Endpoint, Options, Token};
 use crate::launch::fetch::Stores;
 use crate::launch::problem::Problem;
 use crate::name::OrgName;
-use crate::settings::{self, MasterKey, ReportFormat, Settings};
+use crate::settings::{MasterKey, ReportFormat, Settings, Store};
 use crate::store::{self, Embedded, MasterKeySource, OpenError, OpenErrorKind, OpenMode};
 use crate::sys;
 
@@ -18,7 +18,7 @@ const EMBEDDED_ORG: &str = "default";
 
 /// The store of the settings, not opened yet.
 pub struct Join {
-    target: Target,
+    target: Store,
     org: Option<OrgName>,
     token: Option<Token>,
     token_withheld: Option<String>,
@@ -26,11 +26,6 @@ pub struct Join {
     mode: OpenMode,
     /// Warnings are text; where a failure is to be one JSON object, there are none.
     warns: bool,
-}
-
-enum Target {
-    Endpoints(Vec<Endpoint>),
-    Embedded { data: Option<PathBuf>, master_key: MasterKey },
 }
 
 /// A client, and what it took to open its store.
@@ -43,14 +38,11 @@ pub struct Opened {
 impl Join {
     /// Takes the store and the token out of the settings.
     pub fn new(settings: &mut Settings) -> Self {
-        let nowhere = settings::Store::Endpoints(Vec::new());
-        let target = match std::mem::replace(&mut settings.store, nowhere) {
-            settings::Store::Endpoints(endpoints) => Target::Endpoints(endpoints),
-            settings::Store::Embedded { data, master_key } => Target::Embedded { data, master_key },
-        };
+        let nowhere = Store::Endpoints(Vec::new());
+        let target = std::mem::replace(&mut settings.store, nowhere);
         let org = settings.org.take().or_else(|| match &target {
-            Target::Embedded { .. } => Some(OrgName::parse(EMBEDDED_ORG).expect("a slug")),
-            Target::Endpoints(_) => None,
+            Store::Embedded { .. } => Some(OrgName::parse(EMBEDDED_ORG).expect("a slug")),
+            Store::Endpoints(_) => None,
         });
         Self {
             target,
@@ -74,11 +66,11 @@ impl Join {
         let org = org.expect("missing settings were reported before");
         let options = Options { org, token, timeout };
         match target {
-            Target::Endpoints(endpoints) => {
+            Store::Endpoints(endpoints) => {
                 let client = Client::new(Connector::Endpoints(endpoints), options);
                 Ok(Opened { client, made: None })
             }
-            Target::Embedded { data, master_key } => {
+            Store::Embedded { data, master_key } => {
                 let data = data.expect("missing settings were reported before");
                 let source = key_source(master_key, &data, warns);
                 let opened = Embedded::open(&data, &source, mode, &operator(), timeout)
@@ -97,13 +89,13 @@ impl Join {
 impl Stores for Join {
     fn label(&self) -> String {
         match &self.target {
-            Target::Endpoints(endpoints) => {
+            Store::Endpoints(endpoints) => {
                 endpoints.iter().map(Endpoint::as_str).collect::<Vec<_>>().join(", ")
             }
-            Target::Embedded { data: Some(data), .. } => {
+            Store::Embedded { data: Some(data), .. } => {
                 format!("the embedded store in {}", data.display())
             }
-            Target::Embedded { data: None, .. } => "the embedded store".to_owned(),
+            Store::Embedded { data: None, .. } => "the embedded store".to_owned(),
         }
     }
 
@@ -118,7 +110,7 @@ impl Stores for Join {
         };
         let mut missing = Vec::new();
         match &self.target {
-            Target::Endpoints(endpoints) => {
+            Store::Endpoints(endpoints) => {
                 let tcp = endpoints.iter().any(|endpoint| endpoint.unix_path().is_none());
                 if self.token.is_none() && tcp {
                     missing.push(match &self.token_withheld {
@@ -136,11 +128,11 @@ impl Stores for Join {
                     ));
                 }
             }
-            Target::Embedded { data: None, .. } => missing.push(setting(
+            Store::Embedded { data: None, .. } => missing.push(setting(
                 "no store is set, and there is no home for an embedded one",
                 "set `INJECT_STORE` to a store's address, or `INJECT_DATA` to a folder",
             )),
-            Target::Embedded { data: Some(data), .. } => match store::exists(data) {
+            Store::Embedded { data: Some(data), .. } => match store::exists(data) {
                 Err(error) => {
                     let path = data.clone();
                     missing.push(Problem::File { path, doing: "look for a store in", error });
