@@ -247,7 +247,7 @@ impl Problem {
                 "a layer before this one may have taken the dollar; where it does, write `$${name}`"
             )),
             Self::TooManyNames { .. } => Some("split the launch, or its config files".to_owned()),
-            Self::Unplaceable { why, names, .. } => Some(why.hint(names)),
+            Self::Unplaceable { names, .. } => Some(unplaceable_hint(names)),
             Self::CommandNotFound { hint, .. } => Some((*hint).to_owned()),
             Self::CommandNotExecutable { why, .. } => why.hint().map(str::to_owned),
             Self::Refused { hint, .. } => Some((*hint).to_owned()),
@@ -256,15 +256,11 @@ impl Problem {
     }
 }
 
-impl Unplaceable {
-    fn hint(self, names: &[SecretName]) -> String {
-        match (self, names) {
-            (Self::AllTooLong { .. } | Self::TooLong { .. }, [name, ..])
-            | (Self::Nul, [name, ..]) => {
-                format!("deliver it as a file: `--as-file VARIABLE={name}`")
-            }
-            (_, []) => "shorten it, or unset it for this program".to_owned(),
-        }
+/// The way out for a value that does not fit: as a file, if it is a secret's.
+fn unplaceable_hint(names: &[SecretName]) -> String {
+    match names {
+        [name, ..] => format!("deliver it as a file: `--as-file VARIABLE={name}`"),
+        [] => "shorten it, or unset it for this program".to_owned(),
     }
 }
 
