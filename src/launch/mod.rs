@@ -5,6 +5,7 @@ pub mod check;
 pub mod env_file;
 pub mod exec;
 pub mod fetch;
+pub mod format;
 pub mod place;
 pub mod plan;
 pub mod position;

@@ -1,0 +1,367 @@
+//! Env files, as both python-dotenv and a POSIX shell read them: lines of `[export ]NAME=VALUE`.
+//!
+//! Where the two would read a value differently, or would not agree where a quote ends, the
+//! document is refused. So no value can get into another line, nor be expanded or run. What they
+//! make of a line that holds no reference is not judged, as long as both are at its end behind it.
+
+mod write;
+
+use std::ops::Range;
+
+pub use self::write::write;
+use super::{Fault, FaultKind, Layout, Scalar, Site};
+use crate::launch::env_file::FaultKind as Line;
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Style {
+    Double,
+    Single,
+    Bare,
+}
+
+pub fn lay_out(text: &[u8], references: &[Range<usize>]) -> Result<Layout, Fault> {
+    let document = std::str::from_utf8(text)
+        .map_err(|error| syntax(error.valid_up_to(), "it is not UTF-8"))?;
+    if let Some(at) = memchr::memchr(0, text) {
+        return Err(line_fault(at, &Line::Nul));
+    }
+    // One alone ends a line for python-dotenv, which reads it as a line feed, and none for a shell.
+    let lone = |at: &usize| text.get(at + 1) != Some(&b'\n');
+    if let Some(at) = memchr::memchr_iter(b'\r', text).find(lone) {
+        return Err(syntax(at, LONE_RETURN));
+    }
+    let bom = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    let mut reader = Reader { document, text, references, at: bom, layout: Layout::default() };
+    while reader.at < text.len() {
+        reader.line()?;
+    }
+    Ok(reader.layout)
+}
+
+struct Reader<'t> {
+    document: &'t str,
+    /// The document's bytes.
+    text: &'t [u8],
+    references: &'t [Range<usize>],
+    at: usize,
+    /// It has a site for each of the references that were passed.
+    layout: Layout,
+}
+
+impl Reader<'_> {
+    fn line(&mut self) -> Result<(), Fault> {
+        self.skip_blanks();
+        if !matches!(self.peek(), None | Some(b'#' | b'\n' | b'\r')) {
+            let blanks = self.name()?;
+            let start = self.at;
+            self.skip_blanks();
+            let behind_blanks = self.at > start;
+            match self.peek() {
+                None | Some(b'\n' | b'\r') => {}
+                Some(b'#') if behind_blanks => {}
+                Some(quote @ (b'"' | b'\'')) => self.quoted(quote, blanks || behind_blanks)?,
+                Some(_) => self.bare(blanks || behind_blanks)?,
+            }
+        }
+        self.pass_line();
+        Ok(())
+    }
+
+    /// Up to behind the `=`. Returns whether there are blanks before it.
+    fn name(&mut self) -> Result<bool, Fault> {
+        let start = self.at;
+        let line = &self.text[start..self.line_limit()];
+        let equals = memchr::memchr(b'=', line);
+        if let Some(reference) = self.next_before(start + equals.unwrap_or(line.len())) {
+            return Err(Fault { at: reference.start, kind: FaultKind::NoScalar });
+        }
+        let equals = equals.ok_or_else(|| line_fault(start, &Line::NoEquals))?;
+        let written = &line[..equals];
+        let name = match written.strip_prefix(b"export") {
+            Some(name) if name.starts_with(b" ") || name.starts_with(b"\t") => {
+                name.trim_ascii_start()
+            }
+            _ => written,
+        };
+        let blanks = name.len() > name.trim_ascii_end().len();
+        if !is_name(name.trim_ascii_end()) {
+            return Err(line_fault(start, &Line::BadName));
+        }
+        self.at = start + equals + 1;
+        Ok(blanks)
+    }
+
+    /// What is left of the line is nothing or a comment: what looks like a reference there is none.
+    fn pass_line(&mut self) {
+        let limit = self.line_limit();
+        while self.next_before(limit).is_some() {
+            self.layout.sites.push(Site::Comment);
+        }
+        self.at = (limit + 1).min(self.text.len());
+    }
+
+    fn quoted(&mut self, quote: u8, blanks: bool) -> Result<(), Fault> {
+        let open = self.at;
+        let passed = self.layout.sites.len();
+        if quote == b'"' {
+            self.double()?
+        } else {
+            self.single()?
+        }
+        if blanks && self.layout.sites.len() > passed {
+            return Err(syntax(open, BLANKS));
+        }
+        let closed = self.at;
+        self.skip_blanks();
+        match self.peek() {
+            None | Some(b'\n' | b'\r') => Ok(()),
+            Some(b'#') if self.at > closed => Ok(()),
+            Some(_) => Err(line_fault(self.at, &Line::AfterQuote)),
+        }
+    }
+
+    fn double(&mut self) -> Result<(), Fault> {
+        let open = self.at;
+        let passed = self.layout.sites.len();
+        self.at += 1;
+        loop {
+            match self.peek() {
+                None => return Err(line_fault(open, &Line::NotClosed)),
+                Some(b'"') => break,
+                Some(b'\\') => self.escape()?,
+                Some(b'`') => return Err(syntax(self.at, RUNS)),
+                Some(b'$') => self.dollar()?,
+                Some(_) => self.at += 1,
+            }
+        }
+        self.at += 1;
+        self.put(open..self.at, Style::Double, passed);
+        Ok(())
+    }
+
+    /// A backslash and what it stands before.
+    fn escape(&mut self) -> Result<(), Fault> {
+        match self.next_before(self.at + 2) {
+            Some(reference) => Err(Fault { at: reference.start, kind: FaultKind::Escape }),
+            None => {
+                self.at = (self.at + 2).min(self.text.len());
+                Ok(())
+            }
+        }
+    }
+
+    /// A reference, or what a shell may expand.
+    fn dollar(&mut self) -> Result<(), Fault> {
+        if let Some(reference) = self.next_before(self.at + 1) {
+            self.put_next();
+            let written = &self.text[reference.clone()];
+            let dollars = written.iter().take_while(|b| **b == b'$').count();
+            if dollars < written.len() {
+                self.at = reference.end;
+                let alone = dollars == 1;
+                return if alone { Ok(()) } else { Err(syntax(reference.start, JOINS)) };
+            }
+            // The text behind an escape follows its last dollar.
+            self.at = reference.end - 1;
+        }
+        let behind = self.at + 1;
+        let rest = &self.text[behind..];
+        self.at = match rest.first() {
+            // `$[` is arithmetic to some shells.
+            Some(b'(' | b'[') => return Err(syntax(behind - 1, RUNS)),
+            Some(b'{') => {
+                let odd = |b: &u8| matches!(b, b'"' | b'\'' | b'`' | b'$' | b'\\' | b'(' | b'\n');
+                let end = rest.iter().position(|b| *b == b'}' || odd(b));
+                let end = end.filter(|end| rest[*end] == b'}');
+                behind + end.ok_or_else(|| syntax(behind - 1, EXPANDS))? + 1
+            }
+            _ => behind + rest.iter().take_while(|b| is_word(**b)).count(),
+        };
+        match self.next_before(self.at + 1) {
+            Some(_) if is_word(self.text[self.at - 1]) => Err(syntax(behind - 1, JOINS)),
+            _ => Ok(()),
+        }
+    }
+
+    fn single(&mut self) -> Result<(), Fault> {
+        let open = self.at;
+        let rest = &self.text[open + 1..];
+        let Some(length) = memchr::memchr(b'\'', rest) else {
+            return Err(line_fault(open, &Line::NotClosed));
+        };
+        let backslashes = rest[..length].iter().rev().take_while(|b| **b == b'\\').count();
+        let close = open + 1 + length;
+        if !backslashes.is_multiple_of(2) {
+            return Err(syntax(close - 1, ESCAPES));
+        }
+        let passed = self.layout.sites.len();
+        let mut raw = open + 1;
+        while let Some(reference) = self.next_before(close) {
+            self.put_next();
+            if self.text[reference.end - 1] == b'$' {
+                continue;
+            }
+            let before = &self.text[raw..reference.start];
+            let closed = memchr::memrchr(b'}', before);
+            if let Some(opened) = memchr::memmem::rfind(before, b"${")
+                && closed.is_none_or(|closed| closed < opened)
+            {
+                return Err(syntax(raw + opened, JOINS));
+            }
+            raw = reference.end;
+        }
+        self.at = close + 1;
+        self.put(open..self.at, Style::Single, passed);
+        Ok(())
+    }
+
+    /// To the end of the line, or to a comment, less the blanks before it.
+    fn bare(&mut self, blanks: bool) -> Result<(), Fault> {
+        let start = self.at;
+        // A blank of another kind: python-dotenv looks for a quote behind it.
+        let first = self.document[start..].chars().next();
+        if first.is_some_and(|c| c.is_whitespace() || c.is_ascii_control()) {
+            return Err(syntax(start, QUOTE_IT));
+        }
+        let line = &self.text[start..self.line_limit()];
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let comment = line.windows(2).position(|pair| matches!(pair, [b' ' | b'\t', b'#']));
+        let value = &line[..comment.unwrap_or(line.len())];
+        let end = start + value.iter().rposition(|b| !is_blank(*b)).map_or(0, |last| last + 1);
+        match self.next_before(end) {
+            None => self.bare_without(end),
+            Some(_) if blanks => Err(syntax(start, BLANKS)),
+            Some(_) => self.bare_with(end),
+        }
+    }
+
+    /// A bare value with references: nothing may stand in it that only one of the readers heeds.
+    fn bare_with(&mut self, end: usize) -> Result<(), Fault> {
+        let start = self.at;
+        let passed = self.layout.sites.len();
+        while self.at < end {
+            let b = self.text[self.at];
+            match b {
+                b'$' => self.dollar()?,
+                b'#' if self.at > start => self.at += 1,
+                b'\\' => {
+                    let at = self.at;
+                    return self.escape().and(Err(syntax(at, QUOTE_IT)));
+                }
+                _ if is_plain(b) => self.at += 1,
+                _ => {
+                    let next = self.document[self.at..].chars().next();
+                    let next = next.filter(|c| !c.is_ascii() && !c.is_whitespace());
+                    self.at += next.ok_or_else(|| syntax(self.at, QUOTE_IT))?.len_utf8();
+                }
+            }
+        }
+        self.put(start..end, Style::Bare, passed);
+        Ok(())
+    }
+
+    /// A bare value without references: a shell must have come to its end with the line.
+    fn bare_without(&mut self, end: usize) -> Result<(), Fault> {
+        while self.at < end {
+            let from = self.at;
+            match self.text[from] {
+                b'\\' => self.at += 2,
+                b'`' => return Err(syntax(from, RUNS)),
+                // A here-document; a string in which escapes count.
+                b'<' | b'$'
+                    if matches!(&self.text[from..end], [b'<', b'<', ..] | [b'$', b'\'', ..]) =>
+                {
+                    return Err(syntax(from, GOES_ON));
+                }
+                b'$' => self.dollar()?,
+                b'"' => self.double()?,
+                b'\'' => {
+                    let closed = memchr::memchr(b'\'', &self.text[from + 1..end]);
+                    self.at += closed.ok_or_else(|| syntax(from, GOES_ON))? + 2;
+                }
+                _ => self.at += 1,
+            }
+            if self.at > end {
+                return Err(syntax(from, GOES_ON));
+            }
+        }
+        Ok(())
+    }
+
+    fn line_limit(&self) -> usize {
+        let rest = &self.text[self.at..];
+        self.at + memchr::memchr(b'\n', rest).unwrap_or(rest.len())
+    }
+
+    fn skip_blanks(&mut self) {
+        while self.peek().is_some_and(is_blank) {
+            self.at += 1;
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    /// The first reference that was not passed yet, if it begins before `limit`.
+    fn next_before(&self, limit: usize) -> Option<Range<usize>> {
+        let reference = self.references.get(self.layout.sites.len())?;
+        (reference.start < limit).then(|| reference.clone())
+    }
+
+    /// Passes the next reference: it stands in the scalar that is put next.
+    fn put_next(&mut self) {
+        self.layout.sites.push(Site::Scalar(self.layout.scalars.len()));
+    }
+
+    /// Puts a scalar, if references in it were passed.
+    fn put(&mut self, range: Range<usize>, style: Style, passed: usize) {
+        if self.layout.sites.len() > passed {
+            self.layout.scalars.push(Scalar { range, style: super::Style::Env(style) });
+        }
+    }
+}
+
+const BLANKS: &str = "a shell runs a value behind a blank; write `NAME=VALUE` with no blanks";
+const ESCAPES: &str = "python-dotenv reads on behind `\\'`, and a shell does not";
+const EXPANDS: &str = "python-dotenv and a shell may not agree where this expansion ends; put the \
+    value in single quotes";
+const GOES_ON: &str = "a shell reads on from here past the value; put the value in quotes";
+const JOINS: &str = "the reference's value would be taken for a part of this expansion; write \
+    `${name}`, or put it in single quotes";
+const LONE_RETURN: &str = "a carriage return stands alone";
+const QUOTE_IT: &str = "python-dotenv and a shell may not agree on this; put the value in quotes";
+const RUNS: &str = "a shell runs what begins here; put the value in single quotes";
+
+fn syntax(at: usize, message: &str) -> Fault {
+    Fault { at, kind: FaultKind::Syntax { format: "env", message: message.to_owned() } }
+}
+
+fn line_fault(at: usize, fault: &Line) -> Fault {
+    syntax(at, &fault.to_string())
+}
+
+/// As the launcher's own reader of such files has it.
+fn is_name(name: &[u8]) -> bool {
+    name.first().is_some_and(|b| !b.is_ascii_digit())
+        && name.iter().all(|b| is_word(*b) || matches!(b, b'.' | b'-'))
+}
+
+/// What means itself to everyone, wherever it stands.
+fn is_plain(b: u8) -> bool {
+    b.is_ascii_alphanumeric()
+        || matches!(b, b'_' | b'.' | b'/' | b':' | b'@' | b'%' | b'+' | b',' | b'=' | b'-')
+}
+
+fn is_word(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b == b'_'
+}
+
+fn is_blank(b: u8) -> bool {
+    matches!(b, b' ' | b'\t')
+}
+
+#[cfg(test)]
+mod readers;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,332 @@
+//! Every value, read again by both readers.
+
+use proptest::prelude::{ProptestConfig, Strategy, any, prop, prop_oneof};
+use proptest::{prop_assert, prop_assert_eq, proptest};
+
+use super::super::trial::{Failed, lay_out, render};
+use super::super::{Fault, FaultKind, Format, Refusal, Site};
+use super::readers::{python_dotenv, shell};
+
+fn rendered(text: &str, value: &[u8]) -> Result<String, Failed> {
+    let out = render(Format::Env, text.as_bytes(), |_| value.to_vec())?;
+    Ok(String::from_utf8(out).expect("a document in UTF-8"))
+}
+
+/// Renders, and both readers must find this in `A`.
+fn check(text: &str, value: &str, expected: &str) {
+    let out =
+        rendered(text, value.as_bytes()).unwrap_or_else(|e| panic!("{text}, {value:?}: {e:?}"));
+    let pairs = python_dotenv(&out).unwrap_or_else(|| panic!("python-dotenv refuses: {out:?}"));
+    assert_eq!(pairs, [("A".to_owned(), expected.to_owned())], "python-dotenv, {out:?}");
+    assert_eq!(shell(&out, &["A".to_owned()]), Some(vec![expected.to_owned()]), "sh, {out:?}");
+}
+
+#[test]
+fn double_quotes_hold_all_but_expansions() {
+    let nasty = "'; rm -rf / #\"\\\n\t\\n\\\\ !*~(){}[]<>|&;\u{1}\u{7f}\u{81}\u{85}\u{2028}é😀%";
+    for value in ["", "x", "\"", "\\", "\\\\", "\n", "\\\n", "#", " x ", "{x}", "x\n\n", nasty] {
+        check("A=\"$NAME\"\n", value, value);
+        check("export A=\"é ${NAME}\\\\\" # $NAME\n", value, &format!("é {value}\\"));
+        check("A=\"$NAME\n$NAME\"", value, &format!("{value}\n{value}"));
+    }
+    for value in ["$", "a$", "$x", "${x}", "`", "a\rb", "$(x)"] {
+        let refused = Err(Failed::Value(super::write::QUOTING));
+        assert_eq!(rendered("A=\"$NAME\"", value.as_bytes()), refused, "{value}");
+    }
+}
+
+#[test]
+fn single_quotes_hold_all_but_themselves_and_what_python_dotenv_heeds() {
+    let nasty = "; rm -rf / #\"\n\t\\n$x $(x) `x` !*~(){}[]<>|&;\u{1}\u{7f}\u{81}\u{2028}é😀$";
+    for value in ["", "x", "\"", "a\\b", "$", "$x", "{x}", "\n", "\\\n", "#", " x ", nasty] {
+        check("A='$NAME'\n", value, value);
+        check("export A='é ${NAME}-' # $NAME\n", value, &format!("é {value}-"));
+    }
+    for value in ["'", "a\rb", "\\\\", "\\", "${x}", "${"] {
+        let refused = Err(Failed::Value(super::write::QUOTING));
+        assert_eq!(rendered("A='$NAME'", value.as_bytes()), refused, "{value}");
+    }
+    check("A='\\$NAME'", "x", "\\x");
+    check("A='${NAME}{x}'", "x", "x{x}");
+    check("A='$$$NAME'", "x", "$x");
+    for (text, value) in [
+        ("A='\\$NAME'", "\\x"),
+        ("A='\\$NAME'", ""),
+        ("A='\\${NAME}\\x'", ""),
+        ("A='${NAME}\\x'", "\\"),
+        ("A='${NAME}{x}'", "$"),
+        ("A='$$$NAME'", "{x}"),
+        ("A='$$${NAME}{x}'", ""),
+        ("A='$NAME${NAME}'", "\\"),
+    ] {
+        let refused = Err(Failed::Value(super::write::QUOTING));
+        assert_eq!(rendered(text, value.as_bytes()), refused, "{text} {value}");
+    }
+}
+
+#[test]
+fn bare_holds_only_what_is_plain() {
+    let plain = "AZaz09_./:@%+,=-";
+    for value in ["", "x", "-n", "=", plain] {
+        check("A=$NAME", value, value);
+        check(
+            "export\tA=http://${NAME}:80/é#x$NAME\t# $NAME\n",
+            value,
+            &format!("http://{value}:80/é#x{value}"),
+        );
+    }
+    for b in (1..=0x7f).filter(|b| !plain.as_bytes().contains(b) && !b.is_ascii_alphanumeric()) {
+        assert_eq!(
+            rendered("A=$NAME", &[b'x', b]),
+            Err(Failed::Value(super::write::QUOTING)),
+            "{b}"
+        );
+    }
+}
+
+#[test]
+fn values_that_no_env_file_holds() {
+    for text in ["A=\"$NAME\"", "A='$NAME'", "A=$NAME"] {
+        assert_eq!(rendered(text, b"\0"), Err(Failed::Value(Refusal::Nul)));
+        assert_eq!(rendered(text, b"\xff"), Err(Failed::Value(Refusal::NotUtf8)));
+    }
+}
+
+#[test]
+fn comments_hold_no_references_and_layout_stays() {
+    let text = "\u{feff}# $NAME\r\n\t# ${NAME}\r\n\r\nA=\"$NAME\"\t# $$NAME\r\nB= # $NAME\r\n";
+    let expected = text.replace("A=\"$NAME\"", "A=\"x\"");
+    assert_eq!(rendered(text, b"x"), Ok(expected));
+    let layout = lay_out(Format::Env, text.as_bytes()).expect("valid");
+    let comments = layout.sites.iter().filter(|site| **site == Site::Comment).count();
+    assert_eq!((layout.sites.len(), comments), (5, 4));
+    // `#` in a word begins no comment.
+    assert_eq!(rendered("A=x#$NAME #$NAME", b"y"), Ok("A=x#y #$NAME".to_owned()));
+}
+
+#[test]
+fn what_is_not_touched_may_be_odd() {
+    for line in [
+        "A=hello world",
+        "A = x",
+        "A=it\\'s",
+        "A={\"a\": \"it's\"}",
+        "A=x;y|z&(a)<b>",
+        "A=$host:${port}${x:-y z}",
+        "A=\"$host ${x:-y z} \\` \\$ $\"",
+        "A='`$(x)` ${'",
+        "B.c-d=2",
+        "A=$2y$10$N9qo8uLO",
+        "A=a\\\\",
+        "A=",
+        "A",
+    ] {
+        let text = format!("{line}\nB=\"$NAME\"\n");
+        let out = rendered(&text, b"x");
+        if line == "A" {
+            let said =
+                syntax(0, "this line has no `=`; write `NAME=VALUE`, or `#` before a comment");
+            assert_eq!(out, Err(Failed::Template(said)));
+        } else {
+            assert_eq!(out, Ok(format!("{line}\nB=\"x\"\n")), "{line}");
+        }
+    }
+}
+
+fn syntax(at: usize, message: &str) -> Fault {
+    Fault { at, kind: FaultKind::Syntax { format: "env", message: message.to_owned() } }
+}
+
+#[test]
+fn what_only_one_of_the_readers_heeds_is_refused_where_it_stands() {
+    for (text, at, message) in [
+        ("A=it's\nB=\"$NAME\"", 4, super::GOES_ON),
+        ("A={\"a\nB=\"$NAME\"", 3, super::GOES_ON),
+        ("A=x \"a # $NAME\"", 4, super::GOES_ON),
+        ("A=x\\\nB=\"$NAME\"", 3, super::GOES_ON),
+        ("A=x <<EOF\nB=\"$NAME\"\nEOF", 4, super::GOES_ON),
+        ("A=x$'\\''\nB=\"$NAME\"", 3, super::GOES_ON),
+        ("A=`x`\nB=\"$NAME\"", 2, super::RUNS),
+        ("A=\"`echo $NAME`\"", 3, super::RUNS),
+        ("A=\"$(echo $NAME)\"", 3, super::RUNS),
+        ("A=x$(echo $NAME)", 3, super::RUNS),
+        ("A=\"$[$NAME]\"", 3, super::RUNS),
+        ("A=\"${x:-$NAME}\"", 3, super::EXPANDS),
+        ("A=\"${x:-\"a\"}\"", 3, super::EXPANDS),
+        ("A=\"${$NAME}\"", 3, super::EXPANDS),
+        ("A='${$NAME}'", 3, super::JOINS),
+        ("A='${NAME} ${x:-$NAME}'", 11, super::JOINS),
+        ("A='$${NAME:-$NAME}'", 4, super::JOINS),
+        ("A=\"$x$NAME\"", 3, super::JOINS),
+        ("A=\"$$NAME${NAME}\"", 4, super::JOINS),
+        ("A=\"$$$NAME\"", 3, super::JOINS),
+        ("A=$x$NAME", 2, super::JOINS),
+        ("A= $NAME", 3, super::BLANKS),
+        ("A =\"$NAME\"", 3, super::BLANKS),
+        ("A=\t'$NAME'", 3, super::BLANKS),
+        ("A=x $NAME", 3, super::QUOTE_IT),
+        ("A=x;$NAME", 3, super::QUOTE_IT),
+        ("A=~$NAME", 2, super::QUOTE_IT),
+        ("A=#$NAME", 2, super::QUOTE_IT),
+        ("A=$NAME'x'", 7, super::QUOTE_IT),
+        ("A=x\u{a0}#$NAME", 3, super::QUOTE_IT),
+        ("A=\u{a0}'x\nB=\"$NAME\"", 2, super::QUOTE_IT),
+        ("A=\u{1c}\"x\nB=\"$NAME\"", 2, super::QUOTE_IT),
+        ("A=\\x$NAME", 2, super::QUOTE_IT),
+        ("A=$NAME\\", 7, super::QUOTE_IT),
+        ("A='it\\'s $NAME'", 5, super::ESCAPES),
+        ("A=x\rB=$NAME\n", 3, super::LONE_RETURN),
+        ("A=\\\r=\n", 3, super::LONE_RETURN),
+        ("# x\rB=$NAME\n", 3, super::LONE_RETURN),
+        ("A=x\rB\n", 3, super::LONE_RETURN),
+        ("\r\r\n", 0, super::LONE_RETURN),
+        ("A=\"x\r${NAME}\"", 4, super::LONE_RETURN),
+        ("A='x\r${NAME}'", 4, super::LONE_RETURN),
+        ("A='\r'", 3, super::LONE_RETURN),
+        ("A=\"$NAME\"x", 9, "something stands behind the closing quote; put a blank before `#`"),
+        ("A=\"$NAME\"#x", 9, "something stands behind the closing quote; put a blank before `#`"),
+        ("A=\"$NAME", 2, "the quote that opens here is not closed"),
+        ("A='$NAME", 2, "the quote that opens here is not closed"),
+        ("1=$NAME", 0, "a variable's name is letters, digits, `_`, `.` and `-`, not a digit first"),
+        ("A=x\0", 3, "no variable can hold a NUL byte"),
+    ] {
+        assert_eq!(
+            lay_out(Format::Env, text.as_bytes()).err(),
+            Some(syntax(at, message)),
+            "{text:?}"
+        );
+    }
+    let latin = lay_out(Format::Env, b"# caf\xe9\nA=$NAME").err();
+    assert_eq!(latin, Some(syntax(5, "it is not UTF-8")));
+}
+
+#[test]
+fn a_reference_in_a_name_or_behind_an_escape() {
+    for (text, at) in [("$NAME=x", 0), ("export A_${NAME}=x", 9), ("# c\nA $NAME", 6), ("$NAME", 0)]
+    {
+        let fault = Some(Fault { at, kind: FaultKind::NoScalar });
+        assert_eq!(lay_out(Format::Env, text.as_bytes()).err(), fault, "{text}");
+    }
+    for (text, at) in [("A=\"\\$NAME\"", 4), ("A=\"\\\\\\$$NAME\"", 6), ("A=x\\$NAME", 4)] {
+        let fault = Some(Fault { at, kind: FaultKind::Escape });
+        assert_eq!(lay_out(Format::Env, text.as_bytes()).err(), fault, "{text}");
+    }
+}
+
+fn line() -> impl Strategy<Value = String> {
+    let references = vec!["$S0", "${S1}", "${S2}", "$S3", "$$S0", "$$$S1", "$${S2}", "$${S2:-"];
+    let raw = vec![
+        "a", "b c", " ", "#", " #", "'", "\"", "\\", "\\\\", "\\\"", "\\'", "\\n", "\n", "\t", "é",
+        "$host", "${host}", "${x:-y}", "$", "{", "}", "{x}", "`", "\\`", "\\$", "$(", ";x", "<<",
+        "~", "\r", "/", ":", "\r\n", "\u{a0}", "\u{1f}", "\u{2028}", "a=b", "=",
+    ];
+    let piece = prop_oneof![2 => prop::sample::select(references), 3 => prop::sample::select(raw)];
+    let open = prop::sample::select(vec!["", "export ", " ", "# ", "export\t"]);
+    let quote = prop::sample::select(vec!["\"", "'", ""]);
+    let end = prop::sample::select(vec!["", " ", " # c $S0", "\t#", "\r"]);
+    let pieces = prop::collection::vec(piece, 0..6);
+    (open, quote, pieces, end).prop_map(|(open, quote, pieces, end)| {
+        let value = pieces.concat();
+        let value = format!("{quote}{value}{quote}{end}");
+        // A shell ends at an `export` of what is no name.
+        let open = if value.contains([' ', '\t', '\r']) { open.trim_end() } else { open };
+        let open = if open == "export" { "" } else { open };
+        format!("{open}A={value}\n")
+    })
+}
+
+fn text_value() -> impl Strategy<Value = String> {
+    let nasty = vec![
+        "",
+        "'",
+        "\"",
+        "\\",
+        "$",
+        "`",
+        "\n",
+        "\r",
+        "#",
+        " #",
+        "$host",
+        "${host}",
+        "{host}",
+        "}",
+        "x\nB=1",
+        "a",
+        "'; echo x >&2; '",
+        "\"; echo x >&2; \"",
+        "\\'",
+        "\\\"",
+        "\\\n",
+        "host",
+        "\u{1}",
+        "\u{88}",
+        "~",
+        " a",
+    ];
+    let nasty = prop::collection::vec(prop::sample::select(nasty), 1..3);
+    prop_oneof![nasty.prop_map(|parts| parts.concat()), "[^\0]{0,8}"]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Whatever is accepted is read by both as with plain marks in the places of the values.
+    #[test]
+    fn both_readers_find_the_values_and_nothing_else(
+        lines in prop::collection::vec(line(), 24),
+        texts in prop::collection::vec(text_value(), 4),
+    ) {
+        let value = |values: &[String], name: &str| {
+            values[name[1..].parse::<usize>().expect("a number")].clone().into_bytes()
+        };
+        let marks: Vec<_> = (0..4).map(|i| format!("mark{i}mark")).collect();
+        let (mut document, mut marked, mut names) = (String::new(), String::new(), Vec::new());
+        for line in lines {
+            let line = line.replacen("A=", &format!("V{}=", names.len()), 1);
+            let out = render(Format::Env, line.as_bytes(), |name| value(&texts, name));
+            let Ok(out) = out else { continue };
+            // To a shell that is its process id, which is another in each run.
+            if memchr::memmem::find(&out, b"$$").is_some() {
+                continue;
+            }
+            let plain = render(Format::Env, line.as_bytes(), |name| value(&marks, name));
+            document += std::str::from_utf8(&out).expect("UTF-8");
+            marked += std::str::from_utf8(&plain.expect("marks are plain")).expect("UTF-8");
+            names.push(format!("V{}", names.len()));
+        }
+        let replaced = |text: &String| {
+            let texts = texts.iter().zip(&marks);
+            texts.fold(text.clone(), |text, (value, mark)| text.replace(mark, value))
+        };
+        let expected = python_dotenv(&marked).expect("python-dotenv reads the marks");
+        let expected: Vec<_> = expected.iter().map(|(k, v)| (k.clone(), replaced(v))).collect();
+        prop_assert_eq!(python_dotenv(&document), Some(expected), "{}", document);
+        names.push("V".to_owned());
+        // Where a shell gives up on an odd line, it must do so with the values too.
+        let expected = shell(&marked, &names);
+        let expected = expected.map(|found| found.iter().map(replaced).collect::<Vec<_>>());
+        prop_assert_eq!(shell(&document, &names), expected, "{}", document);
+    }
+
+    #[test]
+    fn no_text_at_all_makes_it_panic(
+        pieces in prop::collection::vec(
+            prop_oneof![
+                prop::sample::select(vec![
+                    "A=", "\"", "'", "\\", "$S0", "${S1}", "$$S0", "$", "{", "}", "\n", "\r", "#",
+                    " ", "é", "<<",
+                    "export ", "\u{feff}", "`", "$${",
+                ]).prop_map(|piece| piece.as_bytes().to_vec()),
+                prop::collection::vec(any::<u8>(), 1..3),
+            ],
+            0..24,
+        ),
+        value in prop::collection::vec(any::<u8>(), 0..8),
+    ) {
+        let text = pieces.concat();
+        if let Err(Failed::Template(fault)) = render(Format::Env, &text, |_| value.clone()) {
+            prop_assert!(fault.at <= text.len());
+        }
+    }
+}

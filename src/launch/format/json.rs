@@ -1,0 +1,270 @@
+//! JSON (RFC 8259). `serde_json` judges the template; here is only found where its strings are, and
+//! what stands outside of them and holds a reference.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use serde::de::IgnoredAny;
+
+use super::{Changed, Fault, FaultKind, Layout, Part, Refusal, Scalar, Site};
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Style {
+    String,
+    /// What is outside of any string: it must become a number, a boolean or null.
+    Bare,
+}
+
+pub fn lay_out(text: &[u8], references: &[Range<usize>]) -> Result<Layout, Fault> {
+    if let Err(error) = std::str::from_utf8(text) {
+        return Err(syntax(error.valid_up_to(), "it is not UTF-8"));
+    }
+    let mut lexer = Lexer { text, references, layout: Layout::default(), masks: Vec::new() };
+    let lexed = lexer.document();
+    let judged = judge(text, &lexer.masks);
+    match (lexed, judged) {
+        (Ok(()), Ok(())) => Ok(lexer.layout),
+        // Behind what is no JSON, strings are only guessed at: the first fault is the true one.
+        (Err(lexed), Err(judged)) if judged.at < lexed.at => Err(judged),
+        (Err(fault), _) | (Ok(()), Err(fault)) => Err(fault),
+    }
+}
+
+pub fn write(style: Style, parts: &[Part<'_>], out: &mut Vec<u8>) -> Result<(), Refusal> {
+    match style {
+        Style::String => write_string(parts, out),
+        Style::Bare => write_bare(parts, out),
+    }
+}
+
+pub fn verify(_: &[Scalar], _: &[u8], _: &[Range<usize>]) -> Result<(), Changed> {
+    Ok(())
+}
+
+/// The raw text as it is, and the values with as many escapes as RFC 8259, section 7, asks for.
+fn write_string(parts: &[Part<'_>], out: &mut Vec<u8>) -> Result<(), Refusal> {
+    for part in parts {
+        match part {
+            Part::Raw(raw) => out.extend_from_slice(raw),
+            Part::Value(value) => {
+                std::str::from_utf8(value).map_err(|_| Refusal::NotUtf8)?;
+                write_escaped(value, out);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// All parts together must be one number, `true`, `false` or `null`, with no blanks around it.
+fn write_bare(parts: &[Part<'_>], out: &mut Vec<u8>) -> Result<(), Refusal> {
+    let start = out.len();
+    for part in parts {
+        let (Part::Raw(bytes) | Part::Value(bytes)) = part;
+        out.extend_from_slice(bytes);
+    }
+    let token = &out[start..];
+    let is_one =
+        token.iter().all(|b| fits_bare(*b)) && serde_json::from_slice::<IgnoredAny>(token).is_ok();
+    if is_one { Ok(()) } else { Err(Refusal::NotBare { allowed: ALLOWED }) }
+}
+
+const ALLOWED: &str = "a number, a boolean or null";
+
+fn write_escaped(value: &[u8], out: &mut Vec<u8>) {
+    let mut rest = value;
+    while let Some(length) = rest.iter().position(|b| *b < 0x20 || matches!(b, b'"' | b'\\')) {
+        out.extend_from_slice(&rest[..length]);
+        match rest[length] {
+            b @ (b'"' | b'\\') => out.extend_from_slice(&[b'\\', b]),
+            b => {
+                let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble)];
+                out.extend_from_slice(b"\\u00");
+                out.extend_from_slice(&[digit(b >> 4), digit(b & 15)]);
+            }
+        }
+        rest = &rest[length + 1..];
+    }
+    out.extend_from_slice(rest);
+}
+
+/// Finds the strings and the bare tokens that hold references, in any text, JSON or not.
+struct Lexer<'t> {
+    text: &'t [u8],
+    references: &'t [Range<usize>],
+    /// It has a site for each of the references that were passed.
+    layout: Layout,
+    /// The bare tokens that may become a number, a boolean or null.
+    masks: Vec<Range<usize>>,
+}
+
+impl Lexer<'_> {
+    fn document(&mut self) -> Result<(), Fault> {
+        let mut at = bom_length(self.text);
+        while let Some(length) = memchr::memchr(b'"', &self.text[at..]) {
+            self.bare(at, at + length);
+            at = self.string(at + length)?;
+        }
+        self.bare(at, self.text.len());
+        Ok(())
+    }
+
+    /// What stands between two strings.
+    fn bare(&mut self, from: usize, limit: usize) {
+        let mut from = from;
+        while let Some(reference) = self.next_before(limit) {
+            let before = &self.text[from..reference.start];
+            let start = before.iter().rposition(|b| ends_token(*b)).map_or(from, |i| from + i + 1);
+            let mut end = reference.start;
+            let mut fits = self.text[start..end].iter().all(|b| fits_bare(*b));
+            while end < limit {
+                match self.next_before(limit) {
+                    // Its braces belong to the token.
+                    Some(reference) if reference.start == end => {
+                        self.put_next();
+                        end = reference.end;
+                        // An escape leaves its dollars there.
+                        fits &= self.text[end - 1] != b'$';
+                    }
+                    _ if ends_token(self.text[end]) => break,
+                    _ => {
+                        fits &= fits_bare(self.text[end]);
+                        end += 1;
+                    }
+                }
+            }
+            if fits {
+                self.masks.push(start..end);
+            }
+            self.layout
+                .scalars
+                .push(Scalar { range: start..end, style: super::Style::Json(Style::Bare) });
+            from = end;
+        }
+    }
+
+    /// Returns where the text goes on behind the closing quote.
+    fn string(&mut self, open: usize) -> Result<usize, Fault> {
+        let passed = self.layout.sites.len();
+        let mut at = open + 1;
+        loop {
+            let rest = &self.text[at..];
+            at += memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
+            while self.next_before(at).is_some() {
+                self.put_next();
+            }
+            match self.text.get(at) {
+                Some(b'\\') => at = self.escape(at)?,
+                Some(_) => {
+                    at += 1;
+                    break;
+                }
+                None => break,
+            }
+        }
+        if self.layout.sites.len() > passed {
+            self.layout
+                .scalars
+                .push(Scalar { range: open..at, style: super::Style::Json(Style::String) });
+        }
+        Ok(at)
+    }
+
+    /// Returns where the text goes on behind the escape that begins here.
+    fn escape(&self, at: usize) -> Result<usize, Fault> {
+        let unicode = self.text.get(at + 1) == Some(&b'u');
+        let digits = if unicode { hex_length(&self.text[at + 2..]) } else { 0 };
+        let unfinished = match (unicode, digits) {
+            (true, 4) => None,
+            (true, _) => Some(at + 2 + digits),
+            (false, _) => Some(at + 1),
+        };
+        if let Some(reference) = self.next_before(self.text.len())
+            && unfinished == Some(reference.start)
+        {
+            return Err(Fault { at: reference.start, kind: FaultKind::Escape });
+        }
+        // The parser has no opinion on lone surrogates in a string that it does not keep; but an
+        // empty value between two of them would join them.
+        match (self.code_unit(at), self.code_unit(at + 6)) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => Ok(at + 12),
+            (Some(0xd800..=0xdfff), _) => Err(syntax(at, "lone surrogate in a `\\u` escape")),
+            _ => Ok((at + 2 + digits).min(self.text.len())),
+        }
+    }
+
+    /// The code unit of the `\u` escape that begins here.
+    fn code_unit(&self, at: usize) -> Option<u16> {
+        let escape = self.text.get(at..at + 6)?;
+        let digits = escape.strip_prefix(b"\\u").filter(|digits| hex_length(digits) == 4)?;
+        u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    }
+
+    /// The first reference that was not passed yet, if it begins before `limit`.
+    fn next_before(&self, limit: usize) -> Option<Range<usize>> {
+        let reference = self.references.get(self.layout.sites.len())?;
+        (reference.start < limit).then(|| reference.clone())
+    }
+
+    /// Passes the next reference: it stands in the scalar that is pushed next.
+    fn put_next(&mut self) {
+        self.layout.sites.push(Site::Scalar(self.layout.scalars.len()));
+    }
+}
+
+/// Whether the template is JSON, with a number of the same length for each of the bare tokens. For
+/// what it does not keep, the parser needs no recursion, and takes any depth.
+fn judge(text: &[u8], masks: &[Range<usize>]) -> Result<(), Fault> {
+    let bom = bom_length(text);
+    let mut masked = Cow::Borrowed(text);
+    for token in masks {
+        masked.to_mut()[token.clone()].fill(b'1');
+    }
+    let document = &masked[bom..];
+    let Err(error) = serde_json::from_slice::<IgnoredAny>(document) else {
+        return Ok(());
+    };
+    let mut at = if error.is_eof() { document.len() } else { offset(&error, document) };
+    let said = error.to_string();
+    // The offset says where, and counts the BOM.
+    let message = said.split_once(" at line ").map_or(said.as_str(), |(message, _)| message);
+    if message.starts_with("control character") {
+        // Of this one the parser tells the position before it.
+        at += document[at..].iter().position(|b| *b < 0x20).unwrap_or(0);
+    }
+    Err(syntax(bom + at, message))
+}
+
+/// Lines and columns count from 1, and columns count bytes; a line's end is column 0 of the next.
+fn offset(error: &serde_json::Error, document: &[u8]) -> usize {
+    let lines_before = error.line().saturating_sub(1);
+    let line = match lines_before.checked_sub(1) {
+        Some(last) => memchr::memchr_iter(b'\n', document).nth(last).map_or(0, |end| end + 1),
+        None => 0,
+    };
+    (line + error.column()).saturating_sub(1)
+}
+
+fn syntax(at: usize, message: &str) -> Fault {
+    Fault { at, kind: FaultKind::Syntax { format: "json", message: message.to_owned() } }
+}
+
+/// RFC 8259, section 8.1: a parser may ignore it.
+fn bom_length(text: &[u8]) -> usize {
+    if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 }
+}
+
+fn fits_bare(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.')
+}
+
+fn ends_token(b: u8) -> bool {
+    matches!(b, b',' | b':' | b'[' | b']' | b'{' | b'}' | b'"' | b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// How many of the up to four hexadecimal digits of a `\u` escape are there.
+fn hex_length(bytes: &[u8]) -> usize {
+    bytes.iter().take(4).take_while(|b| b.is_ascii_hexdigit()).count()
+}
+
+#[cfg(test)]
+mod tests;
