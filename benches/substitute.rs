@@ -64,7 +64,7 @@ fn main() -> Outcome {
 fn replace(text: &Rc<[u8]>) -> Outcome<Vec<u8>> {
     let mut wanted = Wanted::default();
     let source = || Source::File(SourceFile::new(&Rc::default(), text, Vec::new()));
-    let (edits, faults) = wanted.scan(text, &Grammar::default(), source);
+    let (edits, faults) = wanted.scan(text, &Grammar::default(), |_| true, source);
     if !faults.is_empty() {
         return Err("the text has malformed references".into());
     }

@@ -62,9 +62,26 @@ pub struct Sources {
     /// Deliver one secret as a sealed memory file whose path is in VAR
     #[arg(long, value_name = "VAR=NAME")]
     pub as_file: Vec<OsString>,
+    /// Render a config file to a path: atomic, mode 0600 unless given
+    #[arg(long, value_name = "TEMPLATE:OUTPUT[:MODE[:UID[:GID]]]")]
+    pub render: Vec<OsString>,
+    /// Render a config file to a sealed memory file, and set VAR to its path; a number instead of
+    /// VAR chooses the descriptor
+    #[arg(long, value_name = "VAR=TEMPLATE")]
+    pub memfd: Vec<OsString>,
+    /// The format of every config file, instead of what their names say
+    #[arg(long, value_name = "json|yaml|toml|env|ini|properties|xml|text")]
+    pub format: Option<OsString>,
     /// Which inherited variables are scanned: `all`, `none`, or names and globs
     #[arg(long, value_name = "all|none|NAME,GLOB*")]
     pub scan_env: Option<OsString>,
+    #[command(flatten)]
+    pub names: Names,
+}
+
+/// What a reference is, and on whose behalf it is resolved.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Names {
     /// Leave these names alone: they are plain text
     #[arg(long, value_name = "NAME[,NAME]")]
     pub literal: Vec<OsString>,
@@ -114,6 +131,8 @@ pub struct Common {
 pub enum Command {
     /// Show every reference, where it stands, and whether the store has it
     Check(Check),
+    /// Render one config file, to standard output or to a file
+    Render(Render),
     /// Manage secrets
     #[command(subcommand, arg_required_else_help = true)]
     Secret(Box<Secret>),
@@ -141,6 +160,23 @@ pub struct Check {
     /// The command that a launch would start: it is looked up, and not started
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
+}
+
+#[derive(Args, Debug)]
+pub struct Render {
+    /// The config file that holds references
+    #[arg(value_name = "TEMPLATE")]
+    pub template: PathBuf,
+    /// Write to this file, whole or not at all, with mode 0600
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The file's format, instead of what its name says
+    #[arg(long, value_name = "json|yaml|toml|env|ini|properties|xml|text")]
+    pub format: Option<OsString>,
+    #[command(flatten)]
+    pub names: Names,
+    #[command(flatten)]
+    pub common: Common,
 }
 
 #[derive(Debug, Subcommand)]

@@ -16,11 +16,25 @@ pub const FILE_NAME: &str = "inject.toml";
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Keys that take one text, a list of texts (or one text), and a table of texts.
-const TEXTS: [&str; 8] =
-    ["store", "org", "environment", "workload", "token-file", "timeout", "report", "scan-env"];
+const TEXTS: [&str; 9] = [
+    "store",
+    "org",
+    "environment",
+    "workload",
+    "token-file",
+    "timeout",
+    "report",
+    "scan-env",
+    "format",
+];
 const LISTS: [&str; 6] =
     ["environments", "literal", "require", "export", "export-from", "env-file"];
 const TABLES: [&str; 2] = ["env", "as-file"];
+/// Keys that take tables, as in `[[render]]`, and what each of these may hold.
+const TABLE_LISTS: [(&str, &[&str]); 2] = [
+    ("render", &["template", "output", "mode", "uid", "gid", "format", "literal"]),
+    ("memfd", &["template", "variable", "descriptor", "format", "literal"]),
+];
 
 /// What one manifest says, by key.
 #[derive(Debug, Default)]
@@ -29,7 +43,12 @@ pub struct Manifest {
     /// Whether the user named it. One that was merely found is a stranger's.
     pub trusted: bool,
     entries: Vec<(String, Vec<(String, String)>)>,
+    tables: Vec<(String, Table)>,
 }
+
+/// One table of a list of them: its texts by key.
+#[derive(Debug, Default)]
+pub struct Table(Vec<(String, Vec<String>)>);
 
 #[derive(Debug)]
 pub enum Fault {
@@ -71,9 +90,19 @@ impl Manifest {
                 message: error.message().to_owned(),
             }
         })?;
-        let mut manifest = Self { path, trusted, entries: Vec::new() };
+        let mut manifest = Self { path, trusted, entries: Vec::new(), tables: Vec::new() };
         let mut faults = Vec::new();
         for (key, value) in table {
+            if let Some((_, known)) = TABLE_LISTS.iter().find(|(name, _)| *name == key) {
+                match manifest.table_list(&key, known, value) {
+                    Ok(tables) => {
+                        let tables = tables.into_iter().map(|table| (key.clone(), table));
+                        manifest.tables.extend(tables);
+                    }
+                    Err(fault) => faults.push(fault),
+                }
+                continue;
+            }
             match manifest.entry(&key, value) {
                 Ok(texts) => manifest.entries.push((key, texts)),
                 Err(fault) => faults.push(fault),
@@ -125,6 +154,43 @@ impl Manifest {
         }
     }
 
+    fn table_list(
+        &self,
+        key: &str,
+        known: &[&'static str],
+        value: Value,
+    ) -> Result<Vec<Table>, Fault> {
+        let wanted = |name: &str, wanted| Fault::Type {
+            path: self.path.clone(),
+            key: if name.is_empty() { key.to_owned() } else { format!("{key}.{name}") },
+            wanted,
+        };
+        let Value::Array(values) = value else { return Err(wanted("", "tables, as `[[render]]`")) };
+        let mut list = Vec::with_capacity(values.len());
+        for value in values {
+            let Value::Table(entries) = value else {
+                return Err(wanted("", "tables, as `[[render]]`"));
+            };
+            let mut table = Table::default();
+            for (name, value) in entries {
+                if !known.contains(&name.as_str()) {
+                    let (path, key) = (self.path.clone(), format!("{key}.{name}"));
+                    let nearest = nearest(&name, known.iter().copied());
+                    return Err(Fault::UnknownKey { path, key, nearest });
+                }
+                let texts = table_texts(&name, value).map_err(|what| wanted(&name, what))?;
+                table.0.push((name, texts));
+            }
+            list.push(table);
+        }
+        Ok(list)
+    }
+
+    /// The tables of a key, in their order.
+    pub fn tables(&self, key: &str) -> impl Iterator<Item = &Table> {
+        self.tables.iter().filter(move |(name, _)| name == key).map(|(_, table)| table)
+    }
+
     /// The one text of a key.
     pub fn text(&self, key: &str) -> Option<&str> {
         self.pairs(key).first().map(|(_, text)| text.as_str())
@@ -153,6 +219,41 @@ impl Manifest {
             (Ok(folder), Ok(path)) => path.starts_with(folder),
             _ => false,
         }
+    }
+
+    /// As [`Manifest::holds`], for a file that need not be there yet.
+    pub fn holds_new(&self, path: &Path) -> bool {
+        path.file_name().is_some() && path.parent().is_some_and(|folder| self.holds(folder))
+    }
+}
+
+impl Table {
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.list(key).next()
+    }
+
+    pub fn list(&self, key: &str) -> impl Iterator<Item = &str> {
+        let entry = self.0.iter().find(|(name, _)| name == key);
+        entry.into_iter().flat_map(|(_, texts)| texts.iter().map(String::as_str))
+    }
+}
+
+/// The texts of one key of such a table, or what it wants.
+fn table_texts(name: &str, value: Value) -> Result<Vec<String>, &'static str> {
+    match (name, value) {
+        ("uid" | "gid" | "descriptor", Value::Integer(number)) => Ok(vec![number.to_string()]),
+        ("uid" | "gid" | "descriptor", _) => Err("a number"),
+        // A number would be read as decimal by some and as octal by others.
+        ("mode", Value::Integer(_)) => Err("a text such as `\"0640\"`"),
+        ("literal", Value::Array(values)) => {
+            let text = |value| match value {
+                Value::String(text) => Ok(text),
+                _ => Err("a list of texts"),
+            };
+            values.into_iter().map(text).collect()
+        }
+        (_, Value::String(text)) => Ok(vec![text]),
+        _ => Err("a text"),
     }
 }
 
@@ -183,8 +284,12 @@ fn find() -> Option<PathBuf> {
 }
 
 fn nearest_key(key: &str) -> Option<&'static str> {
-    let keys = TEXTS.iter().chain(&LISTS).chain(&TABLES).copied();
-    let near = keys.map(|known| (strsim::jaro_winkler(key, known), known));
+    let tables = TABLE_LISTS.iter().map(|(name, _)| name);
+    nearest(key, TEXTS.iter().chain(&LISTS).chain(&TABLES).chain(tables).copied())
+}
+
+fn nearest(key: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    let near = known.map(|known| (strsim::jaro_winkler(key, known), known));
     near.filter(|(score, _)| *score > 0.8).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, key)| key)
 }
 

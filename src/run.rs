@@ -17,6 +17,7 @@ use crate::sys::{self, Process};
 
 mod check;
 mod join;
+mod render;
 mod secret;
 
 use join::Join;
@@ -42,6 +43,7 @@ pub fn run(process: Process) -> u8 {
         None if launch.command.is_empty() => tell_no_command(format()),
         None => run_launch(launch, &process),
         Some(cli::Command::Check(check)) => check::run(check, &process),
+        Some(cli::Command::Render(render)) => render::run(render, &process),
         Some(cli::Command::Secret(secret)) => secret::run(*secret, environment, format()),
         Some(cli::Command::Completions { shell }) => {
             let mut script = Vec::new();

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use crate::cli::{Common, Sources};
 use crate::client::{Endpoint, TIMEOUT_DEFAULT, Token};
+use crate::launch::document::Target;
+use crate::launch::format::Format;
 use crate::launch::problem::Problem;
 use crate::launch::reference::Grammar;
 use crate::manifest::Manifest;
@@ -20,6 +22,7 @@ use crate::sys;
 mod additions;
 mod credentials;
 mod names;
+mod templates;
 mod value;
 mod variables;
 
@@ -76,6 +79,20 @@ pub struct Additions {
     pub env: Vec<(Vec<u8>, Vec<u8>)>,
     pub export: Vec<SecretName>,
     pub as_file: Vec<(Vec<u8>, SecretName)>,
+    pub templates: Vec<Template>,
+    /// The format of every file that is left alone, instead of what its name says.
+    pub format: Option<Format>,
+}
+
+/// A config file that is to be rendered.
+#[derive(Clone, Debug)]
+pub struct Template {
+    pub path: PathBuf,
+    pub target: Target,
+    /// Instead of what the names say.
+    pub format: Option<Format>,
+    /// Names that are plain text in it.
+    pub literal: Vec<SecretName>,
 }
 
 #[derive(Debug)]
@@ -123,7 +140,8 @@ impl Origin {
 impl Settings {
     /// Whether a file is to be read before anything can be planned.
     pub fn asks_files(&self) -> bool {
-        !(self.additions.env_files.is_empty() && self.additions.export_from.is_empty())
+        let Additions { env_files, export_from, templates, .. } = &self.additions;
+        !(env_files.is_empty() && export_from.is_empty() && templates.is_empty())
     }
 }
 
@@ -218,14 +236,14 @@ impl Resolver {
         let grammar = self.grammar(sources);
         let set = grammar.environment.as_ref();
         Settings {
-            require: self.patterns("--require", "require", &sources.require, set),
+            require: self.patterns("--require", "require", &sources.names.require, set),
+            additions: self.additions(sources, set),
             grammar,
             scan_env: self.scan_env(sources),
-            additions: self.additions(sources),
             workload: self.parsed(
                 "--workload",
                 "workload",
-                sources.workload.as_ref(),
+                sources.names.workload.as_ref(),
                 value::name(WorkloadName::parse),
             ),
             timeout: self
@@ -288,11 +306,11 @@ impl Resolver {
         let environment = self.parsed(
             "--environment",
             "environment",
-            sources.environment.as_ref(),
+            sources.names.environment.as_ref(),
             value::name(Environment::parse),
         );
         let set = environment.as_ref();
-        let literal = self.patterns("--literal", "literal", &sources.literal, set);
+        let literal = self.patterns("--literal", "literal", &sources.names.literal, set);
         Grammar {
             literal: literal.into_iter().collect(),
             environment,

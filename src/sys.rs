@@ -5,8 +5,9 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::convert::Infallible;
 use std::ffi::{CStr, c_char, c_int};
+use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering, compiler_fence};
 
 use nix::errno::Errno;
@@ -140,6 +141,54 @@ extern "C" fn end(signal: c_int) {
     unsafe { libc::_exit(128 + signal) }
 }
 
+/// SIGTERM and SIGINT, kept waiting until this is dropped: one that waited ends the process then.
+#[derive(Debug)]
+pub struct HeldSignals(SigSet);
+
+/// Keeps SIGTERM and SIGINT waiting, for the few steps that must not be left half done.
+pub fn hold_signals() -> HeldSignals {
+    let mut held = SigSet::empty();
+    held.add(Signal::SIGTERM);
+    held.add(Signal::SIGINT);
+    let mut before = SigSet::empty();
+    // Blocking a signal that can be blocked has no way to fail.
+    let _ = pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&held), Some(&mut before));
+    HeldSignals(before)
+}
+
+impl Drop for HeldSignals {
+    fn drop(&mut self) {
+        let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&self.0), None);
+    }
+}
+
+/// Whether this number is a descriptor that is open.
+pub fn is_open(number: RawFd) -> bool {
+    // SAFETY: F_GETFD on a number is harmless; the borrow ends with the call.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
+    fcntl(borrowed, FcntlArg::F_GETFD).is_ok()
+}
+
+/// The first number that no descriptor of this process may have.
+pub fn descriptor_limit() -> u64 {
+    let limit = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE);
+    limit.map_or(u64::MAX, |(soft, _)| soft)
+}
+
+/// The same file at this number, which must not be open: it is this call's to give away.
+pub fn duplicate_to(file: &OwnedFd, number: RawFd) -> io::Result<OwnedFd> {
+    if is_open(number) {
+        return Err(Errno::EBUSY.into());
+    }
+    // SAFETY: the number is not open, so that the descriptor made here has no other owner.
+    unsafe {
+        if libc::dup3(file.as_raw_fd(), number, libc::O_CLOEXEC) < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(OwnedFd::from_raw_fd(number))
+    }
+}
+
 /// From here on the process holds values: no core, no tracing by its own user, and what is freed
 /// is wiped first. Execve ends both.
 pub fn hold_values() {
@@ -247,6 +296,13 @@ pub fn stdout() -> Stream {
 pub fn stderr() -> Stream {
     // SAFETY: as for standard output.
     Stream(unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) })
+}
+
+/// Standard input, to be read to its end.
+pub fn stdin() -> io::Result<File> {
+    // SAFETY: as for standard output; the borrow ends when it is duplicated.
+    let stdin = unsafe { BorrowedFd::borrow_raw(libc::STDIN_FILENO) };
+    Ok(File::from(stdin.try_clone_to_owned()?))
 }
 
 /// How many columns the terminal behind a stream has, where there is one (tty_ioctl(4)).

@@ -13,7 +13,7 @@ use crate::launch::plan;
 use crate::launch::problem::{Place, Problem};
 use crate::launch::read::Read;
 use crate::launch::wanted::Wanted;
-use crate::launch::{KnownPath, known_path};
+use crate::launch::{KnownPath, descriptors_taken, known_path};
 use crate::name::SecretName;
 use crate::settings::Settings;
 use crate::sys;
@@ -64,11 +64,12 @@ pub fn check(
     sys::end_at_signals();
     let mut read = Read::new(inherited, &settings.scan_env, &settings.additions, &settings.grammar);
     for file in subject.files {
-        read.document(file);
+        read.document(file, settings.additions.format);
     }
     let Read { variables, documents, mut problems, skipped } = read;
-    let plan = plan::plan(variables, &documents, &settings.grammar, &settings.require);
+    let plan = plan::plan(variables, documents, &settings.grammar, &settings.require);
     problems.extend(plan.problems);
+    problems.extend(descriptors_taken(&settings.additions));
     if let (Some(command), KnownPath::Known(path)) = (&subject.command, known_path(&plan.variables))
     {
         problems.extend(command.look_up(path.as_deref()).err());

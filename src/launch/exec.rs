@@ -4,6 +4,7 @@
 mod format;
 mod look_up;
 
+use std::borrow::Cow;
 use std::ffi::{CStr, CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -66,27 +67,31 @@ impl Command {
 }
 
 /// Checks what the kernel would refuse for its length alone, so that it can be told which variable.
-pub fn check_length(command: &Command, file: &CStr, placed: &Placed) -> Result<(), Problem> {
+pub fn check_length(
+    command: &Command,
+    file: &CStr,
+    environment: &[Cow<'static, CStr>],
+) -> Result<(), Problem> {
     let (limit, _) = sys::argument_bytes_max();
-    let mut all = argument_bytes(command, file, placed);
+    let mut all = argument_bytes(command, file, environment);
     // Only near the limit is the file asked whether it is a script.
     if all <= limit && all + file.count_bytes() + SCRIPT_BYTES_MAX > limit {
         let script = format::script_bytes(file).unwrap_or(0);
         all = all.max(all + script - command.name().count_bytes() - 1);
     }
-    if all <= limit { Ok(()) } else { Err(all_too_long(placed, all, limit)) }
+    if all <= limit { Ok(()) } else { Err(all_too_long(environment, all, limit)) }
 }
 
 /// What the kernel counts: each string with its NUL and its pointer, and the file's path.
-fn argument_bytes(command: &Command, file: &CStr, placed: &Placed) -> usize {
+fn argument_bytes(command: &Command, file: &CStr, environment: &[Cow<'static, CStr>]) -> usize {
     let bytes = |length: usize| length + 1 + size_of::<usize>();
     let arguments = command.arguments.iter().map(|argument| bytes(argument.count_bytes()));
-    let environment = placed.environment.iter().map(|entry| bytes(entry.count_bytes()));
+    let environment = environment.iter().map(|entry| bytes(entry.count_bytes()));
     arguments.chain(environment).sum::<usize>() + file.count_bytes() + 1
 }
 
-fn all_too_long(placed: &Placed, bytes: usize, limit: usize) -> Problem {
-    let longest = placed.environment.iter().max_by_key(|entry| entry.count_bytes());
+fn all_too_long(environment: &[Cow<'static, CStr>], bytes: usize, limit: usize) -> Problem {
+    let longest = environment.iter().max_by_key(|entry| entry.count_bytes());
     let name = longest.map_or(&b""[..], |entry| {
         entry.to_bytes().split(|b| *b == b'=').next().unwrap_or_default()
     });
@@ -122,8 +127,8 @@ pub fn exec(
         // An interpreter that is a script itself has more arguments than were counted.
         Errno::E2BIG => {
             let (limit, _) = sys::argument_bytes_max();
-            let bytes = argument_bytes(command, file, placed).max(limit + 1);
-            return all_too_long(placed, bytes, limit);
+            let bytes = argument_bytes(command, file, &placed.environment).max(limit + 1);
+            return all_too_long(&placed.environment, bytes, limit);
         }
         // The file is there: what is not is the loader that it names.
         Errno::ENOENT if Path::new(OsStr::from_bytes(file.to_bytes())).exists() => {

@@ -2,6 +2,7 @@
 //! are leaves, and each takes the former one's result by value, so that none can be left out.
 
 pub mod check;
+pub mod document;
 pub mod env_file;
 pub mod exec;
 pub mod fetch;
@@ -14,18 +15,20 @@ pub mod read;
 pub mod reference;
 pub mod render;
 pub mod report;
+pub mod template;
 pub mod wanted;
 
 use std::ffi::{CStr, CString};
 
+use crate::launch::document::Target;
 use crate::launch::exec::Command;
 use crate::launch::fetch::Stores;
 use crate::launch::plan::{Plan, Planned, PlannedValue};
-use crate::launch::problem::Problem;
+use crate::launch::problem::{OutputFault, Problem};
 use crate::launch::read::Read;
 use crate::launch::render::{Rendered, RenderedVariable, Values};
 use crate::launch::report::Report;
-use crate::settings::Settings;
+use crate::settings::{Additions, Settings};
 use crate::sys;
 
 /// Starts the command in this process's place. Comes back only if that cannot be, with all reasons.
@@ -40,8 +43,9 @@ pub fn launch(
     let mask = settings.inherited.take().or_else(|| asks.then(sys::end_at_signals));
     let read = Read::new(inherited, &settings.scan_env, &settings.additions, &settings.grammar);
     let Read { variables, documents, problems, .. } = read;
-    let mut plan = plan::plan(variables, &documents, &settings.grammar, &settings.require);
+    let mut plan = plan::plan(variables, documents, &settings.grammar, &settings.require);
     plan.problems.splice(0..0, problems);
+    plan.problems.extend(descriptors_taken(&settings.additions));
     let organization = stores.organization();
     let store = (!plan.wanted.is_empty()).then(|| stores.label());
     let failed = attempt(plan, settings, command, stores, mask);
@@ -74,7 +78,7 @@ fn attempt(
     if plan.problems.iter().any(Problem::ends_before_fetch) {
         return plan.problems;
     }
-    let Plan { wanted, variables, mut problems } = plan;
+    let Plan { wanted, variables, documents, mut problems } = plan;
     let values = if wanted.is_empty() {
         Values::new(Vec::new())
     } else {
@@ -89,7 +93,7 @@ fn attempt(
         }
     };
     let (_, entry_bytes_max) = sys::argument_bytes_max();
-    let rendered = match render::render(variables, values, entry_bytes_max) {
+    let rendered = match render::render(variables, documents, values, entry_bytes_max) {
         Ok(rendered) if problems.is_empty() => rendered,
         Ok(_) => return problems,
         Err(failed) => {
@@ -112,14 +116,34 @@ fn finish(
         Ok(file) => file,
         Err(problem) => return vec![problem],
     };
-    let placed = match place::place(rendered) {
-        Ok(placed) => placed,
+    let staged = match place::stage(rendered) {
+        Ok(staged) => staged,
         Err(problems) => return problems,
     };
-    match exec::check_length(command, &file, &placed) {
-        Ok(()) => vec![exec::exec(command, &file, &placed, mask)],
-        Err(problem) => vec![problem],
+    if let Err(problem) = exec::check_length(command, &file, &staged.environment) {
+        return vec![problem];
     }
+    match staged.put() {
+        Ok(placed) => vec![exec::exec(command, &file, &placed, mask)],
+        Err(problems) => problems,
+    }
+}
+
+/// Chosen descriptors that cannot be used: what the application inherits is its own.
+pub fn descriptors_taken(additions: &Additions) -> Vec<Problem> {
+    let limit = sys::descriptor_limit();
+    let why = |number| {
+        let too_high = u64::try_from(number).is_ok_and(|number| number >= limit);
+        match too_high {
+            true => Some(OutputFault::DescriptorTooHigh { number, limit }),
+            false => sys::is_open(number).then_some(OutputFault::DescriptorInUse(number)),
+        }
+    };
+    let chosen = additions.templates.iter().filter_map(|template| match template.target {
+        Target::Descriptor(number) => Some((template.path.clone(), why(number)?)),
+        _ => None,
+    });
+    chosen.map(|(path, why)| Problem::Output { path, why }).collect()
 }
 
 pub enum KnownPath {
@@ -149,7 +173,7 @@ pub fn known_path(variables: &[Planned]) -> KnownPath {
 fn rendered_path(rendered: &Rendered) -> Option<&[u8]> {
     rendered.variables.iter().find_map(|variable| match variable {
         RenderedVariable::Entry(entry) => path_of(entry),
-        RenderedVariable::AsFile { .. } => None,
+        RenderedVariable::AsFile { .. } | RenderedVariable::Memory { .. } => None,
     })
 }
 

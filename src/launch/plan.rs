@@ -5,7 +5,9 @@ use std::ffi::CStr;
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use crate::launch::document::{Document, Target};
 use crate::launch::env_file;
+use crate::launch::format::{Format, Layout, Scalar};
 use crate::launch::problem::{Place, Problem};
 use crate::launch::reference::{Fault, Grammar};
 use crate::launch::wanted::{Edit, Id, Source, SourceFile, Wanted, file_place};
@@ -32,19 +34,15 @@ pub enum Content {
     Export(SecretName),
     /// `--as-file`: the path of a memory file that holds the secret.
     AsFile(SecretName),
-}
-
-/// A file of which only the references are wanted.
-#[derive(Debug)]
-pub struct Document {
-    pub path: Rc<PathBuf>,
-    pub text: Rc<[u8]>,
+    /// `--memfd`: the path of a memory file that holds the rendered document of this number.
+    Memory { file: usize },
 }
 
 #[derive(Debug, Default)]
 pub struct Plan {
     pub wanted: Wanted,
     pub variables: Vec<Planned>,
+    pub documents: Vec<PlannedDocument>,
     pub problems: Vec<Problem>,
 }
 
@@ -60,12 +58,25 @@ pub enum PlannedValue {
     Text { text: Cow<'static, [u8]>, edits: Vec<Edit> },
     Secret(Id),
     AsFile(Id),
+    Memory { file: usize },
+}
+
+/// A document with what is to be put in.
+#[derive(Debug)]
+pub struct PlannedDocument {
+    pub path: Rc<PathBuf>,
+    pub text: Rc<[u8]>,
+    pub format: Format,
+    /// In order, as the edits are that stand in them; none where all of the text is one.
+    pub scalars: Vec<Scalar>,
+    pub edits: Vec<Edit>,
+    pub target: Option<Target>,
 }
 
 /// Reads every variable and document with the grammar.
 pub fn plan(
     variables: Vec<Variable>,
-    documents: &[Document],
+    documents: Vec<Document>,
     grammar: &Grammar,
     require: &[SecretName],
 ) -> Plan {
@@ -123,14 +134,25 @@ impl Plan {
                 let Some(id) = self.given(secret, &name, grammar) else { return };
                 PlannedValue::AsFile(id)
             }
+            Content::Memory { file } => PlannedValue::Memory { file },
         };
         self.variables.push(Planned { name, value });
     }
 
-    /// The references of a document that is left alone count as wanted.
-    fn document(&mut self, document: &Document, grammar: &Grammar) {
+    /// Finds a document's references, each in its scalar. Where it cannot be read in its format, all
+    /// that looks like one counts, so that what is missing is known all the same.
+    fn document(&mut self, document: Document, grammar: &Grammar) {
+        let grammar = document.grammar(grammar);
+        let layout = document.lay_out(&grammar).unwrap_or_else(|fault| {
+            let place = file_place(&document.path, &document.text, fault.at);
+            self.problems.push(Problem::Document { kind: fault.kind, place });
+            Layout::default()
+        });
         let source = || Source::File(SourceFile::new(&document.path, &document.text, Vec::new()));
-        self.edits(&document.text, grammar, source);
+        let edits = self.counted(&document.text, &grammar, |index| layout.counts(index), source);
+        let Document { path, text, format, target, .. } = document;
+        let scalars = layout.scalars;
+        self.documents.push(PlannedDocument { path, text, format, scalars, edits, target });
     }
 
     /// Scans one text; what is malformed in it becomes a problem.
@@ -140,7 +162,17 @@ impl Plan {
         grammar: &Grammar,
         source: impl FnOnce() -> Source,
     ) -> Vec<Edit> {
-        let (edits, faults) = self.wanted.scan(text, grammar, source);
+        self.counted(text, grammar, |_| true, source)
+    }
+
+    fn counted(
+        &mut self,
+        text: &[u8],
+        grammar: &Grammar,
+        counts: impl Fn(usize) -> bool,
+        source: impl FnOnce() -> Source,
+    ) -> Vec<Edit> {
+        let (edits, faults) = self.wanted.scan(text, grammar, counts, source);
         for (fault, spot) in faults {
             let place = self.wanted.place(spot);
             self.problem_at(fault, place);

@@ -4,35 +4,15 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::launch::{env_file, reference};
+use crate::launch::{env_file, format, reference};
 use crate::name::SecretName;
 
-/// The exit codes besides the application's own (sysexits(3) where it has them).
-pub mod exit {
-    pub const USAGE: u8 = 64;
-    pub const REWRITE: u8 = 65;
-    pub const UNAVAILABLE: u8 = 69;
-    pub const INTERNAL: u8 = 70;
-    pub const INPUT_OUTPUT: u8 = 74;
-    pub const REFUSED: u8 = 77;
-    pub const MISSING: u8 = 78;
-    pub const NOT_EXECUTABLE: u8 = 126;
-    pub const NOT_FOUND: u8 = 127;
-    pub const BROKEN_PIPE: u8 = 128 + 13;
+pub mod exit;
+mod not_executable;
+mod output;
 
-    /// Of the codes that apply, the first of these is the process's own.
-    pub const ORDER: [u8; 9] = [
-        USAGE,
-        NOT_FOUND,
-        NOT_EXECUTABLE,
-        UNAVAILABLE,
-        INPUT_OUTPUT,
-        INTERNAL,
-        REWRITE,
-        MISSING,
-        REFUSED,
-    ];
-}
+pub use self::not_executable::NotExecutable;
+pub use self::output::OutputFault;
 
 /// Where something stands.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -55,6 +35,26 @@ pub enum Problem {
     EnvFile {
         kind: env_file::FaultKind,
         place: Place,
+    },
+    /// A config file cannot be read in its format, or a reference stands where it cannot.
+    Document {
+        kind: format::FaultKind,
+        place: Place,
+    },
+    /// A value, or one of several, cannot stand where its reference does.
+    Unwritable {
+        names: Vec<SecretName>,
+        places: Vec<Place>,
+        why: format::Refusal,
+    },
+    RenderedTooLarge {
+        path: PathBuf,
+        limit: usize,
+    },
+    /// An output that no file can be put at.
+    Output {
+        path: PathBuf,
+        why: OutputFault,
     },
     Missing {
         name: SecretName,
@@ -128,32 +128,19 @@ pub enum Unplaceable {
     },
 }
 
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum NotExecutable {
-    /// There is a file, and this process may not execute it.
-    Permission,
-    Directory,
-    /// Neither a program nor a script that names its interpreter.
-    Format,
-    /// A program for another machine.
-    Machine,
-    /// The interpreter that the script or program names is not there.
-    Interpreter(String),
-    /// It is there, and is a directory or may not be executed.
-    InterpreterPermission(String),
-    /// The kernel takes the end of a line of DOS for a part of the interpreter's name.
-    CarriageReturn,
-    Os(nix::errno::Errno),
-}
-
 impl Problem {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Setting { .. } => exit::USAGE,
             Self::Malformed { .. }
             | Self::EnvFile { .. }
+            | Self::Document { .. }
+            | Self::Unwritable { .. }
+            | Self::RenderedTooLarge { .. }
             | Self::TooManyNames { .. }
             | Self::Unplaceable { .. } => exit::REWRITE,
+            Self::Output { why: OutputFault::Mounted, .. } => exit::INPUT_OUTPUT,
+            Self::Output { .. } => exit::USAGE,
             Self::Missing { .. } | Self::Unreferenced { .. } => exit::MISSING,
             Self::Forbidden { .. } | Self::Refused { .. } => exit::REFUSED,
             Self::CommandNotFound { .. } => exit::NOT_FOUND,
@@ -178,6 +165,10 @@ impl Problem {
             Self::Setting { .. } => "setting",
             Self::Malformed { .. } => "malformed",
             Self::EnvFile { .. } => "env-file",
+            Self::Document { .. } => "document",
+            Self::Unwritable { .. } => "unwritable",
+            Self::RenderedTooLarge { .. } => "rendered-too-large",
+            Self::Output { .. } => "output",
             Self::Missing { .. } => "missing",
             Self::Forbidden { .. } => "forbidden",
             Self::Unreferenced { .. } => "unreferenced",
@@ -200,7 +191,9 @@ impl Problem {
             | Self::Forbidden { name, .. }
             | Self::Unreferenced { name } => Some(name.as_str()),
             Self::Malformed { fault, .. } => Some(fault.name()),
-            Self::Unplaceable { names, .. } => names.first().map(SecretName::as_str),
+            Self::Unplaceable { names, .. } | Self::Unwritable { names, .. } => {
+                names.first().map(SecretName::as_str)
+            }
             Self::CommandNotFound { command, .. } | Self::CommandNotExecutable { command, .. } => {
                 Some(command)
             }
@@ -212,8 +205,9 @@ impl Problem {
         match self {
             Self::Malformed { places, .. }
             | Self::Missing { places, .. }
+            | Self::Unwritable { places, .. }
             | Self::Forbidden { places, .. } => places.clone(),
-            Self::EnvFile { place, .. } => vec![place.clone()],
+            Self::EnvFile { place, .. } | Self::Document { place, .. } => vec![place.clone()],
             Self::Unplaceable { variable, .. } => {
                 vec![Place::Variable { name: variable.clone(), column: 1 }]
             }
@@ -243,6 +237,10 @@ impl Problem {
             Self::Forbidden { name, .. } => Some(format!(
                 "ask an owner to add `{name}` to the names that this token may resolve"
             )),
+            Self::Document { kind, .. } => Some(kind.hint().to_owned()),
+            Self::Unwritable { why, .. } => Some(why.hint().to_owned()),
+            Self::Output { why, .. } => Some(why.hint().to_owned()),
+            Self::File { doing, error, .. } => file_hint(doing, error).map(str::to_owned),
             Self::Unreferenced { name } => Some(format!(
                 "a layer before this one may have taken the dollar; where it does, write `$${name}`"
             )),
@@ -256,31 +254,24 @@ impl Problem {
     }
 }
 
+/// What to do where the system's words alone do not say it.
+fn file_hint(doing: &str, error: &std::io::Error) -> Option<&'static str> {
+    use nix::errno::Errno;
+    match (doing, Errno::from_raw(error.raw_os_error()?)) {
+        ("write", Errno::ENOENT) => Some("make its folder first"),
+        ("write", Errno::EROFS) => {
+            Some("mount it writable, render to another path, or to memory with `--memfd`")
+        }
+        ("set the owner of", Errno::EPERM) => Some("only root gives a file to another user"),
+        _ => None,
+    }
+}
+
 /// The way out for a value that does not fit: as a file, if it is a secret's.
 fn unplaceable_hint(names: &[SecretName]) -> String {
     match names {
         [name, ..] => format!("deliver it as a file: `--as-file VARIABLE={name}`"),
         [] => "shorten it, or unset it for this program".to_owned(),
-    }
-}
-
-impl NotExecutable {
-    fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Permission => Some("make it executable with `chmod +x`"),
-            Self::Directory => Some("name the program in it"),
-            Self::Format => Some("a script needs a first line such as `#!/bin/sh`"),
-            Self::Machine => Some("take one that was built for the machine that `uname -m` shows"),
-            Self::Interpreter(_) => Some(
-                "install it, or change the line that names it; a program's loader comes with its C \
-                 library",
-            ),
-            Self::InterpreterPermission(_) => {
-                Some("make it executable with `chmod +x`, or change the line that names it")
-            }
-            Self::CarriageReturn => Some("remove it from all lines with `sed -i 's/\\r$//'`"),
-            Self::Os(_) => None,
-        }
     }
 }
 
@@ -290,6 +281,20 @@ impl fmt::Display for Problem {
             Self::Setting { fault, .. } => f.write_str(fault),
             Self::Malformed { fault, .. } => write!(f, "{fault}"),
             Self::EnvFile { kind, .. } => write!(f, "{kind}"),
+            Self::Document { kind, .. } => write!(f, "{kind}"),
+            Self::Unwritable { names, why, .. } => match names.as_slice() {
+                [] => write!(f, "the text cannot stand here: {why}"),
+                [name] => write!(f, "`{name}` cannot stand here: {why}"),
+                [name, others @ ..] => {
+                    write!(f, "`{name}`")?;
+                    others.iter().try_for_each(|other| write!(f, " and `{other}`"))?;
+                    write!(f, " cannot stand here together: {why}")
+                }
+            },
+            Self::RenderedTooLarge { path, limit } => {
+                write!(f, "`{}` with its values would have more than {limit} bytes", path.display())
+            }
+            Self::Output { path, why } => why.tell(path, f),
             Self::Missing { name, .. } => write!(f, "`{name}` is missing"),
             Self::Forbidden { name, .. } => write!(f, "`{name}` is forbidden"),
             Self::Unreferenced { name } => {
@@ -314,27 +319,7 @@ impl fmt::Display for Problem {
                 ),
             },
             Self::CommandNotFound { command, .. } => write!(f, "`{command}` is not found"),
-            Self::CommandNotExecutable { command, why } => match why {
-                NotExecutable::Permission => write!(f, "`{command}` may not be executed"),
-                NotExecutable::Directory => write!(f, "`{command}` is a directory"),
-                NotExecutable::Format => write!(f, "`{command}` is neither a program nor a script"),
-                NotExecutable::Interpreter(interpreter) => {
-                    write!(f, "`{command}` needs `{interpreter}`, which is not there")
-                }
-                NotExecutable::Machine => {
-                    write!(f, "`{command}` is a program for another machine")
-                }
-                NotExecutable::InterpreterPermission(interpreter) => {
-                    write!(f, "`{command}` needs `{interpreter}`, which may not be executed")
-                }
-                NotExecutable::CarriageReturn => write!(
-                    f,
-                    "`{command}` names an interpreter, and that line ends in a carriage return"
-                ),
-                NotExecutable::Os(errno) => {
-                    write!(f, "`{command}` cannot be executed: {}", errno.desc())
-                }
-            },
+            Self::CommandNotExecutable { command, why } => why.tell(command, f),
             Self::File { path, doing, error } => {
                 write!(f, "cannot {doing} `{}`: {}", path.display(), os_text(error))
             }

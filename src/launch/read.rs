@@ -2,19 +2,23 @@
 
 use std::collections::HashSet;
 use std::ffi::CStr;
-use std::fs::File;
-use std::io::Read as _;
+use std::fs::{File, Metadata};
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use crate::launch::document::{Document, Target};
 use crate::launch::env_file;
-use crate::launch::plan::{Content, Document, Variable};
+use crate::launch::format::Format;
+use crate::launch::plan::{Content, Variable};
 use crate::launch::problem::Problem;
 use crate::launch::reference::{Grammar, Kind};
 use crate::launch::wanted::file_place;
 use crate::name::SecretName;
 use crate::pattern::Pattern;
-use crate::settings::{Additions, ScanEnv};
+use crate::settings::{Additions, ScanEnv, Template};
+use crate::sys::{self, expect_large};
 
 /// The largest env file or document that is read, in bytes: a text is held in memory whole.
 const FILE_BYTES_MAX: u64 = 1 << 30;
@@ -30,7 +34,8 @@ const NOT_SCANNED: [&str; 6] = ["BASH_FUNC_*", "PS1", "PS2", "PS3", "PS4", "PROM
 pub struct Read {
     /// The application's variables in their order: the inherited ones, then what was added.
     pub variables: Vec<Variable>,
-    /// Files that are left alone, and of which the references are exported or checked.
+    /// Config files: those that are rendered, and those of which the references are exported or
+    /// checked.
     pub documents: Vec<Document>,
     /// What was found wrong on the way.
     pub problems: Vec<Problem>,
@@ -48,7 +53,7 @@ impl Read {
     ) -> Self {
         let mut read = Self::default();
         let lines = read.env_files(&additions.env_files);
-        let exported = read.exports_of_files(&additions.export_from, grammar);
+        let exported = read.exports_of_files(additions, grammar);
         let mut added: Vec<Variable> = lines;
         for secret in exported {
             let name = secret.as_str().as_bytes().to_vec();
@@ -66,20 +71,70 @@ impl Read {
             let content = Content::AsFile(secret.clone());
             added.push(Variable { name: name.clone(), content });
         }
+        for template in &additions.templates {
+            added.extend(read.template(template, additions.format));
+        }
         read.inherit(inherited, scan_env, grammar);
         read.add(added);
         read
     }
 
-    /// Reads one more file whose references are wanted.
-    pub fn document(&mut self, path: &Path) {
-        match read_file(path) {
-            Ok(text) => {
-                let (path, text) = (Rc::new(path.to_owned()), text.into());
-                self.documents.push(Document { path, text });
-            }
-            Err(problem) => self.problems.push(problem),
+    /// A config file alone, with no environment around it; `-` is standard input.
+    pub fn alone(template: &Template, format: Option<Format>) -> Self {
+        let mut read = Self::default();
+        if template.path != Path::new("-") {
+            read.template(template, format);
+            return read;
         }
+        let (path, target) = (Path::new("<stdin>"), template.target.clone());
+        let output = target.path();
+        let format = format.unwrap_or_else(|| Format::of(path, output));
+        let text = sys::stdin().and_then(read_whole).map_err(|error| unread(path, error));
+        read.push(path, text, format, Vec::new(), Some(target.clone()));
+        read
+    }
+
+    /// Reads one more file whose references are wanted.
+    pub fn document(&mut self, path: &Path, format: Option<Format>) {
+        let format = format.unwrap_or_else(|| Format::of(path, None));
+        self.push(path, read_file(path), format, Vec::new(), None);
+    }
+
+    /// Reads a file that is to be rendered. Returns the variable that will say where it is.
+    fn template(&mut self, template: &Template, format: Option<Format>) -> Option<Variable> {
+        let Template { path, target, literal, .. } = template;
+        let format = template.format.or(format);
+        let format = format.unwrap_or_else(|| Format::of(path, target.path()));
+        let file = self.documents.len();
+        if !self.push(path, read_file(path), format, literal.clone(), Some(target.clone())) {
+            return None;
+        }
+        match target {
+            Target::Variable(name) => {
+                Some(Variable { name: name.clone(), content: Content::Memory { file } })
+            }
+            Target::Path(_) | Target::Descriptor(_) | Target::Stdout => None,
+        }
+    }
+
+    fn push(
+        &mut self,
+        path: &Path,
+        text: Result<Vec<u8>, Problem>,
+        format: Format,
+        literal: Vec<SecretName>,
+        target: Option<Target>,
+    ) -> bool {
+        let text = match text {
+            Ok(text) => text.into(),
+            Err(problem) => {
+                self.problems.push(problem);
+                return false;
+            }
+        };
+        let path = Rc::new(path.to_owned());
+        self.documents.push(Document { path, text, format, literal, target });
+        true
     }
 
     fn env_files(&mut self, paths: &[PathBuf]) -> Vec<Variable> {
@@ -109,15 +164,18 @@ impl Read {
 
     /// The distinct names that these files refer to. What is malformed in them is found when the
     /// documents are planned.
-    fn exports_of_files(&mut self, paths: &[PathBuf], grammar: &Grammar) -> Vec<SecretName> {
+    fn exports_of_files(&mut self, additions: &Additions, grammar: &Grammar) -> Vec<SecretName> {
         let before = self.documents.len();
-        for path in paths {
-            self.document(path);
+        for path in &additions.export_from {
+            self.document(path, additions.format);
         }
         let mut names = Vec::new();
         let mut seen = HashSet::new();
         for document in &self.documents[before..] {
-            for found in grammar.scan(&document.text) {
+            // What cannot be read in its format is told when it is planned.
+            let Ok(layout) = document.lay_out(grammar) else { continue };
+            let counted = grammar.scan(&document.text).enumerate();
+            for (_, found) in counted.filter(|(index, _)| layout.counts(*index)) {
                 let name = match found.kind {
                     Kind::Reference(name) => SecretName::parse(name).ok(),
                     Kind::ReferenceFor(name) => Some(name),
@@ -125,15 +183,7 @@ impl Read {
                 };
                 let Some(name) = name else { continue };
                 if name.as_str().as_bytes().starts_with(OWN_PREFIX) {
-                    self.problems.push(Problem::Setting {
-                        fault: format!(
-                            "`--export-from {}`: the application never gets a variable `{name}`",
-                            document.path.display()
-                        ),
-                        hint: Some(format!(
-                            "name it otherwise, or keep it with `--literal {name}`"
-                        )),
-                    });
+                    self.problems.push(own_name(&document.path, &name));
                 } else if seen.insert(name.clone()) {
                     names.push(name);
                 }
@@ -198,14 +248,40 @@ impl ScanEnv {
     }
 }
 
+fn own_name(path: &Path, name: &SecretName) -> Problem {
+    Problem::Setting {
+        fault: format!(
+            "`--export-from {}`: the application never gets a variable `{name}`",
+            path.display()
+        ),
+        hint: Some(format!("name it otherwise, or keep it with `--literal {name}`")),
+    }
+}
+
 /// A file's bytes, whatever kind of file it is; a pipe is read to its end.
 fn read_file(path: &Path) -> Result<Vec<u8>, Problem> {
-    let problem = |error| Problem::File { path: path.to_owned(), doing: "read", error };
-    let mut text = Vec::new();
-    let file = File::open(path).map_err(problem)?;
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut text).map_err(problem)?;
+    File::open(path).and_then(read_whole).map_err(|error| unread(path, error))
+}
+
+fn unread(path: &Path, error: io::Error) -> Problem {
+    Problem::File { path: path.to_owned(), doing: "read", error }
+}
+
+/// All bytes of a file that stayed the same meanwhile: half of one text and half of another would
+/// be neither.
+fn read_whole(mut file: File) -> io::Result<Vec<u8>> {
+    let before = file.metadata()?;
+    let mut text = Vec::with_capacity(
+        usize::try_from(before.len()).unwrap_or(0).min(FILE_BYTES_MAX as usize) + 1,
+    );
+    expect_large(&mut text);
+    (&mut file).take(FILE_BYTES_MAX + 1).read_to_end(&mut text)?;
+    let state = |file: &Metadata| (file.len(), file.mtime(), file.mtime_nsec());
+    if before.is_file() && state(&before) != state(&file.metadata()?) {
+        return Err(io::Error::other("it changed while it was read"));
+    }
     if text.len() as u64 > FILE_BYTES_MAX {
-        return Err(problem(std::io::ErrorKind::FileTooLarge.into()));
+        return Err(io::ErrorKind::FileTooLarge.into());
     }
     Ok(text)
 }

@@ -1,10 +1,15 @@
 //! Plan and values → what the application will find. Pure; nothing is written anywhere.
 
+mod document;
+
 use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 use std::ops::Range;
+use std::path::PathBuf;
+use std::rc::Rc;
 
-use crate::launch::plan::{Planned, PlannedValue};
+use crate::launch::document::Target;
+use crate::launch::plan::{Planned, PlannedDocument, PlannedValue};
 use crate::launch::problem::{Problem, Unplaceable};
 use crate::launch::wanted::{Edit, Id};
 use crate::name::SecretName;
@@ -14,15 +19,32 @@ use crate::sys::expect_large;
 /// The values of a plan's names, by their numbers.
 pub struct Values(Vec<(SecretName, Secret)>);
 
-/// The environment, but for the paths of memory files that do not exist yet.
+/// The environment, but for the paths of memory files that do not exist yet, and the files.
 pub struct Rendered {
     pub variables: Vec<RenderedVariable>,
+    /// One for each document, in their order.
+    pub files: Vec<RenderedFile>,
     pub values: Values,
+}
+
+/// A document with its values, and where it goes.
+pub struct RenderedFile {
+    pub template: Rc<PathBuf>,
+    pub target: Option<Target>,
+    pub contents: Secret,
 }
 
 pub enum RenderedVariable {
     Entry(Cow<'static, CStr>),
-    AsFile { name: Vec<u8>, secret: Id },
+    AsFile {
+        name: Vec<u8>,
+        secret: Id,
+    },
+    /// The path of the memory file that holds the file of this number.
+    Memory {
+        name: Vec<u8>,
+        file: usize,
+    },
 }
 
 impl Values {
@@ -39,9 +61,10 @@ impl Values {
     }
 }
 
-/// Substitutes every variable. All that cannot be placed is told, not only the first.
+/// Substitutes every variable and document. All that cannot be placed is told, not only the first.
 pub fn render(
     planned: Vec<Planned>,
+    documents: Vec<PlannedDocument>,
     values: Values,
     entry_bytes_max: usize,
 ) -> Result<Rendered, Vec<Problem>> {
@@ -53,7 +76,17 @@ pub fn render(
             Err(problem) => problems.push(problem),
         }
     }
-    if problems.is_empty() { Ok(Rendered { variables, values }) } else { Err(problems) }
+    let mut files = Vec::with_capacity(documents.len());
+    for document in documents {
+        match document::write(&document, &values) {
+            Ok(contents) => {
+                let PlannedDocument { path: template, target, .. } = document;
+                files.push(RenderedFile { template, target, contents });
+            }
+            Err(failed) => problems.extend(failed),
+        }
+    }
+    if problems.is_empty() { Ok(Rendered { variables, files, values }) } else { Err(problems) }
 }
 
 fn render_one(
@@ -65,7 +98,9 @@ fn render_one(
     let limit = entry_bytes_max - 1;
     let mut entry = [name.as_slice(), b"="].concat();
     let (bytes, names) = match &value {
-        PlannedValue::Untouched(_) | PlannedValue::AsFile(_) => (0, Vec::new()),
+        PlannedValue::Untouched(_) | PlannedValue::AsFile(_) | PlannedValue::Memory { .. } => {
+            (0, Vec::new())
+        }
         PlannedValue::Secret(id) => (values.get(*id).len(), vec![values.name(*id).clone()]),
         PlannedValue::Text { text, edits } => {
             let ids = edits.iter().filter_map(Edit::secret);
@@ -86,6 +121,7 @@ fn render_one(
         PlannedValue::Untouched(entry) => {
             return Ok(RenderedVariable::Entry(Cow::Borrowed(entry)));
         }
+        PlannedValue::Memory { file } => return Ok(RenderedVariable::Memory { name, file }),
         PlannedValue::AsFile(secret) => return Ok(RenderedVariable::AsFile { name, secret }),
         PlannedValue::Secret(id) => entry.extend_from_slice(values.get(id).expose_secret()),
         PlannedValue::Text { text, edits } => substitute(&text, &edits, values, &mut entry),

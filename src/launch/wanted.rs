@@ -54,6 +54,11 @@ impl Edit {
         self.start as usize..self.end as usize
     }
 
+    /// Where the reference's own `$` stands: the last of its run.
+    pub fn at(&self) -> usize {
+        self.start as usize + 2 * self.dollars as usize
+    }
+
     pub fn dollars(&self) -> usize {
         self.dollars as usize
     }
@@ -151,15 +156,18 @@ impl Wanted {
         })
     }
 
-    /// Finds every reference of a text, and what is malformed in it.
+    /// Finds every reference of a text, and what is malformed in it. `counts` says by its place in
+    /// their order which are any at all.
     pub fn scan(
         &mut self,
         text: &[u8],
         grammar: &Grammar,
+        counts: impl Fn(usize) -> bool,
         source: impl FnOnce() -> Source,
     ) -> (Vec<Edit>, Vec<(Fault, Spot)>) {
         let (mut edits, mut faults) = (Vec::new(), Vec::new());
-        let mut all = grammar.scan(text).peekable();
+        let counted = grammar.scan(text).enumerate().filter(|(index, _)| counts(*index));
+        let mut all = counted.map(|(_, found)| found).peekable();
         if all.peek().is_none() {
             return (edits, faults);
         }

@@ -6,9 +6,12 @@ use std::mem::discriminant;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use super::{Additions, Origin, Resolver, setting, value};
+use super::templates::AddedTemplate;
+use super::{Additions, Origin, Resolver, Template, setting, value};
 use crate::cli::Sources;
-use crate::name::SecretName;
+use crate::launch::document::Target;
+use crate::launch::format::Format;
+use crate::name::{Environment, SecretName};
 
 /// One variable that is added, and where that was said.
 struct Added {
@@ -21,23 +24,42 @@ enum Content {
     Given(Vec<u8>),
     Export(SecretName),
     AsFile(SecretName),
+    Memory(Template),
 }
 
 impl Resolver {
-    pub(super) fn additions(&mut self, sources: &Sources) -> Additions {
+    pub(super) fn additions(
+        &mut self,
+        sources: &Sources,
+        environment: Option<&Environment>,
+    ) -> Additions {
+        let format = self.format(sources.format.as_ref());
         let mut additions = Additions {
             env_files: self.paths("env-file", &sources.env_file),
             export_from: self.paths("export-from", &sources.export_from),
+            format: format.as_ref().map(|(format, _)| *format),
             ..Additions::default()
         };
         let mut added = self.env(sources);
         added.extend(self.export(sources));
         added.extend(self.as_file(sources));
+        for mut this in self.templates(sources, environment) {
+            this.choose_format(format.as_ref());
+            let AddedTemplate { template, origin } = this;
+            match &template.target {
+                Target::Variable(name) => {
+                    let (name, content) = (name.clone(), Content::Memory(template));
+                    added.push(Added { name, content, origin });
+                }
+                _ => additions.templates.push(template),
+            }
+        }
         for Added { name, content, .. } in self.once_each(added) {
             match content {
                 Content::Given(value) => additions.env.push((name, value)),
                 Content::Export(secret) => additions.export.push(secret),
                 Content::AsFile(secret) => additions.as_file.push((name, secret)),
+                Content::Memory(template) => additions.templates.push(template),
             }
         }
         additions
@@ -152,5 +174,16 @@ impl Resolver {
             }
         }
         kept
+    }
+}
+
+impl AddedTemplate {
+    /// A format for all files outweighs one file's own, where it was said where that has more
+    /// weight.
+    fn choose_format(&mut self, of_all: Option<&(Format, Origin)>) {
+        let Some((format, origin)) = of_all else { return };
+        if self.template.format.is_none() || origin.rank() > self.origin.rank() {
+            self.template.format = Some(*format);
+        }
     }
 }

@@ -70,7 +70,10 @@ impl Resolver {
 }
 
 /// The name that a text means, in which `@` stands for the environment.
-fn made_name(text: &str, environment: Option<&Environment>) -> Result<SecretName, String> {
+pub(super) fn made_name(
+    text: &str,
+    environment: Option<&Environment>,
+) -> Result<SecretName, String> {
     let made = |with: &str| SecretName::parse(&text.replace('@', with));
     // As in a reference, `@` alone is none, and a letter in its place must make a name.
     let is_pattern = text.contains('@') && text.contains(|c| c != '@') && made("X").is_ok();

@@ -1,11 +1,18 @@
 //! The texts of settings → values. Pure; each fault is one line without the setting's name, and
 //! does not repeat what may be a secret.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::ReportFormat;
+use crate::launch::document::{Output, Target};
+use crate::launch::format::Format;
 use crate::name::NameError;
 
+/// The largest descriptor that a memory file can be put at.
+const DESCRIPTOR_MAX: i32 = 65_535;
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// A parser of names, with its error as text.
@@ -28,6 +35,59 @@ pub fn timeout(text: &str) -> Result<Duration, String> {
     };
     let time = number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(fault)?;
     if time > TIMEOUT_MAX { Err(fault()) } else { Ok(time) }
+}
+
+pub fn format(text: &str) -> Result<Format, String> {
+    Format::parse(text).ok_or_else(|| {
+        "write `json`, `yaml`, `toml`, `env`, `ini`, `properties`, `xml` or `text`".to_owned()
+    })
+}
+
+/// An octal mode such as `0640`, of which nothing but permissions may be set.
+pub fn mode(text: &str) -> Result<u32, String> {
+    let fault = || "a mode is octal, such as `0640`, up to `0777`".to_owned();
+    let digits = (3..=4).contains(&text.len()) && text.bytes().all(|b| (b'0'..=b'7').contains(&b));
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| digits && *mode <= 0o777);
+    mode.ok_or_else(fault)
+}
+
+/// A user's or group's number.
+pub fn id(text: &str) -> Result<u32, String> {
+    let id = text.parse().ok().filter(|id| *id != u32::MAX);
+    id.ok_or_else(|| "a user and a group are given as numbers".to_owned())
+}
+
+/// `TEMPLATE:OUTPUT[:MODE[:UID[:GID]]]`.
+pub fn render(text: &[u8]) -> Result<(PathBuf, Output), String> {
+    const FORM: &str = "write `TEMPLATE:OUTPUT[:MODE[:UID[:GID]]]`";
+    let parts: Vec<&[u8]> = text.split(|b| *b == b':').collect();
+    let [template, output, rest @ ..] = parts.as_slice() else { return Err(FORM.to_owned()) };
+    if template.is_empty() || output.is_empty() || rest.len() > 3 {
+        return Err(format!("{FORM}; a path that holds `:` is named in the manifest"));
+    }
+    let path = |bytes: &[u8]| PathBuf::from(OsStr::from_bytes(bytes));
+    let text = |index: usize| rest.get(index).map(|part| String::from_utf8_lossy(part));
+    let mut made = Output::new(path(output));
+    if let Some(text) = text(0) {
+        made.mode = mode(&text)?;
+    }
+    made.uid = text(1).map(|text| id(&text)).transpose()?;
+    made.gid = text(2).map(|text| id(&text)).transpose()?;
+    Ok((path(template), made))
+}
+
+/// What a memory file is for: a variable, or a descriptor of that number.
+pub fn memory_target(name: &[u8]) -> Result<Target, String> {
+    if !name.is_empty() && name.iter().all(u8::is_ascii_digit) {
+        return descriptor(&String::from_utf8_lossy(name)).map(Target::Descriptor);
+    }
+    variable_name(name).map(|name| Target::Variable(name.to_vec())).map_err(str::to_owned)
+}
+
+/// A descriptor's number that is not one of the standard ones.
+pub fn descriptor(text: &str) -> Result<i32, String> {
+    let number = text.parse().ok().filter(|number| (3..=DESCRIPTOR_MAX).contains(number));
+    number.ok_or_else(|| format!("a descriptor is a number from 3 to {DESCRIPTOR_MAX}"))
 }
 
 pub fn report(text: &str) -> Result<ReportFormat, String> {
@@ -78,6 +138,43 @@ mod tests {
             ("99999999999999999999", None),
         ] {
             assert_eq!(timeout(text).ok(), expected.map(Duration::from_millis), "{text}");
+        }
+    }
+
+    #[test]
+    fn renders() {
+        let read = |text: &str| render(text.as_bytes());
+        let made = |path: &str, mode, uid, gid| {
+            Ok((PathBuf::from("a"), Output { path: path.into(), mode, uid, gid }))
+        };
+        assert_eq!(read("a:b"), made("b", 0o600, None, None));
+        assert_eq!(read("a:b:640"), made("b", 0o640, None, None));
+        assert_eq!(read("a:/b c:0440:0:65534"), made("/b c", 0o440, Some(0), Some(65534)));
+        for bad in [
+            "",
+            "a",
+            ":b",
+            "a:",
+            "a:b:",
+            "a:b:rw",
+            "a:b:4755",
+            "a:b:8",
+            "a:b:66",
+            "a:b:600:root",
+            "a:b:600::",
+            "a:b:600:1:1:1",
+            "a:b:600:4294967295",
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn memory_targets() {
+        assert_eq!(memory_target(b"10"), Ok(Target::Descriptor(10)));
+        assert_eq!(memory_target(b"A"), Ok(Target::Variable(b"A".to_vec())));
+        for bad in [&b""[..], b"2", b"65536", b"99999999999", b"INJECT_X"] {
+            assert!(memory_target(bad).is_err());
         }
     }
 

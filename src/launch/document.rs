@@ -1,0 +1,104 @@
+//! A config file that holds references: what is to become of it, and where in its format its
+//! references stand. Pure.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use crate::launch::format::{Fault, Format, Layout, Site};
+use crate::launch::reference::{self, Found, Grammar, Kind};
+use crate::name::SecretName;
+
+/// A file that was read.
+#[derive(Debug)]
+pub struct Document {
+    pub path: Rc<PathBuf>,
+    pub text: Rc<[u8]>,
+    pub format: Format,
+    /// Names that are plain text in this file alone.
+    pub literal: Vec<SecretName>,
+    /// None where the file is left alone, and only its references are wanted.
+    pub target: Option<Target>,
+}
+
+/// Where the rendered document goes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Target {
+    Path(Output),
+    /// A sealed memory file whose path is in this variable.
+    Variable(Vec<u8>),
+    /// A sealed memory file at this descriptor.
+    Descriptor(i32),
+    /// Back to the caller, for standard output.
+    Stdout,
+}
+
+/// A file to be written, whole or not at all.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Output {
+    pub path: PathBuf,
+    pub mode: u32,
+    pub uid: Option<u32>,
+    pub gid: Option<u32>,
+}
+
+impl Target {
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Path(output) => Some(&output.path),
+            Self::Variable(_) | Self::Descriptor(_) | Self::Stdout => None,
+        }
+    }
+}
+
+impl Output {
+    pub const MODE_DEFAULT: u32 = 0o600;
+
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, mode: Self::MODE_DEFAULT, uid: None, gid: None }
+    }
+}
+
+impl Document {
+    /// The grammar for this document: with its own literal names.
+    pub fn grammar<'g>(&self, grammar: &'g Grammar) -> Cow<'g, Grammar> {
+        if self.literal.is_empty() {
+            return Cow::Borrowed(grammar);
+        }
+        let mut own = grammar.clone();
+        own.literal.extend(self.literal.iter().cloned());
+        Cow::Owned(own)
+    }
+
+    /// Where all that the grammar finds stands. A document without any is not read any further.
+    pub fn lay_out(&self, grammar: &Grammar) -> Result<Layout, Fault> {
+        let range = |found: Found<'_>| found.start..masked_end(&found, &self.text);
+        let ranges: Vec<Range<usize>> = grammar.scan(&self.text).map(range).collect();
+        match self.format {
+            // All of a text is one scalar, and it has no comments.
+            Format::Text => Ok(Layout::default()),
+            _ if ranges.is_empty() => Ok(Layout::default()),
+            format => format.lay_out(&self.text, &ranges),
+        }
+    }
+}
+
+impl Layout {
+    /// Whether what was found at this place of the order is a reference, and no part of a comment.
+    pub fn counts(&self, index: usize) -> bool {
+        self.sites.get(index) != Some(&Site::Comment)
+    }
+}
+
+/// What follows in the braces of `${NAME:-x}` is no part of the document: it is to be rewritten, and
+/// must not make a parser stumble meanwhile.
+fn masked_end(found: &Found<'_>, text: &[u8]) -> usize {
+    let Kind::Fault(reference::Fault::NotClosed { .. }) = found.kind else { return found.end };
+    let rest = &text[found.end..];
+    let ends = |b: &u8| matches!(b, b'}' | b'$' | b'\n' | b'\r' | b'"' | b'\'' | b'<' | b'\\');
+    match rest.iter().position(ends) {
+        Some(length) if rest[length] == b'}' => found.end + length + 1,
+        _ => found.end,
+    }
+}

@@ -1,0 +1,211 @@
+//! The config files to render, from every source together: options, `INJECT_RENDER` and
+//! `INJECT_MEMFD` one a line, and the manifest, whose paths are relative to it.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use super::names::made_name;
+use super::{Origin, Resolver, Template, setting, value};
+use crate::cli::Sources;
+use crate::launch::document::{Output, Target};
+use crate::launch::format::Format;
+use crate::manifest::Table;
+use crate::name::{Environment, SecretName};
+
+/// A config file, and where it was named.
+pub(super) struct AddedTemplate {
+    pub template: Template,
+    pub origin: Origin,
+}
+
+/// A fault that a setting or one table of the manifest has.
+type Parsed<T> = Result<T, String>;
+
+impl Resolver {
+    /// The format of every file, and where that was said.
+    pub(super) fn format(&mut self, given: Option<&OsString>) -> Option<(Format, Origin)> {
+        let (text, origin) = self.text("--format", "format", given)?;
+        match value::format(&text) {
+            Ok(format) => Some((format, origin)),
+            Err(fault) => {
+                self.fault(&origin, &fault);
+                None
+            }
+        }
+    }
+
+    /// All of them, the manifest's first.
+    pub(super) fn templates(
+        &mut self,
+        sources: &Sources,
+        environment: Option<&Environment>,
+    ) -> Vec<AddedTemplate> {
+        let mut added = self.of_manifest("render", environment);
+        added.extend(self.of_manifest("memfd", environment));
+        for key in ["render", "memfd"] {
+            let Some(lines) = self.variables.get(key).map(str::to_owned) else { continue };
+            let name = if key == "render" { "INJECT_RENDER" } else { "INJECT_MEMFD" };
+            for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+                let parsed = of_line(key, line, environment);
+                self.put(parsed, Origin::Variable(name), &mut added);
+            }
+        }
+        for given in &sources.render {
+            self.put(of_render(given.as_bytes()), Origin::Option("--render"), &mut added);
+        }
+        for given in &sources.memfd {
+            self.put(of_memfd(given.as_bytes()), Origin::Option("--memfd"), &mut added);
+        }
+        self.keep_highest(added)
+    }
+
+    fn put(&mut self, parsed: Parsed<Template>, origin: Origin, added: &mut Vec<AddedTemplate>) {
+        match parsed {
+            Ok(template) => added.push(AddedTemplate { template, origin }),
+            Err(fault) => self.fault(&origin, &fault),
+        }
+    }
+
+    /// The tables `[[render]]` and `[[memfd]]`.
+    fn of_manifest(
+        &mut self,
+        key: &'static str,
+        environment: Option<&Environment>,
+    ) -> Vec<AddedTemplate> {
+        let Some(manifest) = &self.manifest else { return Vec::new() };
+        let origin = Origin::Manifest { path: manifest.path.clone(), key };
+        let tables = manifest.tables(key);
+        let parsed: Vec<_> = tables.map(|table| self.of_table(key, table, environment)).collect();
+        let mut added = Vec::new();
+        for parsed in parsed {
+            self.put(parsed, origin.clone(), &mut added);
+        }
+        added
+    }
+
+    fn of_table(
+        &self,
+        key: &str,
+        table: &Table,
+        environment: Option<&Environment>,
+    ) -> Parsed<Template> {
+        let manifest = self.manifest.as_ref().expect("the table is of a manifest");
+        let needed = |name: &str| table.text(name).ok_or(format!("`{name}` is missing"));
+        let path = manifest.folder().join(needed("template")?);
+        let target = if key == "render" {
+            let output = manifest.folder().join(needed("output")?);
+            if !manifest.trusted && !manifest.holds_new(&output) {
+                return Err("a manifest that was only found cannot write outside its own folder; \
+                            trust it with `--config`"
+                    .to_owned());
+            }
+            let mut made = Output::new(output);
+            if let Some(mode) = table.text("mode") {
+                made.mode = value::mode(mode)?;
+            }
+            made.uid = table.text("uid").map(value::id).transpose()?;
+            made.gid = table.text("gid").map(value::id).transpose()?;
+            Target::Path(made)
+        } else {
+            match (table.text("variable"), table.text("descriptor")) {
+                (Some(name), None) => {
+                    let name = value::variable_name(name.as_bytes())?;
+                    Target::Variable(name.to_vec())
+                }
+                (None, Some(number)) => Target::Descriptor(value::descriptor(number)?),
+                _ => return Err("write one of `variable` and `descriptor`".to_owned()),
+            }
+        };
+        let format = table.text("format").map(value::format).transpose()?;
+        let literal = literal(table.list("literal"), environment)?;
+        Ok(Template { path, target, format, literal })
+    }
+
+    /// Where two are put at one place, the one counts that was named where that has most weight; in
+    /// one place it cannot be said twice.
+    fn keep_highest(&mut self, added: Vec<AddedTemplate>) -> Vec<AddedTemplate> {
+        let mut kept: Vec<AddedTemplate> = Vec::with_capacity(added.len());
+        for this in added {
+            let same = |other: &AddedTemplate| same_place(&other.template, &this.template);
+            let Some(index) = kept.iter().position(same) else {
+                kept.push(this);
+                continue;
+            };
+            if kept[index].origin.rank() < this.origin.rank() {
+                kept[index] = this;
+            } else if kept[index].origin.rank() == this.origin.rank() {
+                let place = place(&this.template).unwrap_or_default();
+                let fault = format!("{}: two files are rendered to {place}", this.origin);
+                self.faults.push(setting(fault));
+            }
+        }
+        kept
+    }
+}
+
+/// One line of a variable: what the option takes, and behind it what the manifest has keys for.
+fn of_line(key: &str, line: &str, environment: Option<&Environment>) -> Parsed<Template> {
+    let mut rest = line;
+    let (mut format, mut names) = (None, Vec::new());
+    while let Some((before, last)) = rest.rsplit_once(' ') {
+        if let Some(text) = last.strip_prefix("format=") {
+            format = Some(value::format(text)?);
+        } else if let Some(list) = last.strip_prefix("literal=") {
+            names.extend(list.split(','));
+        } else {
+            break;
+        }
+        rest = before.trim_end();
+    }
+    let parse = if key == "render" { of_render } else { of_memfd };
+    let mut template = parse(rest.as_bytes())?;
+    template.format = format;
+    template.literal = literal(names.into_iter(), environment)?;
+    Ok(template)
+}
+
+fn of_render(text: &[u8]) -> Parsed<Template> {
+    let (path, output) = value::render(text)?;
+    Ok(Template::new(path, Target::Path(output)))
+}
+
+fn of_memfd(text: &[u8]) -> Parsed<Template> {
+    let Some(equals) = memchr::memchr(b'=', text) else {
+        return Err("write `VAR=TEMPLATE` or `NUMBER=TEMPLATE`".to_owned());
+    };
+    let (name, path) = (&text[..equals], &text[equals + 1..]);
+    if path.is_empty() {
+        return Err("write `VAR=TEMPLATE` or `NUMBER=TEMPLATE`; the template is missing".to_owned());
+    }
+    let target = value::memory_target(name)?;
+    Ok(Template::new(PathBuf::from(OsStr::from_bytes(path)), target))
+}
+
+fn literal<'t>(
+    names: impl Iterator<Item = &'t str>,
+    environment: Option<&Environment>,
+) -> Parsed<Vec<SecretName>> {
+    let names = names.map(str::trim).filter(|name| !name.is_empty());
+    names.map(|name| made_name(name, environment)).collect()
+}
+
+fn same_place(one: &Template, other: &Template) -> bool {
+    let place = place(one);
+    place.is_some() && place == self::place(other)
+}
+
+/// Where a file is put, but for variables, which are judged with all others.
+fn place(template: &Template) -> Option<String> {
+    match &template.target {
+        Target::Path(output) => Some(format!("`{}`", output.path.display())),
+        Target::Descriptor(number) => Some(format!("descriptor {number}")),
+        Target::Variable(_) | Target::Stdout => None,
+    }
+}
+
+impl Template {
+    pub fn new(path: PathBuf, target: Target) -> Self {
+        Self { path, target, format: None, literal: Vec::new() }
+    }
+}
