@@ -3,6 +3,7 @@
 //!
 //!     launch [--rounds N | --instructions]
 
+mod document;
 mod stage;
 mod store;
 mod table;
@@ -74,6 +75,12 @@ fn times(Stage { contestants, answered, .. }: &Stage, rounds: usize) -> Outcome 
         let target = contestant.floor.and_then(|(_, target)| target);
         let [median, p90] = [median, p90].map(|micros| format!("{micros:.0} µs"));
         table::row([contestant.what, &median, &p90, &shown], (ratio, ""), target)?;
+        if let (Some(limit), Some(floor)) = (contestant.adds_max, floor) {
+            let added = found[index_of(contestant.what).expect("itself")].0 - found[floor].0;
+            let what = format!("added: {}", contestant.what);
+            let shown = format!("{added:.0} µs");
+            table::row([&what, &shown, "", ""], (added, " µs"), Some(('≤', limit)))?;
+        }
     }
     Ok(())
 }

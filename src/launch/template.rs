@@ -1,4 +1,4 @@
-//! `inject render`: one config file → standard output or one file. The stages are those of a launch,
+//! `inject render`: one config file → standard output or one file. The stages are a launch's own,
 //! with no environment and no command.
 
 use crate::launch::fetch::{self, Stores};
