@@ -140,18 +140,22 @@ impl Plan {
     }
 
     /// Finds a document's references, each in its scalar. Where it cannot be read in its format,
-    /// all that looks like one counts, so that what is missing is known all the same.
+    /// all that looks like one counts, so that what is missing is known all the same; but nothing
+    /// with a fault is rendered.
     fn document(&mut self, document: Document, grammar: &Grammar) {
         let grammar = document.grammar(grammar);
+        let faults_before = self.problems.len();
         let layout = document.lay_out(&grammar).unwrap_or_else(|fault| {
             let place = file_place(&document.path, &document.text, fault.at);
             self.problems.push(Problem::Document { kind: fault.kind, place });
             Layout::default()
         });
         let source = || Source::File(SourceFile::new(&document.path, &document.text, Vec::new()));
-        let edits = self.counted(&document.text, &grammar, |index| layout.counts(index), source);
+        let counts = |index| layout.counts(index);
+        let (edits, malformed) = self.counted(&document.text, &grammar, counts, source);
+        let whole = !malformed && self.problems.len() == faults_before;
         let Document { path, text, format, target, .. } = document;
-        let scalars = layout.scalars;
+        let (scalars, target) = (layout.scalars, target.filter(|_| whole));
         self.documents.push(PlannedDocument { path, text, format, scalars, edits, target });
     }
 
@@ -162,22 +166,24 @@ impl Plan {
         grammar: &Grammar,
         source: impl FnOnce() -> Source,
     ) -> Vec<Edit> {
-        self.counted(text, grammar, |_| true, source)
+        self.counted(text, grammar, |_| true, source).0
     }
 
+    /// Says too whether anything is malformed: the same fault elsewhere may have been told before.
     fn counted(
         &mut self,
         text: &[u8],
         grammar: &Grammar,
         counts: impl Fn(usize) -> bool,
         source: impl FnOnce() -> Source,
-    ) -> Vec<Edit> {
+    ) -> (Vec<Edit>, bool) {
         let (edits, faults) = self.wanted.scan(text, grammar, counts, source);
+        let malformed = !faults.is_empty();
         for (fault, spot) in faults {
             let place = self.wanted.place(spot);
             self.problem_at(fault, place);
         }
-        edits
+        (edits, malformed)
     }
 
     /// A name that an option gave in full; its place is the variable that it is for. One of another
