@@ -148,7 +148,7 @@ fn rendered(document: &str, values: &[String]) -> Result<String, Failed> {
 }
 
 fn marks() -> Vec<String> {
-    (0..4).map(|i| format!("mark{i}mark")).collect()
+    (0..4).map(|i| format!("mark{i}end")).collect()
 }
 
 /// What the marks stand for, in the place of each.
