@@ -332,7 +332,7 @@ const JOINS: FaultKind = FaultKind::Unsafe {
     hint: "write `${name}`, or put the value in single quotes",
 };
 const LONE_RETURN: FaultKind = FaultKind::Unsafe {
-    what: "a carriage return stands alone, which ends a line for python-dotenv and none for a shell",
+    what: "a lone carriage return ends a line for python-dotenv, and none for a shell",
     hint: "end the lines with line feeds",
 };
 const QUOTE_IT: FaultKind = FaultKind::Unsafe {

@@ -275,7 +275,8 @@ proptest! {
         inner in prop::collection::vec(prop::sample::select(KEYS.to_vec()), 0..4),
         values in prop::collection::vec(prop::sample::select(vec!["", "a", "b", "aa", "\""]), 2),
     ) {
-        let members = |keys: &[&str]| keys.iter().map(|key| format!(",\"{key}\":1")).collect::<String>();
+        let member = |key: &&str| format!(",\"{key}\":1");
+        let members = |keys: &[&str]| keys.iter().map(member).collect::<String>();
         let document = format!("[{{\"o\":{{\"i\":0{}}}{}}}]", members(&inner), members(&outer));
         let out = render(Format::Json, document.as_bytes(), |name| {
             values[usize::from(name == "S1")].as_bytes().to_vec()

@@ -190,7 +190,19 @@ fn a_template_that_is_no_xml_is_refused_where_it_ends_to_be_some() {
         (b"< a>$NAME</ a>", 1, NO_NAME),
         (b"<a>$NAME<!b></a>", 8, "unknown or missed symbol in markup"),
         (b"<a><?XmL x?>$NAME</a>", 5, NO_NAME),
-        (b"\n<?xml version='1.0'?><a/>", 1, "an XML declaration behind the start"),
+    ] {
+        let expected = match message {
+            "" => Fault { at, kind: FaultKind::Escape },
+            message => syntax(at, message),
+        };
+        assert_eq!(fault(text), expected, "{}", text.escape_ascii());
+    }
+}
+
+#[test]
+fn a_declaration_a_dtd_and_characters_that_are_none_are_refused() {
+    for (text, at, message) in [
+        (&b"\n<?xml version='1.0'?><a/>"[..], 1, "an XML declaration behind the start"),
         (b"<?xml encoding='UTF-8'?><a/>", 6, DECLARATION),
         (b"<?xml ?><a/>", 0, DECLARATION),
         (b"<?xml version='1.0' standalone='yes' encoding='UTF-8'?><a/>", 37, DECLARATION),
@@ -211,11 +223,7 @@ fn a_template_that_is_no_xml_is_refused_where_it_ends_to_be_some() {
         (b"\xff\xfe<\0", 0, "it is UTF-16, and not UTF-8"),
         (b"<\0a\0", 0, "it is UTF-16, and not UTF-8"),
     ] {
-        let expected = match message {
-            "" => Fault { at, kind: FaultKind::Escape },
-            message => syntax(at, message),
-        };
-        assert_eq!(fault(text), expected, "{}", text.escape_ascii());
+        assert_eq!(fault(text), syntax(at, message), "{}", text.escape_ascii());
     }
 }
 
