@@ -9,7 +9,8 @@ mod write;
 use std::ops::Range;
 
 pub use self::write::write;
-use super::{Fault, FaultKind, Layout, Scalar, Site};
+use super::sites::Sites;
+use super::{Fault, FaultKind, Layout};
 use crate::launch::env_file::FaultKind as Line;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,24 +29,22 @@ pub fn lay_out(text: &[u8], references: &[Range<usize>]) -> Result<Layout, Fault
     // One alone ends a line for python-dotenv, which reads it as a line feed, and none for a shell.
     let lone = |at: &usize| text.get(at + 1) != Some(&b'\n');
     if let Some(at) = memchr::memchr_iter(b'\r', text).find(lone) {
-        return Err(syntax(at, LONE_RETURN));
+        return Err(Fault { at, kind: LONE_RETURN });
     }
     let bom = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-    let mut reader = Reader { document, text, references, at: bom, layout: Layout::default() };
+    let mut reader = Reader { document, text, at: bom, sites: Sites::new(references) };
     while reader.at < text.len() {
         reader.line()?;
     }
-    Ok(reader.layout)
+    reader.sites.finish()
 }
 
 struct Reader<'t> {
     document: &'t str,
     /// The document's bytes.
     text: &'t [u8],
-    references: &'t [Range<usize>],
     at: usize,
-    /// It has a site for each of the references that were passed.
-    layout: Layout,
+    sites: Sites<'t>,
 }
 
 impl Reader<'_> {
@@ -63,8 +62,7 @@ impl Reader<'_> {
                 Some(_) => self.bare(blanks || behind_blanks)?,
             }
         }
-        self.pass_line();
-        Ok(())
+        self.pass_line()
     }
 
     /// Up to behind the `=`. Returns whether there are blanks before it.
@@ -72,7 +70,8 @@ impl Reader<'_> {
         let start = self.at;
         let line = &self.text[start..self.line_limit()];
         let equals = memchr::memchr(b'=', line);
-        if let Some(reference) = self.next_before(start + equals.unwrap_or(line.len())) {
+        let limit = start + equals.unwrap_or(line.len());
+        if let Some(reference) = self.sites.next_before(limit) {
             return Err(Fault { at: reference.start, kind: FaultKind::NoScalar });
         }
         let equals = equals.ok_or_else(|| line_fault(start, &Line::NoEquals))?;
@@ -92,24 +91,18 @@ impl Reader<'_> {
     }
 
     /// What is left of the line is nothing or a comment: what looks like a reference there is none.
-    fn pass_line(&mut self) {
+    fn pass_line(&mut self) -> Result<(), Fault> {
         let limit = self.line_limit();
-        while self.next_before(limit).is_some() {
-            self.layout.sites.push(Site::Comment);
-        }
+        self.sites.comment(self.at..limit)?;
         self.at = (limit + 1).min(self.text.len());
+        Ok(())
     }
 
     fn quoted(&mut self, quote: u8, blanks: bool) -> Result<(), Fault> {
         let open = self.at;
-        let passed = self.layout.sites.len();
-        if quote == b'"' {
-            self.double()?
-        } else {
-            self.single()?
-        }
-        if blanks && self.layout.sites.len() > passed {
-            return Err(syntax(open, BLANKS));
+        let touched = if quote == b'"' { self.double()? } else { self.single()? };
+        if blanks && touched {
+            return Err(Fault { at: open, kind: BLANKS });
         }
         let closed = self.at;
         self.skip_blanks();
@@ -120,28 +113,27 @@ impl Reader<'_> {
         }
     }
 
-    fn double(&mut self) -> Result<(), Fault> {
+    /// Whether there is a reference in it.
+    fn double(&mut self) -> Result<bool, Fault> {
         let open = self.at;
-        let passed = self.layout.sites.len();
         self.at += 1;
         loop {
             match self.peek() {
                 None => return Err(line_fault(open, &Line::NotClosed)),
                 Some(b'"') => break,
                 Some(b'\\') => self.escape()?,
-                Some(b'`') => return Err(syntax(self.at, RUNS)),
+                Some(b'`') => return Err(Fault { at: self.at, kind: RUNS }),
                 Some(b'$') => self.dollar()?,
                 Some(_) => self.at += 1,
             }
         }
         self.at += 1;
-        self.put(open..self.at, Style::Double, passed);
-        Ok(())
+        self.put(open..self.at, Style::Double)
     }
 
     /// A backslash and what it stands before.
     fn escape(&mut self) -> Result<(), Fault> {
-        match self.next_before(self.at + 2) {
+        match self.reference_at(self.at + 1) {
             Some(reference) => Err(Fault { at: reference.start, kind: FaultKind::Escape }),
             None => {
                 self.at = (self.at + 2).min(self.text.len());
@@ -152,14 +144,17 @@ impl Reader<'_> {
 
     /// A reference, or what a shell may expand.
     fn dollar(&mut self) -> Result<(), Fault> {
-        if let Some(reference) = self.next_before(self.at + 1) {
-            self.put_next();
+        if let Some(reference) = self.reference_at(self.at) {
             let written = &self.text[reference.clone()];
             let dollars = written.iter().take_while(|b| **b == b'$').count();
             if dollars < written.len() {
                 self.at = reference.end;
                 let alone = dollars == 1;
-                return if alone { Ok(()) } else { Err(syntax(reference.start, JOINS)) };
+                return if alone {
+                    Ok(())
+                } else {
+                    Err(Fault { at: reference.start, kind: JOINS })
+                };
             }
             // The text behind an escape follows its last dollar.
             self.at = reference.end - 1;
@@ -168,22 +163,25 @@ impl Reader<'_> {
         let rest = &self.text[behind..];
         self.at = match rest.first() {
             // `$[` is arithmetic to some shells.
-            Some(b'(' | b'[') => return Err(syntax(behind - 1, RUNS)),
+            Some(b'(' | b'[') => return Err(Fault { at: behind - 1, kind: RUNS }),
             Some(b'{') => {
                 let odd = |b: &u8| matches!(b, b'"' | b'\'' | b'`' | b'$' | b'\\' | b'(' | b'\n');
                 let end = rest.iter().position(|b| *b == b'}' || odd(b));
                 let end = end.filter(|end| rest[*end] == b'}');
-                behind + end.ok_or_else(|| syntax(behind - 1, EXPANDS))? + 1
+                behind + end.ok_or(Fault { at: behind - 1, kind: EXPANDS })? + 1
             }
             _ => behind + rest.iter().take_while(|b| is_word(**b)).count(),
         };
-        match self.next_before(self.at + 1) {
-            Some(_) if is_word(self.text[self.at - 1]) => Err(syntax(behind - 1, JOINS)),
+        match self.reference_at(self.at) {
+            Some(_) if is_word(self.text[self.at - 1]) => {
+                Err(Fault { at: behind - 1, kind: JOINS })
+            }
             _ => Ok(()),
         }
     }
 
-    fn single(&mut self) -> Result<(), Fault> {
+    /// Whether there is a reference in it.
+    fn single(&mut self) -> Result<bool, Fault> {
         let open = self.at;
         let rest = &self.text[open + 1..];
         let Some(length) = memchr::memchr(b'\'', rest) else {
@@ -192,12 +190,11 @@ impl Reader<'_> {
         let backslashes = rest[..length].iter().rev().take_while(|b| **b == b'\\').count();
         let close = open + 1 + length;
         if !backslashes.is_multiple_of(2) {
-            return Err(syntax(close - 1, ESCAPES));
+            return Err(Fault { at: close - 1, kind: ESCAPES });
         }
-        let passed = self.layout.sites.len();
         let mut raw = open + 1;
-        while let Some(reference) = self.next_before(close) {
-            self.put_next();
+        let references = self.sites.pending().iter();
+        for reference in references.take_while(|reference| reference.start < close) {
             if self.text[reference.end - 1] == b'$' {
                 continue;
             }
@@ -206,13 +203,12 @@ impl Reader<'_> {
             if let Some(opened) = memchr::memmem::rfind(before, b"${")
                 && closed.is_none_or(|closed| closed < opened)
             {
-                return Err(syntax(raw + opened, JOINS));
+                return Err(Fault { at: raw + opened, kind: JOINS });
             }
             raw = reference.end;
         }
         self.at = close + 1;
-        self.put(open..self.at, Style::Single, passed);
-        Ok(())
+        self.put(open..self.at, Style::Single)
     }
 
     /// To the end of the line, or to a comment, less the blanks before it.
@@ -221,16 +217,16 @@ impl Reader<'_> {
         // A blank of another kind: python-dotenv looks for a quote behind it.
         let first = self.document[start..].chars().next();
         if first.is_some_and(|c| c.is_whitespace() || c.is_ascii_control()) {
-            return Err(syntax(start, QUOTE_IT));
+            return Err(Fault { at: start, kind: QUOTE_IT });
         }
         let line = &self.text[start..self.line_limit()];
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let comment = line.windows(2).position(|pair| matches!(pair, [b' ' | b'\t', b'#']));
         let value = &line[..comment.unwrap_or(line.len())];
         let end = start + value.iter().rposition(|b| !is_blank(*b)).map_or(0, |last| last + 1);
-        match self.next_before(end) {
+        match self.sites.next_before(end) {
             None => self.bare_without(end),
-            Some(_) if blanks => Err(syntax(start, BLANKS)),
+            Some(_) if blanks => Err(Fault { at: start, kind: BLANKS }),
             Some(_) => self.bare_with(end),
         }
     }
@@ -238,7 +234,6 @@ impl Reader<'_> {
     /// A bare value with references: nothing may stand in it that only one of the readers heeds.
     fn bare_with(&mut self, end: usize) -> Result<(), Fault> {
         let start = self.at;
-        let passed = self.layout.sites.len();
         while self.at < end {
             let b = self.text[self.at];
             match b {
@@ -246,18 +241,17 @@ impl Reader<'_> {
                 b'#' if self.at > start => self.at += 1,
                 b'\\' => {
                     let at = self.at;
-                    return self.escape().and(Err(syntax(at, QUOTE_IT)));
+                    return self.escape().and(Err(Fault { at, kind: QUOTE_IT }));
                 }
                 _ if is_plain(b) => self.at += 1,
                 _ => {
                     let next = self.document[self.at..].chars().next();
                     let next = next.filter(|c| !c.is_ascii() && !c.is_whitespace());
-                    self.at += next.ok_or_else(|| syntax(self.at, QUOTE_IT))?.len_utf8();
+                    self.at += next.ok_or(Fault { at: self.at, kind: QUOTE_IT })?.len_utf8();
                 }
             }
         }
-        self.put(start..end, Style::Bare, passed);
-        Ok(())
+        self.put(start..end, Style::Bare).map(|_| ())
     }
 
     /// A bare value without references: a shell must have come to its end with the line.
@@ -266,23 +260,25 @@ impl Reader<'_> {
             let from = self.at;
             match self.text[from] {
                 b'\\' => self.at += 2,
-                b'`' => return Err(syntax(from, RUNS)),
+                b'`' => return Err(Fault { at: from, kind: RUNS }),
                 // A here-document; a string in which escapes count.
                 b'<' | b'$'
                     if matches!(&self.text[from..end], [b'<', b'<', ..] | [b'$', b'\'', ..]) =>
                 {
-                    return Err(syntax(from, GOES_ON));
+                    return Err(Fault { at: from, kind: GOES_ON });
                 }
                 b'$' => self.dollar()?,
-                b'"' => self.double()?,
+                b'"' => {
+                    self.double()?;
+                }
                 b'\'' => {
                     let closed = memchr::memchr(b'\'', &self.text[from + 1..end]);
-                    self.at += closed.ok_or_else(|| syntax(from, GOES_ON))? + 2;
+                    self.at += closed.ok_or(Fault { at: from, kind: GOES_ON })? + 2;
                 }
                 _ => self.at += 1,
             }
             if self.at > end {
-                return Err(syntax(from, GOES_ON));
+                return Err(Fault { at: from, kind: GOES_ON });
             }
         }
         Ok(())
@@ -303,35 +299,50 @@ impl Reader<'_> {
         self.text.get(self.at).copied()
     }
 
-    /// The first reference that was not passed yet, if it begins before `limit`.
-    fn next_before(&self, limit: usize) -> Option<Range<usize>> {
-        let reference = self.references.get(self.layout.sites.len())?;
-        (reference.start < limit).then(|| reference.clone())
+    /// The reference that begins there.
+    fn reference_at(&self, at: usize) -> Option<Range<usize>> {
+        let pending = self.sites.pending();
+        let found = pending.binary_search_by_key(&at, |reference| reference.start).ok()?;
+        Some(pending[found].clone())
     }
 
-    /// Passes the next reference: it stands in the scalar that is put next.
-    fn put_next(&mut self) {
-        self.layout.sites.push(Site::Scalar(self.layout.scalars.len()));
-    }
-
-    /// Puts a scalar, if references in it were passed.
-    fn put(&mut self, range: Range<usize>, style: Style, passed: usize) {
-        if self.layout.sites.len() > passed {
-            self.layout.scalars.push(Scalar { range, style: super::Style::Env(style) });
-        }
+    fn put(&mut self, range: Range<usize>, style: Style) -> Result<bool, Fault> {
+        self.sites.scalar(range, super::Style::Env(style))
     }
 }
 
-const BLANKS: &str = "a shell runs a value behind a blank; write `NAME=VALUE` with no blanks";
-const ESCAPES: &str = "python-dotenv reads on behind `\\'`, and a shell does not";
-const EXPANDS: &str = "python-dotenv and a shell may not agree where this expansion ends; put the \
-    value in single quotes";
-const GOES_ON: &str = "a shell reads on from here past the value; put the value in quotes";
-const JOINS: &str = "the reference's value would be taken for a part of this expansion; write \
-    `${name}`, or put it in single quotes";
-const LONE_RETURN: &str = "a carriage return stands alone";
-const QUOTE_IT: &str = "python-dotenv and a shell may not agree on this; put the value in quotes";
-const RUNS: &str = "a shell runs what begins here; put the value in single quotes";
+const BLANKS: FaultKind = FaultKind::Unsafe {
+    what: "a shell runs a value behind a blank",
+    hint: "write `NAME=VALUE` with no blanks",
+};
+const ESCAPES: FaultKind = FaultKind::Unsafe {
+    what: "python-dotenv reads on behind `\\'`, and a shell does not",
+    hint: "put the value in double quotes",
+};
+const EXPANDS: FaultKind = FaultKind::Unsafe {
+    what: "python-dotenv and a shell may not agree where this expansion ends",
+    hint: "put the value in single quotes",
+};
+const GOES_ON: FaultKind = FaultKind::Unsafe {
+    what: "a shell reads on from here past the value",
+    hint: "put the value in quotes",
+};
+const JOINS: FaultKind = FaultKind::Unsafe {
+    what: "the reference's value would be taken for a part of this expansion",
+    hint: "write `${name}`, or put the value in single quotes",
+};
+const LONE_RETURN: FaultKind = FaultKind::Unsafe {
+    what: "a lone carriage return ends a line for python-dotenv, and none for a shell",
+    hint: "end the lines with line feeds",
+};
+const QUOTE_IT: FaultKind = FaultKind::Unsafe {
+    what: "python-dotenv and a shell may not agree on this",
+    hint: "put the value in quotes",
+};
+const RUNS: FaultKind = FaultKind::Unsafe {
+    what: "a shell runs what begins here",
+    hint: "put the value in single quotes",
+};
 
 fn syntax(at: usize, message: &str) -> Fault {
     Fault { at, kind: FaultKind::Syntax { format: "env", message: message.to_owned() } }

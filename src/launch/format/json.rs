@@ -1,16 +1,21 @@
 //! JSON (RFC 8259). `serde_json` judges the template; here is only found where its strings are, and
 //! what stands outside of them and holds a reference.
 
+mod keys;
+
 use std::borrow::Cow;
 use std::ops::Range;
 
 use serde::de::IgnoredAny;
 
-use super::{Changed, Fault, FaultKind, Layout, Part, Refusal, Scalar, Site};
+use super::sites::Sites;
+use super::{Changed, Fault, FaultKind, Layout, Part, Refusal, Scalar};
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Style {
     String,
+    /// A string before a colon.
+    Key,
     /// What is outside of any string: it must become a number, a boolean or null.
     Bare,
 }
@@ -19,11 +24,11 @@ pub fn lay_out(text: &[u8], references: &[Range<usize>]) -> Result<Layout, Fault
     if let Err(error) = std::str::from_utf8(text) {
         return Err(syntax(error.valid_up_to(), "it is not UTF-8"));
     }
-    let mut lexer = Lexer { text, references, layout: Layout::default(), masks: Vec::new() };
+    let mut lexer = Lexer { text, sites: Sites::new(references), masks: Vec::new() };
     let lexed = lexer.document();
     let judged = judge(text, &lexer.masks);
     match (lexed, judged) {
-        (Ok(()), Ok(())) => Ok(lexer.layout),
+        (Ok(()), Ok(())) => lexer.sites.finish(),
         // Behind what is no JSON, strings are only guessed at: the first fault is the true one.
         (Err(lexed), Err(judged)) if judged.at < lexed.at => Err(judged),
         (Err(fault), _) | (Ok(()), Err(fault)) => Err(fault),
@@ -32,13 +37,19 @@ pub fn lay_out(text: &[u8], references: &[Range<usize>]) -> Result<Layout, Fault
 
 pub fn write(style: Style, parts: &[Part<'_>], out: &mut Vec<u8>) -> Result<(), Refusal> {
     match style {
-        Style::String => write_string(parts, out),
+        Style::String | Style::Key => write_string(parts, out),
         Style::Bare => write_bare(parts, out),
     }
 }
 
-pub fn verify(_: &[Scalar], _: &[u8], _: &[Range<usize>]) -> Result<(), Changed> {
-    Ok(())
+/// Values may have made a key the same as another one of its object.
+pub fn verify(scalars: &[Scalar], output: &[u8], written: &[Range<usize>]) -> Result<(), Changed> {
+    let is_key = |number: &usize| scalars[*number].style == super::Style::Json(Style::Key);
+    let touched: Vec<_> = (0..scalars.len()).filter(is_key).collect();
+    if touched.is_empty() {
+        return Ok(());
+    }
+    keys::verify(output, touched.into_iter().map(|number| (written[number].start, number)))
 }
 
 /// The raw text as it is, and the values with as many escapes as RFC 8259, section 7, asks for.
@@ -90,9 +101,7 @@ fn write_escaped(value: &[u8], out: &mut Vec<u8>) {
 /// Finds the strings and the bare tokens that hold references, in any text, JSON or not.
 struct Lexer<'t> {
     text: &'t [u8],
-    references: &'t [Range<usize>],
-    /// It has a site for each of the references that were passed.
-    layout: Layout,
+    sites: Sites<'t>,
     /// The bare tokens that may become a number, a boolean or null.
     masks: Vec<Range<usize>>,
 }
@@ -101,57 +110,49 @@ impl Lexer<'_> {
     fn document(&mut self) -> Result<(), Fault> {
         let mut at = bom_length(self.text);
         while let Some(length) = memchr::memchr(b'"', &self.text[at..]) {
-            self.bare(at, at + length);
+            self.bare(at, at + length)?;
             at = self.string(at + length)?;
         }
-        self.bare(at, self.text.len());
-        Ok(())
+        self.bare(at, self.text.len())
     }
 
     /// What stands between two strings.
-    fn bare(&mut self, from: usize, limit: usize) {
+    fn bare(&mut self, from: usize, limit: usize) -> Result<(), Fault> {
         let mut from = from;
-        while let Some(reference) = self.next_before(limit) {
-            let before = &self.text[from..reference.start];
+        while let Some(first) = self.sites.next_before(limit) {
+            let before = &self.text[from..first.start];
             let start = before.iter().rposition(|b| ends_token(*b)).map_or(from, |i| from + i + 1);
-            let mut end = reference.start;
+            let mut end = first.start;
             let mut fits = self.text[start..end].iter().all(|b| fits_bare(*b));
+            let mut references = self.sites.pending().iter().peekable();
             while end < limit {
-                match self.next_before(limit) {
+                if let Some(reference) = references.next_if(|one| one.start == end) {
                     // Its braces belong to the token.
-                    Some(reference) if reference.start == end => {
-                        self.put_next();
-                        end = reference.end;
-                        // An escape leaves its dollars there.
-                        fits &= self.text[end - 1] != b'$';
-                    }
-                    _ if ends_token(self.text[end]) => break,
-                    _ => {
-                        fits &= fits_bare(self.text[end]);
-                        end += 1;
-                    }
+                    end = reference.end;
+                    // An escape leaves its dollars there.
+                    fits &= self.text[end - 1] != b'$';
+                } else if ends_token(self.text[end]) {
+                    break;
+                } else {
+                    fits &= fits_bare(self.text[end]);
+                    end += 1;
                 }
             }
             if fits {
                 self.masks.push(start..end);
             }
-            self.layout
-                .scalars
-                .push(Scalar { range: start..end, style: super::Style::Json(Style::Bare) });
+            self.sites.scalar(start..end, super::Style::Json(Style::Bare))?;
             from = end;
         }
+        Ok(())
     }
 
     /// Returns where the text goes on behind the closing quote.
     fn string(&mut self, open: usize) -> Result<usize, Fault> {
-        let passed = self.layout.sites.len();
         let mut at = open + 1;
         loop {
             let rest = &self.text[at..];
             at += memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
-            while self.next_before(at).is_some() {
-                self.put_next();
-            }
             match self.text.get(at) {
                 Some(b'\\') => at = self.escape(at)?,
                 Some(_) => {
@@ -161,10 +162,10 @@ impl Lexer<'_> {
                 None => break,
             }
         }
-        if self.layout.sites.len() > passed {
-            self.layout
-                .scalars
-                .push(Scalar { range: open..at, style: super::Style::Json(Style::String) });
+        if self.sites.next_before(at).is_some() {
+            let style =
+                if keys::is_before_colon(self.text, at) { Style::Key } else { Style::String };
+            self.sites.scalar(open..at, super::Style::Json(style))?;
         }
         Ok(at)
     }
@@ -178,10 +179,10 @@ impl Lexer<'_> {
             (true, _) => Some(at + 2 + digits),
             (false, _) => Some(at + 1),
         };
-        if let Some(reference) = self.next_before(self.text.len())
-            && unfinished == Some(reference.start)
+        if let Some(at) = unfinished.filter(|at| self.text.get(*at) == Some(&b'$'))
+            && self.sites.pending().binary_search_by_key(&at, |one| one.start).is_ok()
         {
-            return Err(Fault { at: reference.start, kind: FaultKind::Escape });
+            return Err(Fault { at, kind: FaultKind::Escape });
         }
         // The parser has no opinion on lone surrogates in a string that it does not keep; but an
         // empty value between two of them would join them.
@@ -197,17 +198,6 @@ impl Lexer<'_> {
         let escape = self.text.get(at..at + 6)?;
         let digits = escape.strip_prefix(b"\\u").filter(|digits| hex_length(digits) == 4)?;
         u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
-    }
-
-    /// The first reference that was not passed yet, if it begins before `limit`.
-    fn next_before(&self, limit: usize) -> Option<Range<usize>> {
-        let reference = self.references.get(self.layout.sites.len())?;
-        (reference.start < limit).then(|| reference.clone())
-    }
-
-    /// Passes the next reference: it stands in the scalar that is pushed next.
-    fn put_next(&mut self) {
-        self.layout.sites.push(Site::Scalar(self.layout.scalars.len()));
     }
 }
 

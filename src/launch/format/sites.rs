@@ -21,9 +21,14 @@ impl<'r> Sites<'r> {
         Self { references, layout: Layout::default() }
     }
 
+    /// The references that were not put yet.
+    pub fn pending(&self) -> &'r [Range<usize>] {
+        &self.references[self.layout.sites.len()..]
+    }
+
     /// The first reference that was not put yet, if it begins before `limit`.
     pub fn next_before(&self, limit: usize) -> Option<Range<usize>> {
-        let reference = self.references.get(self.layout.sites.len())?;
+        let reference = self.pending().first()?;
         (reference.start < limit).then(|| reference.clone())
     }
 

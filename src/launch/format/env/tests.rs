@@ -6,6 +6,7 @@ use proptest::{prop_assert, prop_assert_eq, proptest};
 use super::super::trial::{Failed, lay_out, render};
 use super::super::{Fault, FaultKind, Format, Refusal, Site};
 use super::readers::{python_dotenv, shell};
+use super::write::{AS_FILE, DIFFERS, ENDS, EXPANDED, IN_DOUBLE, IN_SINGLE, NOT_PLAIN, RETURN};
 
 fn rendered(text: &str, value: &[u8]) -> Result<String, Failed> {
     let out = render(Format::Env, text.as_bytes(), |_| value.to_vec())?;
@@ -29,8 +30,16 @@ fn double_quotes_hold_all_but_expansions() {
         check("export A=\"é ${NAME}\\\\\" # $NAME\n", value, &format!("é {value}\\"));
         check("A=\"$NAME\n$NAME\"", value, &format!("{value}\n{value}"));
     }
-    for value in ["$", "a$", "$x", "${x}", "`", "a\rb", "$(x)"] {
-        let refused = Err(Failed::Value(super::write::QUOTING));
+    for (value, what, hint) in [
+        ("$", EXPANDED, IN_SINGLE),
+        ("a$x", EXPANDED, IN_SINGLE),
+        ("`", EXPANDED, IN_SINGLE),
+        ("$(x)", EXPANDED, IN_SINGLE),
+        ("${x}", EXPANDED, AS_FILE),
+        ("$'", EXPANDED, AS_FILE),
+        ("a\rb", RETURN, AS_FILE),
+    ] {
+        let refused = Err(Failed::Value(Refusal::Unheld { what, hint }));
         assert_eq!(rendered("A=\"$NAME\"", value.as_bytes()), refused, "{value}");
     }
 }
@@ -42,24 +51,32 @@ fn single_quotes_hold_all_but_themselves_and_what_python_dotenv_heeds() {
         check("A='$NAME'\n", value, value);
         check("export A='é ${NAME}-' # $NAME\n", value, &format!("é {value}-"));
     }
-    for value in ["'", "a\rb", "\\\\", "\\", "${x}", "${"] {
-        let refused = Err(Failed::Value(super::write::QUOTING));
+    for (value, what, hint) in [
+        ("'", ENDS, IN_DOUBLE),
+        ("'$", ENDS, AS_FILE),
+        ("a\rb", RETURN, AS_FILE),
+        ("\\\\", DIFFERS, IN_DOUBLE),
+        ("\\", DIFFERS, IN_DOUBLE),
+        ("${x}", DIFFERS, AS_FILE),
+        ("${", DIFFERS, AS_FILE),
+    ] {
+        let refused = Err(Failed::Value(Refusal::Unheld { what, hint }));
         assert_eq!(rendered("A='$NAME'", value.as_bytes()), refused, "{value}");
     }
     check("A='\\$NAME'", "x", "\\x");
     check("A='${NAME}{x}'", "x", "x{x}");
     check("A='$$$NAME'", "x", "$x");
-    for (text, value) in [
-        ("A='\\$NAME'", "\\x"),
-        ("A='\\$NAME'", ""),
-        ("A='\\${NAME}\\x'", ""),
-        ("A='${NAME}\\x'", "\\"),
-        ("A='${NAME}{x}'", "$"),
-        ("A='$$$NAME'", "{x}"),
-        ("A='$$${NAME}{x}'", ""),
-        ("A='$NAME${NAME}'", "\\"),
+    for (text, value, hint) in [
+        ("A='\\$NAME'", "\\x", IN_DOUBLE),
+        ("A='\\$NAME'", "", IN_DOUBLE),
+        ("A='\\${NAME}\\x'", "", IN_DOUBLE),
+        ("A='${NAME}\\x'", "\\", IN_DOUBLE),
+        ("A='${NAME}{x}'", "$", IN_SINGLE),
+        ("A='$$$NAME'", "{x}", IN_DOUBLE),
+        ("A='$$${NAME}{x}'", "", IN_DOUBLE),
+        ("A='$NAME${NAME}'", "\\", IN_DOUBLE),
     ] {
-        let refused = Err(Failed::Value(super::write::QUOTING));
+        let refused = Err(Failed::Value(Refusal::Unheld { what: DIFFERS, hint }));
         assert_eq!(rendered(text, value.as_bytes()), refused, "{text} {value}");
     }
 }
@@ -76,11 +93,12 @@ fn bare_holds_only_what_is_plain() {
         );
     }
     for b in (1..=0x7f).filter(|b| !plain.as_bytes().contains(b) && !b.is_ascii_alphanumeric()) {
-        assert_eq!(
-            rendered("A=$NAME", &[b'x', b]),
-            Err(Failed::Value(super::write::QUOTING)),
-            "{b}"
-        );
+        let refused = match b {
+            b'\r' => Refusal::Unheld { what: RETURN, hint: AS_FILE },
+            b'$' | b'`' => Refusal::Unheld { what: NOT_PLAIN, hint: IN_SINGLE },
+            _ => Refusal::Unheld { what: NOT_PLAIN, hint: IN_DOUBLE },
+        };
+        assert_eq!(rendered("A=$NAME", &[b'x', b]), Err(Failed::Value(refused)), "{b}");
     }
 }
 
@@ -139,7 +157,7 @@ fn syntax(at: usize, message: &str) -> Fault {
 
 #[test]
 fn what_only_one_of_the_readers_heeds_is_refused_where_it_stands() {
-    for (text, at, message) in [
+    for (text, at, kind) in [
         ("A=it's\nB=\"$NAME\"", 4, super::GOES_ON),
         ("A={\"a\nB=\"$NAME\"", 3, super::GOES_ON),
         ("A=x \"a # $NAME\"", 4, super::GOES_ON),
@@ -183,6 +201,15 @@ fn what_only_one_of_the_readers_heeds_is_refused_where_it_stands() {
         ("A=\"x\r${NAME}\"", 4, super::LONE_RETURN),
         ("A='x\r${NAME}'", 4, super::LONE_RETURN),
         ("A='\r'", 3, super::LONE_RETURN),
+    ] {
+        let fault = lay_out(Format::Env, text.as_bytes()).err();
+        assert_eq!(fault, Some(Fault { at, kind }), "{text:?}");
+    }
+}
+
+#[test]
+fn what_is_no_line_of_a_variable_is_refused() {
+    for (text, at, message) in [
         ("A=\"$NAME\"x", 9, "something stands behind the closing quote; put a blank before `#`"),
         ("A=\"$NAME\"#x", 9, "something stands behind the closing quote; put a blank before `#`"),
         ("A=\"$NAME", 2, "the quote that opens here is not closed"),
@@ -280,7 +307,7 @@ proptest! {
         let value = |values: &[String], name: &str| {
             values[name[1..].parse::<usize>().expect("a number")].clone().into_bytes()
         };
-        let marks: Vec<_> = (0..4).map(|i| format!("mark{i}mark")).collect();
+        let marks: Vec<_> = (0..4).map(|i| format!("mark{i}end")).collect();
         let (mut document, mut marked, mut names) = (String::new(), String::new(), Vec::new());
         for line in lines {
             let line = line.replacen("A=", &format!("V{}=", names.len()), 1);

@@ -19,12 +19,14 @@ fn write_double(parts: &[Part<'_>], out: &mut Vec<u8>) -> Result<(), Refusal> {
             Part::Raw(raw) => out.extend_from_slice(raw),
             Part::Value(value) => {
                 check_text(value)?;
+                if !fits_double(value) {
+                    return Err(refusal(EXPANDED, value));
+                }
                 for &b in *value {
-                    match b {
-                        b'$' | b'`' | b'\r' => return Err(QUOTING),
-                        b'"' | b'\\' => out.extend_from_slice(&[b'\\', b]),
-                        _ => out.push(b),
+                    if matches!(b, b'"' | b'\\') {
+                        out.push(b'\\');
                     }
+                    out.push(b);
                 }
             }
         }
@@ -36,22 +38,26 @@ fn write_double(parts: &[Part<'_>], out: &mut Vec<u8>) -> Result<(), Refusal> {
 /// expansion: a value may make none of these, neither alone nor with the text beside it.
 fn write_single(parts: &[Part<'_>], out: &mut Vec<u8>) -> Result<(), Refusal> {
     let mut before = None;
-    let mut behind_value = false;
+    let mut last_value: Option<&[u8]> = None;
     for part in parts {
         let (Part::Raw(bytes) | Part::Value(bytes)) = *part;
-        let is_value = matches!(part, Part::Value(_));
-        if is_value {
+        if matches!(part, Part::Value(_)) {
             check_text(bytes)?;
-            if memchr::memchr2(b'\'', b'\r', bytes).is_some() || bytes.windows(2).any(differs) {
-                return Err(QUOTING);
+            if bytes.contains(&b'\'') {
+                return Err(refusal(ENDS, bytes));
             }
+            if !fits_single(bytes) {
+                return Err(refusal(DIFFERS, bytes));
+            }
+            last_value = Some(bytes);
         }
-        behind_value |= is_value;
         let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { continue };
-        if behind_value && before.is_some_and(|before| differs(&[before, *first])) {
-            return Err(QUOTING);
+        if let Some(value) = last_value
+            && before.is_some_and(|before| differs(&[before, *first]))
+        {
+            return Err(refusal(DIFFERS, value));
         }
-        behind_value = is_value;
+        last_value = last_value.filter(|_| matches!(part, Part::Value(_)));
         before = Some(*last);
         out.extend_from_slice(bytes);
     }
@@ -65,7 +71,7 @@ fn write_bare(parts: &[Part<'_>], out: &mut Vec<u8>) -> Result<(), Refusal> {
         if matches!(part, Part::Value(_)) {
             check_text(bytes)?;
             if !bytes.iter().all(|b| is_plain(*b)) {
-                return Err(QUOTING);
+                return Err(refusal(NOT_PLAIN, bytes));
             }
         }
         out.extend_from_slice(bytes);
@@ -77,7 +83,19 @@ fn check_text(value: &[u8]) -> Result<(), Refusal> {
     if memchr::memchr(0, value).is_some() {
         return Err(Refusal::Nul);
     }
-    std::str::from_utf8(value).map(|_| ()).map_err(|_| Refusal::NotUtf8)
+    std::str::from_utf8(value).map_err(|_| Refusal::NotUtf8)?;
+    match memchr::memchr(b'\r', value) {
+        Some(_) => Err(Refusal::Unheld { what: RETURN, hint: AS_FILE }),
+        None => Ok(()),
+    }
+}
+
+fn fits_double(value: &[u8]) -> bool {
+    memchr::memchr2(b'$', b'`', value).is_none()
+}
+
+fn fits_single(value: &[u8]) -> bool {
+    !value.contains(&b'\'') && !value.windows(2).any(differs)
 }
 
 /// Whether these two bytes mean something else to python-dotenv between single quotes.
@@ -85,7 +103,24 @@ fn differs(pair: &[u8]) -> bool {
     matches!(pair, [b'\\', b'\\' | b'\''] | [b'$', b'{'])
 }
 
-pub const QUOTING: Refusal = Refusal::Unheld {
-    what: "it holds what cannot stand in this kind of quotes",
-    hint: "put the reference in other quotes",
-};
+/// With the quotes that hold the value, if there are some.
+fn refusal(what: &'static str, value: &[u8]) -> Refusal {
+    let hint = match (fits_double(value), fits_single(value)) {
+        (true, _) => IN_DOUBLE,
+        (false, true) => IN_SINGLE,
+        (false, false) => AS_FILE,
+    };
+    Refusal::Unheld { what, hint }
+}
+
+pub const RETURN: &str = "it holds a carriage return, which an env file cannot";
+pub const EXPANDED: &str = "it holds a `$` or a backtick, which a shell expands in double quotes";
+pub const ENDS: &str = "it holds a `'`, which nothing can stand for in single quotes";
+pub const DIFFERS: &str =
+    "with it there is `\\\\`, `\\'` or `${` in single quotes, which python-dotenv takes for more";
+pub const NOT_PLAIN: &str =
+    "outside of quotes it must be letters, digits and `_ . / : @ % + , = -`";
+
+pub const IN_DOUBLE: &str = "put the reference in double quotes";
+pub const IN_SINGLE: &str = "put the reference in single quotes";
+pub const AS_FILE: &str = "deliver it as a file with `--as-file`";

@@ -5,7 +5,7 @@ use proptest::{prop_assert, prop_assert_eq, proptest};
 use serde_json::Value;
 
 use super::super::trial::{Failed, lay_out, render};
-use super::super::{Fault, FaultKind, Format, Refusal};
+use super::super::{Changed, Fault, FaultKind, Format, Refusal};
 
 fn rendered(text: &str, value: &str) -> Result<String, Failed> {
     let out = render(Format::Json, text.as_bytes(), |_| value.as_bytes().to_vec())?;
@@ -132,6 +132,34 @@ fn depth_is_no_matter() {
     assert_eq!(rendered(&text, "1"), Ok(text.replace("$NAME", "1")));
 }
 
+#[test]
+fn keys_that_become_the_same_in_one_object_are_refused() {
+    for (text, value, scalar) in [
+        (r#"{"a": 1, "$NAME": 2}"#, "a", 0),
+        (r#"{"$NAME": "$NAME", "a": 2}"#, "a", 0),
+        (r#"{"b": "$NAME", "${NAME}a" : 2, "aa": []}"#, "a", 1),
+        (r#"{"$NAME": 1, "\u0061": 2}"#, "a", 0),
+        (r#"[{}, {"x": {"$NAME": [{"y": 1}], "\"": 2}}]"#, "\"", 0),
+        (r#"{"$NAME\n": {}, "a": {"$NAME": 1}, "}\u000a": 2}"#, "}", 0),
+        (r#"{"$NAME": 1, "$NAME": 2}"#, "", 1),
+    ] {
+        let changed = Changed { scalar, why: Refusal::Duplicate };
+        assert_eq!(rendered(text, value), Err(Failed::Output(changed)), "{text}");
+    }
+    for (text, value) in [
+        (r#"{"a": 1, "a": "$NAME"}"#, "a"),
+        (r#"{"a": 1, "a": 2, "$NAME": 3}"#, "b"),
+        (r#"{"a": {"$NAME": "a"}, "b": ["a", {"$NAME": 1}, "a"], "c": "$NAME"}"#, "a"),
+    ] {
+        assert!(rendered(text, value).is_ok(), "{text}");
+    }
+    let deep = 100_000;
+    let text = format!("{}{{\"$NAME\":1,\"a\":2}}{}", "{\"a\":".repeat(deep), "}".repeat(deep));
+    let changed = Changed { scalar: 0, why: Refusal::Duplicate };
+    assert_eq!(rendered(&text, "a"), Err(Failed::Output(changed)));
+    assert!(rendered(&text, "b").is_ok());
+}
+
 /// Blanks as JSON has them.
 fn blank() -> impl Strategy<Value = String> {
     prop_oneof![3 => Just(String::new()), 1 => "[ \t\n\r]{1,3}"]
@@ -240,6 +268,38 @@ proptest! {
         prop_assert_eq!(parsed(&out), replaced(&parsed(&marked), &texts, &bares), "{}", out);
     }
 
+    /// Two objects, one in the other, with these keys in each.
+    #[test]
+    fn keys_are_the_same_if_and_only_if_they_are_refused(
+        outer in prop::collection::vec(prop::sample::select(KEYS.to_vec()), 0..4),
+        inner in prop::collection::vec(prop::sample::select(KEYS.to_vec()), 0..4),
+        values in prop::collection::vec(prop::sample::select(vec!["", "a", "b", "aa", "\""]), 2),
+    ) {
+        let member = |key: &&str| format!(",\"{key}\":1");
+        let members = |keys: &[&str]| keys.iter().map(member).collect::<String>();
+        let document = format!("[{{\"o\":{{\"i\":0{}}}{}}}]", members(&inner), members(&outer));
+        let out = render(Format::Json, document.as_bytes(), |name| {
+            values[usize::from(name == "S1")].as_bytes().to_vec()
+        });
+        let text_of = |key: &str| {
+            let text = key.replace("$S0", values[0]).replace("${S1}", values[1]);
+            text.replace("\\u0061", "a").replace("\\\"", "\"")
+        };
+        let same = |keys: &[&str]| keys.iter().enumerate().any(|(i, key)| {
+            keys[..i].iter().any(|other| {
+                text_of(key) == text_of(other) && (key.contains('$') || other.contains('$'))
+            })
+        });
+        match out {
+            Ok(out) => {
+                prop_assert!(serde_json::from_slice::<Value>(&out).is_ok());
+                prop_assert!(!same(&outer) && !same(&inner), "{document}");
+            }
+            Err(Failed::Output(_)) => prop_assert!(same(&outer) || same(&inner), "{document}"),
+            Err(other) => prop_assert!(false, "{other:?}"),
+        }
+    }
+
     #[test]
     fn no_text_at_all_makes_it_panic(
         pieces in prop::collection::vec(
@@ -265,3 +325,5 @@ proptest! {
         }
     }
 }
+
+const KEYS: [&str; 9] = ["a", "b", "aa", "$S0", "${S1}", "a$S0", "\\u0061", "\\u0061$S0", "\\\""];
