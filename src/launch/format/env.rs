@@ -121,7 +121,13 @@ impl Reader<'_> {
             match self.peek() {
                 None => return Err(line_fault(open, &Line::NotClosed)),
                 Some(b'"') => break,
-                Some(b'\\') => self.escape()?,
+                Some(b'\\') => {
+                    self.escape()?;
+                    // No backslash keeps python-dotenv from an expansion.
+                    if self.text[..self.at].ends_with(b"$") && self.peek() == Some(b'{') {
+                        self.at = self.expansion(self.at)?;
+                    }
+                }
                 Some(b'`') => return Err(Fault { at: self.at, kind: RUNS }),
                 Some(b'$') => self.dollar()?,
                 Some(_) => self.at += 1,
@@ -164,12 +170,7 @@ impl Reader<'_> {
         self.at = match rest.first() {
             // `$[` is arithmetic to some shells.
             Some(b'(' | b'[') => return Err(Fault { at: behind - 1, kind: RUNS }),
-            Some(b'{') => {
-                let odd = |b: &u8| matches!(b, b'"' | b'\'' | b'`' | b'$' | b'\\' | b'(' | b'\n');
-                let end = rest.iter().position(|b| *b == b'}' || odd(b));
-                let end = end.filter(|end| rest[*end] == b'}');
-                behind + end.ok_or(Fault { at: behind - 1, kind: EXPANDS })? + 1
-            }
+            Some(b'{') => self.expansion(behind)?,
             _ => behind + rest.iter().take_while(|b| is_word(**b)).count(),
         };
         match self.reference_at(self.at) {
@@ -178,6 +179,15 @@ impl Reader<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Behind the brace that closes the one here, which follows a dollar.
+    fn expansion(&self, open: usize) -> Result<usize, Fault> {
+        let rest = &self.text[open..];
+        let odd = |b: &u8| matches!(b, b'"' | b'\'' | b'`' | b'$' | b'\\' | b'(' | b'\n');
+        let end = rest.iter().position(|b| *b == b'}' || odd(b));
+        let end = end.filter(|end| rest[*end] == b'}');
+        Ok(open + end.ok_or(Fault { at: open - 1, kind: EXPANDS })? + 1)
     }
 
     /// Whether there is a reference in it.

@@ -258,13 +258,18 @@ impl Walker<'_> {
         if matches!(name.as_str(), "utf-8" | "utf8") {
             return Ok(());
         }
-        if !matches!(name.as_str(), "us-ascii" | "ascii") {
-            return Err(self.or_no_scalar(Fault { at, kind: ENCODING }));
-        }
+        let beyond = self.document.bytes().position(|b| !b.is_ascii());
         self.ascii = true;
-        match self.document.bytes().position(|b| !b.is_ascii()) {
-            Some(at) => Err(self.syntax(at, "it declares to be ASCII, and is not")),
-            None => Ok(()),
+        match (name.as_str(), beyond) {
+            ("us-ascii" | "ascii", None) => Ok(()),
+            ("us-ascii" | "ascii", Some(at)) => {
+                Err(self.syntax(at, "it declares to be ASCII, and is not"))
+            }
+            // As long as nothing uses what they add to ASCII, they are it.
+            (name, None) if name.starts_with("iso-8859-") || name.starts_with("windows-125") => {
+                Ok(())
+            }
+            _ => Err(self.or_no_scalar(Fault { at, kind: ENCODING })),
         }
     }
 

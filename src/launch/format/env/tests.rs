@@ -172,6 +172,7 @@ fn what_only_one_of_the_readers_heeds_is_refused_where_it_stands() {
         ("A=\"${x:-$NAME}\"", 3, super::EXPANDS),
         ("A=\"${x:-\"a\"}\"", 3, super::EXPANDS),
         ("A=\"${$NAME}\"", 3, super::EXPANDS),
+        ("A=\"\\${$NAME\"", 4, super::EXPANDS),
         ("A='${$NAME}'", 3, super::JOINS),
         ("A='${NAME} ${x:-$NAME}'", 11, super::JOINS),
         ("A='$${NAME:-$NAME}'", 4, super::JOINS),

@@ -61,12 +61,15 @@ fn values_are_escaped_where_they_stand() {
         rendered("<a><![CDATA[$NAME]]></a>", cdata),
         Ok(format!("<a><![CDATA[{cdata}]]></a>"))
     );
-    let declared = "<?xml version=\"1.0\" encoding=\"us-ascii\" ?><a b='$NAME'>$NAME</a>";
-    assert_eq!(
-        rendered(declared, "é😀"),
-        Ok(declared.replace("$NAME", "&#233;&#128512;")),
-        "nothing beyond ASCII"
-    );
+    for encoding in ["us-ascii", "ISO-8859-1", "windows-1252"] {
+        let declaration = format!("<?xml version=\"1.0\" encoding=\"{encoding}\" ?>");
+        let declared = format!("{declaration}<a b='$NAME'>$NAME</a>");
+        assert_eq!(
+            rendered(&declared, "é😀"),
+            Ok(declared.replace("$NAME", "&#233;&#128512;")),
+            "nothing beyond ASCII"
+        );
+    }
 }
 
 #[test]
@@ -231,7 +234,8 @@ fn a_declaration_a_dtd_and_characters_that_are_none_are_refused() {
 fn a_document_that_readers_differ_on_is_refused() {
     for (text, at, kind) in [
         ("<?xml version=\"1.1\"?><a>$NAME</a>", 15, VERSION),
-        ("<?xml version='1.0' encoding='ISO-8859-1'?><a>$NAME</a>", 30, ENCODING),
+        ("<?xml version='1.0' encoding='ISO-8859-1'?><a>\u{e9}$NAME</a>", 30, ENCODING),
+        ("<?xml version='1.0' encoding='Shift_JIS'?><a>$NAME</a>", 30, ENCODING),
         ("<a>\r\n\r${NAME}</a>", 5, RETURN),
         ("<a>$NAME\r</a>", 8, RETURN),
         ("<a b='x\r$$NAME'/>", 7, RETURN),
