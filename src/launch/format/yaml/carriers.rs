@@ -1,0 +1,1 @@
+//! Every value, read again.
