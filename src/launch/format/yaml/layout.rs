@@ -68,6 +68,8 @@ impl<'m, 'r> Walk<'m, 'r> {
             Event::SequenceEnd | Event::MappingEnd => {
                 self.open.pop();
             }
+            // Its place is that of the token that it was concluded from, which comes yet.
+            Event::DocumentStart(false, _) => return Ok(()),
             _ => {}
         }
         self.behind = self.behind.max(range.end);
@@ -102,7 +104,8 @@ impl<'m, 'r> Walk<'m, 'r> {
     /// Where the comment begins that goes on at this offset, outside of any scalar.
     fn comment_before(&self, at: usize) -> Option<usize> {
         let line = self.text.get(self.behind..at)?;
-        let start = line.iter().rposition(|b| is_break(*b)).map_or(self.behind, |i| self.behind + i);
+        let start =
+            line.iter().rposition(|b| is_break(*b)).map_or(self.behind, |i| self.behind + i);
         let begins = |i: &usize| {
             let before = &self.text[..*i];
             let apart = before.last().is_none_or(|b| is_blank(*b) || is_break(*b));
@@ -149,15 +152,14 @@ impl<'m, 'r> Walk<'m, 'r> {
         while end > content && is_blank(self.text[end - 1]) {
             end -= 1;
         }
-        let unended = end == content || !is_break(self.text[end - 1]);
-        if unended && line_end(self.text, end) < self.text.len() {
-            return Err(unsure());
-        }
+        let unended = span.end == self.text.len() && !self.text.ends_with(b"\n");
+        let unended = unended && !self.text.ends_with(b"\r");
         if unended {
             end = span.end;
+        } else if end > content && is_break(self.text[end - 1]) {
+            end -= 1 + usize::from(self.text[..end].ends_with(b"\r\n"));
         } else {
-            let crlf = self.text[..end].ends_with(b"\r\n");
-            end -= 1 + usize::from(crlf);
+            return Err(unsure());
         }
         let written = first_indent(&self.text[content.min(end)..end]);
         let meant = first_indent(value.as_bytes());
@@ -202,7 +204,7 @@ impl<'m, 'r> Walk<'m, 'r> {
     }
 }
 
-const UNENDED: FaultKind = FaultKind::Unsafe {
+pub const UNENDED: FaultKind = FaultKind::Unsafe {
     what: "the file ends in a block scalar without a line break, which some readers add to it",
     hint: "end the last line, or write `|-`",
 };
@@ -249,15 +251,29 @@ fn syntax(at: usize, message: &str) -> Fault {
 
 fn fault(error: &ScanError, text: &str, references: &[Range<usize>]) -> Fault {
     let at = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
+    let text = text.as_bytes();
+    let next = references.partition_point(|range| range.end <= at);
+    let next = references.get(next).map_or(text.len(), |range| range.start);
     // Of an escape, it tells where the scalar begins.
-    let escape = broken_escape(&text.as_bytes()[at..]).map(|escape| at + escape.start..at + escape.end);
-    match escape {
-        Some(escape) => match references.binary_search_by_key(&escape.end, |range| range.start) {
-            Ok(_) => Fault { at: escape.end, kind: FaultKind::Escape },
-            Err(_) => syntax(escape.start, &error.info()),
-        },
-        None => syntax(at, &error.info()),
+    if let Some(escape) = broken_escape(&text[at..]) {
+        return match references.binary_search_by_key(&(at + escape.end), |range| range.start) {
+            Ok(_) => Fault { at: at + escape.end, kind: FaultKind::Escape },
+            Err(_) => syntax(at + escape.start, &error.info()),
+        };
     }
+    let line = text[..at].iter().rposition(|b| is_break(*b)).map_or(0, |i| i + 1);
+    let end = match (text.get(line), text.get(at)) {
+        (Some(b'%'), _) => line_end(text, at),
+        (_, Some(b'*' | b'&' | b'!' | b'|' | b'>')) => {
+            let token = text[at..].iter().take_while(|b| !is_blank(**b) && !is_break(**b));
+            at + token.count()
+        }
+        _ => at,
+    };
+    if next < end {
+        return Fault { at: next, kind: FaultKind::NoScalar };
+    }
+    syntax(at, &error.info())
 }
 
 /// The first escape of a text that opens with a double quote that is none or is cut short: from its
@@ -277,7 +293,8 @@ fn broken_escape(text: &[u8]) -> Option<Range<usize>> {
             b if b"0abtnvfre \"/\\N_LP\t\r\n".contains(b) => 0,
             _ => return Some(at..at + 1),
         };
-        let there = text[at + 2..].iter().take(digits).take_while(|b| b.is_ascii_hexdigit()).count();
+        let there =
+            text[at + 2..].iter().take(digits).take_while(|b| b.is_ascii_hexdigit()).count();
         if there < digits {
             return Some(at..at + 2 + there);
         }

@@ -182,6 +182,10 @@ impl<'p> Header<'p> {
     pub fn strips(&self) -> bool {
         self.chomp == Some(b'-')
     }
+
+    pub fn keeps(&self) -> bool {
+        self.chomp == Some(b'+')
+    }
 }
 
 /// A block scalar.

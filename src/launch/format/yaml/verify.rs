@@ -11,11 +11,7 @@ use super::super::{Changed, Refusal, Scalar, Style};
 use super::is_blank;
 use super::layout::parser_options;
 
-pub fn verify(
-    scalars: &[Scalar],
-    output: &[u8],
-    written: &[Range<usize>],
-) -> Result<(), Changed> {
+pub fn verify(scalars: &[Scalar], output: &[u8], written: &[Range<usize>]) -> Result<(), Changed> {
     let is_key = |scalar: &Scalar| matches!(scalar.style, Style::Yaml(style) if style.key);
     let Some(first) = scalars.iter().position(is_key) else { return Ok(()) };
     let Ok(text) = std::str::from_utf8(output) else {
@@ -26,9 +22,8 @@ pub fn verify(
         let (event, span) = event.map_err(|error| {
             // It tells where the key begins that has no end.
             let at = error.marker().byte_offset().unwrap_or(0);
-            let mut keys = scalars.iter().zip(written).map(|(scalar, range)| {
-                is_key(scalar) && range.end > at
-            });
+            let mut keys =
+                scalars.iter().zip(written).map(|(scalar, range)| is_key(scalar) && range.end > at);
             Changed { scalar: keys.position(|key| key).unwrap_or(first), why: LONG }
         })?;
         walk.event(&event, span.byte_range().unwrap_or_default())?;
@@ -36,8 +31,8 @@ pub fn verify(
     if walk.passed < written.len() { Err(walk.changed()) } else { Ok(()) }
 }
 
-const LONG: Refusal = Refusal::Unheld {
-    what: "with it a key is longer than the 1024 characters that YAML takes on a line",
+pub const LONG: Refusal = Refusal::Unheld {
+    what: "with it a key is longer than 1024 bytes, which some readers do not take",
     hint: "begin the key with `? `, and its value with `: ` on a line of its own",
 };
 
@@ -84,7 +79,10 @@ impl Walk<'_> {
                 let blame = self.written_at(&range)?;
                 let node = Node { meaning: meaning(&(0, value)), blame };
                 self.anchors.insert(*anchor, node);
-                if value == "<<" && self.stands_at_key() && let Some(scalar) = blame {
+                if value == "<<"
+                    && self.stands_at_key()
+                    && let Some(scalar) = blame
+                {
                     return Err(Changed { scalar, why: MERGE });
                 }
                 self.node(node, self.start_of(range.start), range.end)?;
@@ -183,11 +181,12 @@ impl Walk<'_> {
         let has_colon = self.output.get(end + behind) == Some(&b':');
         // Only one that a `?` announces may have several lines.
         let announced = key.contains(&b'\n') || !has_colon;
-        !announced && String::from_utf8_lossy(key).chars().count() + behind > KEY_CHARACTERS_MAX
+        !announced && key.len() + behind > KEY_BYTES_MAX
     }
 }
 
-const KEY_CHARACTERS_MAX: usize = 1024;
+/// YAML 1.2.2, section 7.4.2, says characters; readers count those, code units or bytes.
+const KEY_BYTES_MAX: usize = 1024;
 
 /// Ruby's reader takes it for one even in quotes.
 const MERGE: Refusal = Refusal::Unheld {

@@ -2,7 +2,7 @@
 
 use super::super::{Part, Refusal};
 use super::reading::{Header, Piece, read, without_quotes};
-use super::{Block, Form, Style, break_length, escape};
+use super::{Block, Form, Style, break_length, escape, is_blank};
 
 pub fn write(style: Style, parts: &[Part<'_>], out: &mut Vec<u8>) -> Result<(), Refusal> {
     for part in parts {
@@ -60,9 +60,12 @@ fn write_block(block: Block, parts: &[Part<'_>], out: &mut Vec<u8>) {
     let form = Form::Block(block);
     let mut shape = Shape::default();
     read(form, parts, &mut |piece| shape.pass(piece));
+    // Empty lines behind the text mean nothing, unless all line breaks are kept.
+    let mut behind = if header.keeps() { 0 } else { empty_lines_behind(parts) };
     if !shape.fits(block, &header) {
         write_double(form, parts, out);
         out.extend_from_slice(header.behind);
+        (0..behind).for_each(|_| out.extend_from_slice(header.line_break));
         return;
     }
     out.push(b'|');
@@ -70,14 +73,30 @@ fn write_block(block: Block, parts: &[Part<'_>], out: &mut Vec<u8>) {
     match shape.breaks {
         0 => out.push(b'-'),
         1 => {}
-        _ => out.push(b'+'),
+        _ => {
+            out.push(b'+');
+            behind = 0;
+        }
     }
     out.extend_from_slice(header.behind);
     // YAML 1.1 wants a space at least.
     let indent = if block.indent == 0 { 2 } else { block.indent };
     let mut lines = Lines { indent, line_break: header.line_break, breaks: 1, out };
     read(form, parts, &mut |piece| lines.write(piece));
-    lines.finish();
+    lines.finish(behind);
+}
+
+fn empty_lines_behind(parts: &[Part<'_>]) -> usize {
+    let Some(Part::Raw(raw)) = parts.last() else { return 0 };
+    let text = raw.iter().rposition(|b| !is_blank(*b) && !matches!(b, b'\r' | b'\n'));
+    let mut rest = &raw[text.map_or(0, |i| i + 1)..];
+    let mut count = 0;
+    while !rest.is_empty() {
+        let length = break_length(rest);
+        count += usize::from(length > 0);
+        rest = &rest[length.max(1)..];
+    }
+    count
 }
 
 /// What a text is like that may become a literal block.
@@ -169,8 +188,9 @@ impl Lines<'_, '_> {
         self.out.extend_from_slice(text);
     }
 
-    fn finish(&mut self) {
-        self.end_lines(self.breaks.saturating_sub(1));
+    /// Of the empty lines at the end, with so many more.
+    fn finish(&mut self, behind: usize) {
+        self.end_lines(self.breaks.saturating_sub(1) + behind);
     }
 
     fn end_lines(&mut self, count: usize) {
