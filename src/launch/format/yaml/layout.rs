@@ -129,9 +129,13 @@ impl<'m, 'r> Walk<'m, 'r> {
                 self.block(value, style == ScalarStyle::Folded, range)?
             }
         };
-        let raw = [Part::Raw(&self.text[range.clone()])];
-        if !means(form, &raw, value.as_bytes()) {
-            return Err(self.unsure(range.start));
+        let raw = &self.text[range.clone()];
+        let is_sure = match form {
+            Form::Double => !joins_empty_line(raw),
+            _ => means(form, raw, value.as_bytes()),
+        };
+        if !is_sure {
+            return Err(unsure(range.start));
         }
         self.sites.scalar(range, super::super::Style::Yaml(Style { form, key }))?;
         Ok(())
@@ -144,7 +148,7 @@ impl<'m, 'r> Walk<'m, 'r> {
         folded: bool,
         span: Range<usize>,
     ) -> Result<(Range<usize>, Form), Fault> {
-        let unsure = || self.unsure(span.start);
+        let unsure = || unsure(span.start);
         let header = self.header_before(span.start).ok_or_else(unsure)?;
         let content = line_end(self.text, header);
         let content = content + break_length(&self.text[content..]);
@@ -186,11 +190,6 @@ impl<'m, 'r> Walk<'m, 'r> {
         None
     }
 
-    fn unsure(&self, at: usize) -> Fault {
-        let what = "YAML readers do not agree on this text";
-        Fault { at, kind: FaultKind::Unsafe { what, hint: "write it in double quotes" } }
-    }
-
     fn finish(mut self) -> Result<Layout, Fault> {
         self.between(self.text.len())?;
         let alias_is_key = self.alias_is_key;
@@ -209,17 +208,31 @@ pub const UNENDED: FaultKind = FaultKind::Unsafe {
     hint: "end the last line, or write `|-`",
 };
 
-/// Whether the raw text is read as the parser reads it. It decides for what is in double quotes.
-fn means(form: Form, raw: &[Part<'_>], value: &[u8]) -> bool {
-    if form == Form::Double {
-        return true;
-    }
+/// The parser and the folding here do not find the same, or it is known that some reader does not.
+pub fn unsure(at: usize) -> Fault {
+    let what = "not all YAML readers agree on how this text is folded";
+    Fault { at, kind: FaultKind::Unsafe { what, hint: "write it in double quotes, on one line" } }
+}
+
+/// Whether the raw text is read as the parser reads it.
+fn means(form: Form, raw: &[u8], value: &[u8]) -> bool {
     let mut rest = Some(value);
-    read(form, raw, &mut |piece| {
+    read(form, &[Part::Raw(raw)], &mut |piece| {
         let (Piece::Text(text) | Piece::Escaped(text)) = piece;
         rest = rest.and_then(|rest| rest.strip_prefix(text));
     });
     rest == Some(b"")
+}
+
+/// Behind a line break that is escaped, some readers keep an empty line, others none.
+fn joins_empty_line(raw: &[u8]) -> bool {
+    let mut joins = false;
+    raw.split(|b| *b == b'\n').any(|line| {
+        let line = line.trim_ascii_end();
+        let backslashes = line.iter().rev().take_while(|b| **b == b'\\').count();
+        let joined = std::mem::replace(&mut joins, backslashes % 2 == 1);
+        joined && line.is_empty()
+    })
 }
 
 /// How many spaces are before the first line's text, where there is one that is not blank.

@@ -69,7 +69,7 @@ fn lines(dice: &mut Dice<'_>, indent: usize) -> String {
 
 fn double(dice: &mut Dice<'_>, text: &str) -> String {
     let begins = dice.one(&["", "\\\"", "\\\\", " ", "\\x41", "\\t", "\\u00e9", "'", "{"]);
-    let ends = dice.one(&["", "\\\\", "\\n", " ", "'", "\\\n\n  \\ ", ": ", " # "]);
+    let ends = dice.one(&["", "\\\\", "\\n", " ", "'", "\\\n    \\ ", ": ", " # "]);
     format!("\"{begins}{text}{}\"", if text.contains('\n') { ends } else { "" })
 }
 

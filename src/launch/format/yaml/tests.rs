@@ -162,6 +162,7 @@ fn a_reference_where_no_scalar_is_or_in_an_escape_is_refused() {
         ("a: \"\\\\\\u00${NAME}\"", 10, FaultKind::Escape),
         ("a: \"\\$$NAME\"", 5, FaultKind::Escape),
         ("a: |\n  $NAME", 3, super::layout::UNENDED),
+        ("a: \"x\\\n\n  $NAME\"", 3, super::layout::unsure(3).kind),
     ] {
         assert_eq!(fault(text.as_bytes()), Fault { at, kind }, "{text}");
     }
