@@ -1,11 +1,11 @@
-//! YAML 1.2, written so that readers of YAML 1.1 agree. `granit-parser` judges the template and says
-//! where its scalars are; no node is built and no alias is followed.
+//! YAML 1.2, written so that readers of YAML 1.1 agree. `granit-parser` judges the template and
+//! says where its scalars are; no node is built and no alias is followed.
 //!
 //! A scalar with a reference is written anew, and is a string whatever the value looks like, unless
 //! a tag before it says otherwise (`!!int $PORT`). A double-quoted one keeps its raw text; what
-//! cannot stay plain, single-quoted or in a block becomes double-quoted, on one line, where nothing
-//! is folded and every reader knows the escapes. A block scalar stays one if its text is plain
-//! lines, such as those of a certificate.
+//! cannot stay single-quoted or in a block becomes double-quoted, and what is plain always does: on
+//! one line, where nothing is folded, with escapes that every reader knows. A block scalar stays
+//! one if its text is plain lines, such as those of a certificate.
 
 mod escape;
 mod layout;

@@ -1,5 +1,5 @@
-//! What a scalar's parts mean: the line folding of YAML 1.2.2, sections 6.5, 7.3 and 8.1. Values are
-//! opaque: a blank or a line break in one, or one that is empty, folds nothing. It keeps no text.
+//! What a scalar's parts mean: the line folding of YAML 1.2.2, sections 6.5, 7.3 and 8.1. Values
+//! are opaque: a blank or a line break in one, or one that is empty, folds nothing. Keeps no text.
 
 use super::super::Part;
 use super::{Block, Form, break_length, is_blank};

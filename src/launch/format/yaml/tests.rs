@@ -205,6 +205,7 @@ fn a_key_is_as_long_as_readers_take() {
     };
     long("$NAME: 1", 0);
     long("- x: $NAME\n  '$NAME' : 1\n", 1);
+    long("&a !!str $NAME: 1", 9);
     long("{&a !!str $NAME: 1}", 9);
     long("{a: 1, [x, $NAME]: 1}", 5);
     let value = "x".repeat(5_000);

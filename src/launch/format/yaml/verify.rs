@@ -95,6 +95,8 @@ impl Walk<'_> {
             Event::SequenceStart(_, anchor, _) => self.begin(false, *anchor, range.start),
             Event::MappingStart(_, anchor, _) => self.begin(true, *anchor, range.start),
             Event::SequenceEnd | Event::MappingEnd => self.end(range.end)?,
+            // Its place is that of the token that it was concluded from, which comes yet.
+            Event::DocumentStart(false, _) => return Ok(()),
             _ => {}
         }
         self.behind = self.behind.max(range.end);

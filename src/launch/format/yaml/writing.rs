@@ -142,8 +142,8 @@ impl Shape {
 
     fn fits(&mut self, block: Block, header: &Header<'_>) -> bool {
         self.end_line();
-        // Without an indicator the first line's spaces are the indentation. With one, it counts from
-        // what the scalar stands in.
+        // Without an indicator, the first line's spaces are the indentation. With one, that counts
+        // from what the scalar stands in.
         let indents = match header.digit {
             Some(_) => block.indent > 0,
             None => self.first != Some(' '),
