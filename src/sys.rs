@@ -189,6 +189,20 @@ pub fn duplicate_to(file: &OwnedFd, number: RawFd) -> io::Result<OwnedFd> {
     }
 }
 
+/// Whether something is mounted on exactly this path, the end of no link (statx(2)). A kernel before
+/// Linux 5.8 does not say.
+pub fn is_mounted_on(path: &CStr) -> bool {
+    let mut seen = std::mem::MaybeUninit::<libc::statx>::zeroed();
+    let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT;
+    // SAFETY: the path ends in NUL, and the call fills in the structure, for which all zeros, which
+    // stay where it fails, is valid.
+    let seen = unsafe {
+        libc::statx(libc::AT_FDCWD, path.as_ptr(), flags, 0, seen.as_mut_ptr());
+        seen.assume_init()
+    };
+    seen.stx_attributes & libc::STATX_ATTR_MOUNT_ROOT as u64 != 0
+}
+
 /// From here on the process holds values: no core, no tracing by its own user, and what is freed
 /// is wiped first. Execve ends both.
 pub fn hold_values() {

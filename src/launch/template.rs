@@ -22,6 +22,7 @@ pub fn render(
     let read = Read::alone(template, settings.additions.format);
     let mut plan = plan::plan(Vec::new(), read.documents, &settings.grammar, &settings.require);
     plan.problems.splice(0..0, read.problems);
+    plan.problems.extend(place::faults(&plan.documents));
     let organization = stores.organization();
     let store = (!plan.wanted.is_empty()).then(|| stores.label());
     attempt(plan, settings, stores).map_err(|problems| Report {

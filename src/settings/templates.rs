@@ -2,11 +2,12 @@
 //! `INJECT_MEMFD` one a line, and the manifest, whose paths are relative to it.
 
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::names::made_name;
-use super::{Origin, Resolver, Template, setting, value};
+use super::{Additions, Origin, Resolver, Template, setting, value};
 use crate::cli::Sources;
 use crate::launch::document::{Output, Target};
 use crate::launch::format::Format;
@@ -126,16 +127,19 @@ impl Resolver {
     /// one place it cannot be said twice.
     fn keep_highest(&mut self, added: Vec<AddedTemplate>) -> Vec<AddedTemplate> {
         let mut kept: Vec<AddedTemplate> = Vec::with_capacity(added.len());
+        let mut places: Vec<Option<Place>> = Vec::with_capacity(added.len());
         for this in added {
-            let same = |other: &AddedTemplate| same_place(&other.template, &this.template);
-            let Some(index) = kept.iter().position(same) else {
+            let place = Place::of(&this.template.target);
+            let same = |other: &Option<Place>| place.is_some() && *other == place;
+            let Some(index) = places.iter().position(same) else {
                 kept.push(this);
+                places.push(place);
                 continue;
             };
             if kept[index].origin.rank() < this.origin.rank() {
                 kept[index] = this;
             } else if kept[index].origin.rank() == this.origin.rank() {
-                let place = place(&this.template).unwrap_or_default();
+                let place = shown_place(&this.template.target);
                 let fault = format!("{}: two files are rendered to {place}", this.origin);
                 self.faults.push(setting(fault));
             }
@@ -153,6 +157,10 @@ fn of_line(key: &str, line: &str, environment: Option<&Environment>) -> Parsed<T
             format = Some(value::format(text)?);
         } else if let Some(list) = last.strip_prefix("literal=") {
             names.extend(list.split(','));
+        } else if let Some((key, _)) = last.split_once('=').filter(|(key, _)| is_key(key)) {
+            return Err(format!(
+                "there is no `{key}=` behind a template; write `format=` or `literal=`"
+            ));
         } else {
             break;
         }
@@ -163,6 +171,11 @@ fn of_line(key: &str, line: &str, environment: Option<&Environment>) -> Parsed<T
     template.format = format;
     template.literal = literal(names.into_iter(), environment)?;
     Ok(template)
+}
+
+/// Whether a word looks like a key rather than like a part of a path.
+fn is_key(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
 }
 
 fn of_render(text: &[u8]) -> Parsed<Template> {
@@ -190,17 +203,47 @@ fn literal<'t>(
     names.map(|name| made_name(name, environment)).collect()
 }
 
-fn same_place(one: &Template, other: &Template) -> bool {
-    let place = place(one);
-    place.is_some() && place == self::place(other)
+/// Where a file is put, however the path is spelled. Variables are judged with all others.
+#[derive(Eq, PartialEq)]
+enum Place {
+    Path(PathBuf),
+    Descriptor(i32),
 }
 
-/// Where a file is put, but for variables, which are judged with all others.
-fn place(template: &Template) -> Option<String> {
-    match &template.target {
-        Target::Path(output) => Some(format!("`{}`", output.path.display())),
-        Target::Descriptor(number) => Some(format!("descriptor {number}")),
-        Target::Variable(_) | Target::Stdout => None,
+impl Place {
+    fn of(target: &Target) -> Option<Self> {
+        match target {
+            Target::Path(output) => Some(Self::Path(of_output(&output.path))),
+            Target::Descriptor(number) => Some(Self::Descriptor(*number)),
+            Target::Variable(_) | Target::Stdout => None,
+        }
+    }
+}
+
+/// The path with its folder as it is: what stands at its end is replaced, and never followed.
+fn of_output(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = fs::canonicalize(folder.unwrap_or(Path::new(".")));
+    match (folder, path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
+    }
+}
+
+fn shown_place(target: &Target) -> String {
+    match target {
+        Target::Path(output) => format!("`{}`", output.path.display()),
+        Target::Descriptor(number) => format!("descriptor {number}"),
+        Target::Variable(_) | Target::Stdout => String::new(),
+    }
+}
+
+impl Additions {
+    /// What the manifest, a variable or an option says of this config file.
+    pub fn template(&self, path: &Path) -> Option<&Template> {
+        let path = fs::canonicalize(path).ok()?;
+        let same = |other: &&Template| fs::canonicalize(&other.path).is_ok_and(|it| it == path);
+        self.templates.iter().find(same)
     }
 }
 
