@@ -189,8 +189,8 @@ pub fn duplicate_to(file: &OwnedFd, number: RawFd) -> io::Result<OwnedFd> {
     }
 }
 
-/// Whether something is mounted on exactly this path, the end of no link (statx(2)). A kernel before
-/// Linux 5.8 does not say.
+/// Whether something is mounted on exactly this path, which is followed through no link (statx(2)).
+/// Before Linux 5.8 the kernel does not say.
 pub fn is_mounted_on(path: &CStr) -> bool {
     let mut seen = std::mem::MaybeUninit::<libc::statx>::zeroed();
     let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT;

@@ -73,7 +73,9 @@ pub fn check(
     let plan = plan::plan(variables, documents, &settings.grammar, &settings.require);
     problems.extend(plan.problems);
     problems.extend(descriptors_taken(&settings.additions));
-    problems.extend(place::faults(&plan.documents[..launched]));
+    if stores.is_some() {
+        problems.extend(place::faults(&plan.documents[..launched]));
+    }
     if let (Some(command), KnownPath::Known(path)) = (&subject.command, known_path(&plan.variables))
     {
         problems.extend(command.look_up(path.as_deref()).err());

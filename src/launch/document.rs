@@ -91,8 +91,8 @@ impl Layout {
     }
 }
 
-/// What follows in the braces of `${NAME:-x}` is no part of the document: it is to be rewritten, and
-/// must not make a parser stumble meanwhile.
+/// What follows in the braces of `${NAME:-x}` is no part of the document: it is to be rewritten,
+/// and must not make a parser stumble meanwhile.
 fn masked_end(found: &Found<'_>, text: &[u8]) -> usize {
     let Kind::Fault(reference::Fault::NotClosed { .. }) = found.kind else { return found.end };
     let rest = &text[found.end..];

@@ -139,8 +139,8 @@ impl Plan {
         self.variables.push(Planned { name, value });
     }
 
-    /// Finds a document's references, each in its scalar. Where it cannot be read in its format, all
-    /// that looks like one counts, so that what is missing is known all the same.
+    /// Finds a document's references, each in its scalar. Where it cannot be read in its format,
+    /// all that looks like one counts, so that what is missing is known all the same.
     fn document(&mut self, document: Document, grammar: &Grammar) {
         let grammar = document.grammar(grammar);
         let layout = document.lay_out(&grammar).unwrap_or_else(|fault| {

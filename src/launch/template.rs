@@ -1,5 +1,5 @@
-//! `inject render`: one config file → standard output or one file. The stages are those of a launch,
-//! with no environment and no command.
+//! `inject render`: one config file → standard output or one file. The stages are those of a
+//! launch, with no environment and no command.
 
 use crate::launch::fetch::{self, Stores};
 use crate::launch::place;

@@ -20,6 +20,13 @@ pub(super) struct AddedTemplate {
     pub origin: Origin,
 }
 
+/// One of several that are named alike, for what is wrong with it.
+struct Named {
+    origin: Origin,
+    what: &'static str,
+    number: usize,
+}
+
 /// A fault that a setting or one table of the manifest has.
 type Parsed<T> = Result<T, String>;
 
@@ -47,24 +54,29 @@ impl Resolver {
         for key in ["render", "memfd"] {
             let Some(lines) = self.variables.get(key).map(str::to_owned) else { continue };
             let name = if key == "render" { "INJECT_RENDER" } else { "INJECT_MEMFD" };
-            for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
-                let parsed = of_line(key, line, environment);
-                self.put(parsed, Origin::Variable(name), &mut added);
+            for (number, line) in (1..).zip(lines.lines().map(str::trim)) {
+                if !line.is_empty() {
+                    let named = Named { origin: Origin::Variable(name), what: "line", number };
+                    self.put(of_line(key, line, environment), named, &mut added);
+                }
             }
         }
-        for given in &sources.render {
-            self.put(of_render(given.as_bytes()), Origin::Option("--render"), &mut added);
+        for (number, given) in (1..).zip(&sources.render) {
+            let named = Named { origin: Origin::Option("--render"), what: "number", number };
+            self.put(of_render(given.as_bytes()), named, &mut added);
         }
-        for given in &sources.memfd {
-            self.put(of_memfd(given.as_bytes()), Origin::Option("--memfd"), &mut added);
+        for (number, given) in (1..).zip(&sources.memfd) {
+            let named = Named { origin: Origin::Option("--memfd"), what: "number", number };
+            self.put(of_memfd(given.as_bytes()), named, &mut added);
         }
         self.keep_highest(added)
     }
 
-    fn put(&mut self, parsed: Parsed<Template>, origin: Origin, added: &mut Vec<AddedTemplate>) {
+    fn put(&mut self, parsed: Parsed<Template>, named: Named, added: &mut Vec<AddedTemplate>) {
+        let Named { origin, what, number } = named;
         match parsed {
             Ok(template) => added.push(AddedTemplate { template, origin }),
-            Err(fault) => self.fault(&origin, &fault),
+            Err(fault) => self.faults.push(setting(format!("{origin} {what} {number}: {fault}"))),
         }
     }
 
@@ -79,8 +91,9 @@ impl Resolver {
         let tables = manifest.tables(key);
         let parsed: Vec<_> = tables.map(|table| self.of_table(key, table, environment)).collect();
         let mut added = Vec::new();
-        for parsed in parsed {
-            self.put(parsed, origin.clone(), &mut added);
+        for (number, parsed) in (1..).zip(parsed) {
+            let named = Named { origin: origin.clone(), what: "number", number };
+            self.put(parsed, named, &mut added);
         }
         added
     }
@@ -97,6 +110,9 @@ impl Resolver {
         let target = if key == "render" {
             let output = manifest.folder().join(needed("output")?);
             if !manifest.trusted && !manifest.holds_new(&output) {
+                if output.parent().is_some_and(|folder| !folder.exists()) {
+                    return Err("the output's folder is not there; make it first".to_owned());
+                }
                 return Err("a manifest that was only found cannot write outside its own folder; \
                             trust it with `--config`"
                     .to_owned());
@@ -184,7 +200,7 @@ fn of_render(text: &[u8]) -> Parsed<Template> {
 }
 
 fn of_memfd(text: &[u8]) -> Parsed<Template> {
-    let Some(equals) = memchr::memchr(b'=', text) else {
+    let Some(equals @ 1..) = memchr::memchr(b'=', text) else {
         return Err("write `VAR=TEMPLATE` or `NUMBER=TEMPLATE`".to_owned());
     };
     let (name, path) = (&text[..equals], &text[equals + 1..]);
