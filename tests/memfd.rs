@@ -188,7 +188,7 @@ fn a_descriptor_beyond_the_limit_is_none() {
     exit 64
     --- stderr
     inject: `sh` was not started
-      `--memfd`: a descriptor is a number from 3 to 65535
+      `--memfd` number 1: a descriptor is a number from 3 to 65535
     ");
     for number in ["0", "65536", "99999999999999999999"] {
         run(number).code(64);

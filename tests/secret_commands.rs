@@ -393,6 +393,7 @@ fn help_version_completions_and_manual() {
 
     Commands:
       check        Show every reference, where it stands, and whether the store has it
+      render       Render one config file, to standard output or to a file
       secret       Manage secrets
       completions  Print a completion script for a shell
       man          Print the manual page
@@ -417,6 +418,15 @@ fn help_version_completions_and_manual() {
 
           --as-file <VAR=NAME>
               Deliver one secret as a sealed memory file whose path is in VAR
+
+          --render <TEMPLATE:OUTPUT[:MODE[:UID[:GID]]]>
+              Render a config file to a path: atomic, mode 0600 unless given
+
+          --memfd <VAR=TEMPLATE>
+              Render a config file to a sealed memory file, and set VAR to its path; a number instead of VAR chooses the descriptor
+
+          --format <json|yaml|toml|env|ini|properties|xml|text>
+              The format of every config file, instead of what their names say
 
           --scan-env <all|none|NAME,GLOB*>
               Which inherited variables are scanned: `all`, `none`, or names and globs
