@@ -92,10 +92,11 @@ pub struct Inherited {
 }
 
 /// From here on SIGTERM and SIGINT end the process at once, with 128+n: as process 1 too, where the
-/// kernel drops a signal that has no handler, and inside a blocking name look-up. A broken pipe
-/// is an error of the write and no signal.
+/// kernel drops a signal that has no handler, and inside a blocking name look-up. A broken pipe,
+/// or a file that would be too large for this process, is an error of the write and no signal.
 pub fn end_at_signals() -> Inherited {
     install(Signal::SIGPIPE, SigHandler::Handler(nothing));
+    install(Signal::SIGXFSZ, SigHandler::Handler(nothing));
     let mut unblocked = SigSet::empty();
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         if install(signal, SigHandler::Handler(end)) {

@@ -89,6 +89,27 @@ fn a_full_disk() {
     ");
 }
 
+/// The limit on a file's size is an error like any other, not the signal that it would be.
+#[test]
+fn a_file_beyond_the_process_s_limit() {
+    let world = World::new();
+    world.write("work/large.txt", "x".repeat(100_000));
+    world.write("work/out/old", "old\n");
+    let launch = |option: &str| {
+        let run = world.inject([option, "--", "echo", "started"]);
+        run.situation(["--limit", "1:65536:65536"]).run()
+    };
+    let ended = launch("--render=large.txt:out/old");
+    insta::assert_snapshot!(ended.report(), @"
+    exit 74
+    --- stderr
+    inject: `echo` was not started
+      cannot write `out/old`: File too large
+    ");
+    unchanged(&world, &ended);
+    launch("--memfd=M=large.txt").code(74);
+}
+
 #[test]
 fn a_read_only_disk() {
     needs_root();
