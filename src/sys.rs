@@ -92,10 +92,11 @@ pub struct Inherited {
 }
 
 /// From here on SIGTERM and SIGINT end the process at once, with 128+n: as process 1 too, where the
-/// kernel drops a signal that has no handler, and inside a blocking name look-up. A broken pipe
-/// is an error of the write and no signal.
+/// kernel drops a signal that has no handler, and inside a blocking name look-up. A broken pipe,
+/// or a file that would be too large for this process, is an error of the write and no signal.
 pub fn end_at_signals() -> Inherited {
     install(Signal::SIGPIPE, SigHandler::Handler(nothing));
+    install(Signal::SIGXFSZ, SigHandler::Handler(nothing));
     let mut unblocked = SigSet::empty();
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         if install(signal, SigHandler::Handler(end)) {
@@ -187,6 +188,20 @@ pub fn duplicate_to(file: &OwnedFd, number: RawFd) -> io::Result<OwnedFd> {
         }
         Ok(OwnedFd::from_raw_fd(number))
     }
+}
+
+/// Whether something is mounted on exactly this path, which is followed through no link (statx(2)).
+/// Before Linux 5.8 the kernel does not say.
+pub fn is_mounted_on(path: &CStr) -> bool {
+    let mut seen = std::mem::MaybeUninit::<libc::statx>::zeroed();
+    let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT;
+    // SAFETY: the path ends in NUL, and the call fills in the structure, for which all zeros, which
+    // stay where it fails, is valid.
+    let seen = unsafe {
+        libc::statx(libc::AT_FDCWD, path.as_ptr(), flags, 0, seen.as_mut_ptr());
+        seen.assume_init()
+    };
+    seen.stx_attributes & libc::STATX_ATTR_MOUNT_ROOT as u64 != 0
 }
 
 /// From here on the process holds values: no core, no tracing by its own user, and what is freed

@@ -86,6 +86,42 @@ fn launches_that_fail() {
     silent(&ended);
 }
 
+/// Config files that cannot be rendered, or not be put in their places.
+#[test]
+fn config_files_that_fail() {
+    let world = World::new();
+    world.set("CANARY_KEY", CANARY);
+    world.set("NUL_KEY", format!("{CANARY}\0"));
+    world.set("LATIN_KEY", [CANARY.as_bytes(), b"\xff"].concat());
+    world.write("work/bare.json", "{\"a\": $CANARY_KEY, \"b\": \"$LATIN_KEY\"}");
+    world.write("work/syntax.json", format!("{{\"a\": \"$CANARY_KEY\", {CANARY}}}"));
+    world.write("work/.env", "A=$CANARY_KEY\nB='$NUL_KEY'\nC=\"$LATIN_KEY\"\n");
+    world.write("work/missing", "$CANARY_KEY $MISSING_KEY");
+    world.write("work/good", "$CANARY_KEY");
+    for template in ["bare.json", "syntax.json", ".env", "missing"] {
+        for report in ["text", "json"] {
+            let (render, memfd) = (format!("{template}:out"), format!("M={template}"));
+            let launch = |options: &[&str]| loud(world.launch(options)).run();
+            for ended in [
+                launch(&["--report", report, "--render", &render]),
+                launch(&["--report", report, "--memfd", &memfd]),
+                loud(world.inject(["render", template, "--report", report])).run(),
+                loud(world.inject(["render", template, "-o", "out", "--report", report])).run(),
+            ] {
+                assert_ne!(ended.exit(), 0, "{}", ended.whole());
+                silent(&ended);
+            }
+        }
+    }
+    for output in [".", "good", "/dev/null", "nowhere/out", "/proc/out"] {
+        let ended = loud(world.inject(["render", "good", "-o", output])).run();
+        assert_ne!(ended.exit(), 0, "{}", ended.whole());
+        silent(&ended);
+    }
+    let options = ["--memfd", CANARY, "--render", CANARY, "--format", CANARY];
+    silent(&loud(world.launch(options)).env("INJECT_RENDER", format!("a:b {CANARY}")).run());
+}
+
 #[test]
 fn stores_that_fail() {
     let world = World::new();

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::launch::exec::Command;
 use crate::launch::fetch::{self, Stores};
+use crate::launch::place;
 use crate::launch::plan;
 use crate::launch::problem::{Place, Problem};
 use crate::launch::read::Read;
@@ -63,13 +64,18 @@ pub fn check(
 ) -> Checked {
     sys::end_at_signals();
     let mut read = Read::new(inherited, &settings.scan_env, &settings.additions, &settings.grammar);
-    for file in subject.files {
+    let launched = read.documents.len();
+    // What a launch would render is there already, as the settings have it.
+    for file in subject.files.iter().filter(|file| settings.additions.template(file).is_none()) {
         read.document(file, settings.additions.format);
     }
     let Read { variables, documents, mut problems, skipped } = read;
     let plan = plan::plan(variables, documents, &settings.grammar, &settings.require);
     problems.extend(plan.problems);
     problems.extend(descriptors_taken(&settings.additions));
+    if stores.is_some() {
+        problems.extend(place::faults(&plan.documents[..launched]));
+    }
     if let (Some(command), KnownPath::Known(path)) = (&subject.command, known_path(&plan.variables))
     {
         problems.extend(command.look_up(path.as_deref()).err());

@@ -46,6 +46,7 @@ pub fn launch(
     let mut plan = plan::plan(variables, documents, &settings.grammar, &settings.require);
     plan.problems.splice(0..0, problems);
     plan.problems.extend(descriptors_taken(&settings.additions));
+    plan.problems.extend(place::faults(&plan.documents));
     let organization = stores.organization();
     let store = (!plan.wanted.is_empty()).then(|| stores.label());
     let failed = attempt(plan, settings, command, stores, mask);

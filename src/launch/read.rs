@@ -23,6 +23,9 @@ use crate::sys::{self, expect_large};
 /// The largest env file or document that is read, in bytes: a text is held in memory whole.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
+/// The same for what does not say how much it is, such as a pipe or a device, which may never end.
+const STREAM_BYTES_MAX: u64 = 1 << 28;
+
 /// Of our own settings, no variable reaches the application.
 const OWN_PREFIX: &[u8] = b"INJECT_";
 
@@ -271,16 +274,18 @@ fn unread(path: &Path, error: io::Error) -> Problem {
 /// be neither.
 fn read_whole(mut file: File) -> io::Result<Vec<u8>> {
     let before = file.metadata()?;
-    let mut text = Vec::with_capacity(
-        usize::try_from(before.len()).unwrap_or(0).min(FILE_BYTES_MAX as usize) + 1,
-    );
+    let bytes_max = if before.is_file() { FILE_BYTES_MAX } else { STREAM_BYTES_MAX };
+    if before.len() > bytes_max {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    let mut text = Vec::with_capacity(usize::try_from(before.len()).unwrap_or(0) + 1);
     expect_large(&mut text);
-    (&mut file).take(FILE_BYTES_MAX + 1).read_to_end(&mut text)?;
+    (&mut file).take(bytes_max + 1).read_to_end(&mut text)?;
     let state = |file: &Metadata| (file.len(), file.mtime(), file.mtime_nsec());
     if before.is_file() && state(&before) != state(&file.metadata()?) {
         return Err(io::Error::other("it changed while it was read"));
     }
-    if text.len() as u64 > FILE_BYTES_MAX {
+    if text.len() as u64 > bytes_max {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
     Ok(text)

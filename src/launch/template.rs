@@ -1,5 +1,5 @@
-//! `inject render`: one config file → standard output or one file. The stages are a launch's own,
-//! with no environment and no command.
+//! `inject render`: one config file → standard output or one file. The stages are those of a
+//! launch, with no environment and no command.
 
 use crate::launch::fetch::{self, Stores};
 use crate::launch::place;
@@ -22,6 +22,7 @@ pub fn render(
     let read = Read::alone(template, settings.additions.format);
     let mut plan = plan::plan(Vec::new(), read.documents, &settings.grammar, &settings.require);
     plan.problems.splice(0..0, read.problems);
+    plan.problems.extend(place::faults(&plan.documents));
     let organization = stores.organization();
     let store = (!plan.wanted.is_empty()).then(|| stores.label());
     attempt(plan, settings, stores).map_err(|problems| Report {

@@ -1,9 +1,8 @@
 //! `inject render`: one config file with its values, to standard output or to a file.
 
-use std::fs;
-
 use crate::cli::{Render, Sources};
 use crate::launch::document::{Output, Target};
+use crate::launch::format::Format;
 use crate::launch::template;
 use crate::run::join::Join;
 use crate::run::{print, tell, tell_problems};
@@ -32,12 +31,13 @@ pub fn run(line: Render, process: &Process) -> u8 {
     }
 }
 
-/// What the manifest, or a variable, says of this file holds here too.
+/// What the manifest, or a variable, says of this file holds here too. On standard output, where
+/// nothing else has a name, that of its output counts.
 fn as_the_manifest_has_it(template: &mut Template, additions: &Additions) {
-    let Ok(this) = fs::canonicalize(&template.path) else { return };
-    let same = |other: &&Template| fs::canonicalize(&other.path).is_ok_and(|other| other == this);
-    if let Some(named) = additions.templates.iter().find(same) {
-        template.format = named.format;
-        template.literal.clone_from(&named.literal);
+    let Some(named) = additions.template(&template.path) else { return };
+    template.format = named.format;
+    if template.target == Target::Stdout && template.format.is_none() {
+        template.format = Some(Format::of(&template.path, named.target.path()));
     }
+    template.literal.clone_from(&named.literal);
 }

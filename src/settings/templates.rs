@@ -2,11 +2,12 @@
 //! `INJECT_MEMFD` one a line, and the manifest, whose paths are relative to it.
 
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::names::made_name;
-use super::{Origin, Resolver, Template, setting, value};
+use super::{Additions, Origin, Resolver, Template, setting, value};
 use crate::cli::Sources;
 use crate::launch::document::{Output, Target};
 use crate::launch::format::Format;
@@ -17,6 +18,13 @@ use crate::name::{Environment, SecretName};
 pub(super) struct AddedTemplate {
     pub template: Template,
     pub origin: Origin,
+}
+
+/// One of several that are named alike, for what is wrong with it.
+struct Named {
+    origin: Origin,
+    what: &'static str,
+    number: usize,
 }
 
 /// A fault that a setting or one table of the manifest has.
@@ -46,24 +54,29 @@ impl Resolver {
         for key in ["render", "memfd"] {
             let Some(lines) = self.variables.get(key).map(str::to_owned) else { continue };
             let name = if key == "render" { "INJECT_RENDER" } else { "INJECT_MEMFD" };
-            for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
-                let parsed = of_line(key, line, environment);
-                self.put(parsed, Origin::Variable(name), &mut added);
+            for (number, line) in (1..).zip(lines.lines().map(str::trim)) {
+                if !line.is_empty() {
+                    let named = Named { origin: Origin::Variable(name), what: "line", number };
+                    self.put(of_line(key, line, environment), named, &mut added);
+                }
             }
         }
-        for given in &sources.render {
-            self.put(of_render(given.as_bytes()), Origin::Option("--render"), &mut added);
+        for (number, given) in (1..).zip(&sources.render) {
+            let named = Named { origin: Origin::Option("--render"), what: "number", number };
+            self.put(of_render(given.as_bytes()), named, &mut added);
         }
-        for given in &sources.memfd {
-            self.put(of_memfd(given.as_bytes()), Origin::Option("--memfd"), &mut added);
+        for (number, given) in (1..).zip(&sources.memfd) {
+            let named = Named { origin: Origin::Option("--memfd"), what: "number", number };
+            self.put(of_memfd(given.as_bytes()), named, &mut added);
         }
         self.keep_highest(added)
     }
 
-    fn put(&mut self, parsed: Parsed<Template>, origin: Origin, added: &mut Vec<AddedTemplate>) {
+    fn put(&mut self, parsed: Parsed<Template>, named: Named, added: &mut Vec<AddedTemplate>) {
+        let Named { origin, what, number } = named;
         match parsed {
             Ok(template) => added.push(AddedTemplate { template, origin }),
-            Err(fault) => self.fault(&origin, &fault),
+            Err(fault) => self.faults.push(setting(format!("{origin} {what} {number}: {fault}"))),
         }
     }
 
@@ -78,8 +91,9 @@ impl Resolver {
         let tables = manifest.tables(key);
         let parsed: Vec<_> = tables.map(|table| self.of_table(key, table, environment)).collect();
         let mut added = Vec::new();
-        for parsed in parsed {
-            self.put(parsed, origin.clone(), &mut added);
+        for (number, parsed) in (1..).zip(parsed) {
+            let named = Named { origin: origin.clone(), what: "number", number };
+            self.put(parsed, named, &mut added);
         }
         added
     }
@@ -96,6 +110,9 @@ impl Resolver {
         let target = if key == "render" {
             let output = manifest.folder().join(needed("output")?);
             if !manifest.trusted && !manifest.holds_new(&output) {
+                if output.parent().is_some_and(|folder| !folder.exists()) {
+                    return Err("the output's folder is not there; make it first".to_owned());
+                }
                 return Err("a manifest that was only found cannot write outside its own folder; \
                             trust it with `--config`"
                     .to_owned());
@@ -126,16 +143,19 @@ impl Resolver {
     /// one place it cannot be said twice.
     fn keep_highest(&mut self, added: Vec<AddedTemplate>) -> Vec<AddedTemplate> {
         let mut kept: Vec<AddedTemplate> = Vec::with_capacity(added.len());
+        let mut places: Vec<Option<Place>> = Vec::with_capacity(added.len());
         for this in added {
-            let same = |other: &AddedTemplate| same_place(&other.template, &this.template);
-            let Some(index) = kept.iter().position(same) else {
+            let place = Place::of(&this.template.target);
+            let same = |other: &Option<Place>| place.is_some() && *other == place;
+            let Some(index) = places.iter().position(same) else {
                 kept.push(this);
+                places.push(place);
                 continue;
             };
             if kept[index].origin.rank() < this.origin.rank() {
                 kept[index] = this;
             } else if kept[index].origin.rank() == this.origin.rank() {
-                let place = place(&this.template).unwrap_or_default();
+                let place = shown_place(&this.template.target);
                 let fault = format!("{}: two files are rendered to {place}", this.origin);
                 self.faults.push(setting(fault));
             }
@@ -153,6 +173,10 @@ fn of_line(key: &str, line: &str, environment: Option<&Environment>) -> Parsed<T
             format = Some(value::format(text)?);
         } else if let Some(list) = last.strip_prefix("literal=") {
             names.extend(list.split(','));
+        } else if let Some((key, _)) = last.split_once('=').filter(|(key, _)| is_key(key)) {
+            return Err(format!(
+                "there is no `{key}=` behind a template; write `format=` or `literal=`"
+            ));
         } else {
             break;
         }
@@ -165,13 +189,18 @@ fn of_line(key: &str, line: &str, environment: Option<&Environment>) -> Parsed<T
     Ok(template)
 }
 
+/// Whether a word looks like a key rather than like a part of a path.
+fn is_key(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+}
+
 fn of_render(text: &[u8]) -> Parsed<Template> {
     let (path, output) = value::render(text)?;
     Ok(Template::new(path, Target::Path(output)))
 }
 
 fn of_memfd(text: &[u8]) -> Parsed<Template> {
-    let Some(equals) = memchr::memchr(b'=', text) else {
+    let Some(equals @ 1..) = memchr::memchr(b'=', text) else {
         return Err("write `VAR=TEMPLATE` or `NUMBER=TEMPLATE`".to_owned());
     };
     let (name, path) = (&text[..equals], &text[equals + 1..]);
@@ -190,17 +219,47 @@ fn literal<'t>(
     names.map(|name| made_name(name, environment)).collect()
 }
 
-fn same_place(one: &Template, other: &Template) -> bool {
-    let place = place(one);
-    place.is_some() && place == self::place(other)
+/// Where a file is put, however the path is spelled. Variables are judged with all others.
+#[derive(Eq, PartialEq)]
+enum Place {
+    Path(PathBuf),
+    Descriptor(i32),
 }
 
-/// Where a file is put, but for variables, which are judged with all others.
-fn place(template: &Template) -> Option<String> {
-    match &template.target {
-        Target::Path(output) => Some(format!("`{}`", output.path.display())),
-        Target::Descriptor(number) => Some(format!("descriptor {number}")),
-        Target::Variable(_) | Target::Stdout => None,
+impl Place {
+    fn of(target: &Target) -> Option<Self> {
+        match target {
+            Target::Path(output) => Some(Self::Path(of_output(&output.path))),
+            Target::Descriptor(number) => Some(Self::Descriptor(*number)),
+            Target::Variable(_) | Target::Stdout => None,
+        }
+    }
+}
+
+/// The path with its folder as it is: what stands at its end is replaced, and never followed.
+fn of_output(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = fs::canonicalize(folder.unwrap_or(Path::new(".")));
+    match (folder, path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
+    }
+}
+
+fn shown_place(target: &Target) -> String {
+    match target {
+        Target::Path(output) => format!("`{}`", output.path.display()),
+        Target::Descriptor(number) => format!("descriptor {number}"),
+        Target::Variable(_) | Target::Stdout => String::new(),
+    }
+}
+
+impl Additions {
+    /// What the manifest, a variable or an option says of this config file.
+    pub fn template(&self, path: &Path) -> Option<&Template> {
+        let path = fs::canonicalize(path).ok()?;
+        let same = |other: &&Template| fs::canonicalize(&other.path).is_ok_and(|it| it == path);
+        self.templates.iter().find(same)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sealed memory files: nothing touches a disk, and nobody can change them.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
@@ -25,6 +25,8 @@ pub fn sealed(contents: &Secret) -> io::Result<OwnedFd> {
     };
     let mut file = File::from(made?);
     file.write_all(contents.expose_secret())?;
+    // A program that is given the descriptor itself, not its path, reads on from here.
+    file.rewind()?;
     fchmod(&file, Mode::S_IRUSR)?;
     let seals = SealFlag::F_SEAL_SEAL
         | SealFlag::F_SEAL_SHRINK

@@ -18,6 +18,8 @@ use crate::launch::render::{Rendered, RenderedFile, RenderedVariable};
 use crate::secret::Secret;
 use crate::sys;
 
+pub use self::path::faults;
+
 /// Everything is made, and no path shows anything of it yet.
 pub struct Staged {
     pub environment: Vec<Cow<'static, CStr>>,

@@ -6,7 +6,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -14,10 +14,13 @@ use nix::fcntl::{AT_FDCWD, AtFlags, RenameFlags, renameat2};
 use nix::unistd::linkat;
 
 use crate::launch::document::{Output, Target};
-use crate::launch::place::path::identity::Identity;
+use crate::launch::place::path::check::Check;
+use crate::launch::place::path::identity::folder;
+use crate::launch::plan::PlannedDocument;
 use crate::launch::problem::{OutputFault, Problem};
 use crate::launch::render::RenderedFile;
 
+mod check;
 mod identity;
 
 /// How often another name is tried where one is taken.
@@ -25,6 +28,19 @@ const NAMES_MAX: usize = 8;
 
 /// The folder with a name for each descriptor of this process (proc(5)).
 const DESCRIPTORS: &str = "/proc/self/fd";
+
+/// Two names change places in one step (rename(2)).
+const EXCHANGE: RenameFlags = RenameFlags::RENAME_EXCHANGE;
+
+/// What can be told of the outputs before anything is fetched.
+pub fn faults(documents: &[PlannedDocument]) -> Vec<Problem> {
+    let mut check = Check::new(documents.iter().map(|document| document.path.as_path()));
+    let outputs = documents.iter().filter_map(|document| match &document.target {
+        Some(Target::Path(output)) => Some(output),
+        _ => None,
+    });
+    outputs.filter_map(|output| check.output(output).err()).collect()
+}
 
 /// Files that are complete but for their names.
 pub struct StagedFiles(Vec<Staged>);
@@ -34,11 +50,10 @@ impl StagedFiles {
     pub fn stage(files: &[RenderedFile]) -> Result<Self, Vec<Problem>> {
         let mut staged = Vec::new();
         let mut problems = Vec::new();
-        let mut places = Vec::new();
+        let mut check = Check::new(files.iter().map(|file| file.template.as_path()));
         for file in files {
             let Some(Target::Path(output)) = &file.target else { continue };
-            let checked = check(output, files, &mut places);
-            match checked.and_then(|()| Staged::new(file, output)) {
+            match check.output(output).and_then(|()| Staged::new(file, output)) {
                 Ok(one) => staged.push(one),
                 Err(problem) => problems.push(problem),
             }
@@ -52,17 +67,11 @@ impl StagedFiles {
         for one in &mut self.0 {
             one.link().map_err(|error| vec![one.problem("write", error)])?;
         }
-        let mut done: Vec<(&Staged, Replaced)> = Vec::with_capacity(self.0.len());
-        for one in &self.0 {
-            match one.rename() {
-                Ok(replaced) => done.push((one, replaced)),
-                Err(problem) => {
-                    let mut problems = vec![problem];
-                    for (one, replaced) in done.into_iter().rev() {
-                        problems.extend(one.undo(replaced).err());
-                    }
-                    return Err(problems);
-                }
+        for index in 0..self.0.len() {
+            if let Err(problem) = self.0[index].rename() {
+                let done = self.0[..index].iter_mut().rev();
+                let not_undone = done.filter_map(|one| one.undo().err());
+                return Err([problem].into_iter().chain(not_undone).collect());
             }
         }
         Ok(())
@@ -71,41 +80,15 @@ impl StagedFiles {
 
 /// What stood at the place before.
 enum Replaced {
+    /// Nothing was put there yet.
+    NotYet,
     Nothing,
     /// It stands at the staged file's name now.
     Exchanged,
-    /// The file system cannot exchange two names: it is gone.
+    /// It has this name too.
+    Kept(PathBuf),
+    /// It is gone: the file system can neither exchange two names nor give a file a second one.
     Gone,
-}
-
-/// What can be told before anything is written.
-fn check(
-    output: &Output,
-    files: &[RenderedFile],
-    places: &mut Vec<Identity>,
-) -> Result<(), Problem> {
-    let fault = |why| Err(Problem::Output { path: output.path.clone(), why });
-    let write = |error| Problem::File { path: output.path.clone(), doing: "write", error };
-    if output.path.file_name().is_none() || output.path.as_os_str().as_bytes().ends_with(b"/") {
-        return fault(OutputFault::Directory);
-    }
-    let place = Identity::of_place(&output.path).map_err(write)?;
-    if places.contains(&place) {
-        return fault(OutputFault::Twice);
-    }
-    if files.iter().any(|file| identity::stands_at(&file.template, &place, &output.path)) {
-        return fault(OutputFault::Template);
-    }
-    places.push(place);
-    let Ok(there) = fs::symlink_metadata(&output.path) else { return Ok(()) };
-    let kind = there.file_type();
-    if kind.is_dir() {
-        return fault(OutputFault::Directory);
-    }
-    if kind.is_fifo() || kind.is_socket() || kind.is_char_device() || kind.is_block_device() {
-        return fault(OutputFault::Special);
-    }
-    Ok(())
 }
 
 /// A file that is complete but for its name; dropping it removes it.
@@ -115,13 +98,18 @@ struct Staged {
     unnamed: Option<File>,
     /// Its name beside its place, where it has one.
     beside: Option<PathBuf>,
+    replaced: Replaced,
 }
 
 impl Staged {
     fn new(file: &RenderedFile, output: &Output) -> Result<Self, Problem> {
-        let mut staged = Self { output: output.clone(), unnamed: None, beside: None };
-        let folder = identity::folder(&output.path);
-        let made = match create_unnamed(folder) {
+        let mut staged = Self {
+            output: output.clone(),
+            unnamed: None,
+            beside: None,
+            replaced: Replaced::NotYet,
+        };
+        let made = match create_unnamed(folder(&output.path)) {
             Some(made) => Ok((made, None)),
             None => create_beside(&output.path).map(|(made, beside)| (made, Some(beside))),
         };
@@ -159,34 +147,52 @@ impl Staged {
     }
 
     /// Puts the file in its place, and keeps what it replaces until all others are in theirs.
-    fn rename(&self) -> Result<Replaced, Problem> {
+    fn rename(&mut self) -> Result<(), Problem> {
         let (from, to) = (self.beside(), self.output.path.as_path());
-        match renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_EXCHANGE) {
-            Ok(()) => return Ok(Replaced::Exchanged),
+        self.replaced = match renameat2(AT_FDCWD, from, AT_FDCWD, to, EXCHANGE) {
+            Ok(()) => Replaced::Exchanged,
             Err(Errno::ENOENT) => {
-                return fs::rename(from, to)
-                    .map(|()| Replaced::Nothing)
-                    .map_err(|error| self.problem("replace", error));
+                fs::rename(from, to).map_err(|error| self.problem("replace", error))?;
+                Replaced::Nothing
             }
-            Err(Errno::EINVAL | Errno::ENOSYS) => {}
+            Err(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP) => {
+                let replaced = keep(to);
+                if let Err(error) = fs::rename(from, to) {
+                    if let Replaced::Kept(name) = replaced {
+                        let _gone = fs::remove_file(name);
+                    }
+                    return Err(self.problem("replace", error));
+                }
+                replaced
+            }
             Err(errno) => return Err(self.problem("replace", errno.into())),
-        }
-        fs::rename(from, to)
-            .map(|()| Replaced::Gone)
-            .map_err(|error| self.problem("replace", error))
+        };
+        Ok(())
     }
 
-    fn undo(&self, replaced: Replaced) -> Result<(), Problem> {
-        let (staged, place) = (self.beside(), self.output.path.as_path());
-        let undone = match replaced {
-            Replaced::Nothing => fs::rename(place, staged),
-            Replaced::Exchanged => {
-                let exchange = RenameFlags::RENAME_EXCHANGE;
-                renameat2(AT_FDCWD, staged, AT_FDCWD, place, exchange).map_err(Into::into)
+    /// Puts back what stood at the place. Where that fails, it is left under the name that is told.
+    fn undo(&mut self) -> Result<(), Problem> {
+        let place = self.output.path.as_path();
+        let doing = if matches!(self.replaced, Replaced::Nothing) { "remove" } else { "put back" };
+        let (path, undone) = match std::mem::replace(&mut self.replaced, Replaced::NotYet) {
+            Replaced::NotYet => return Ok(()),
+            Replaced::Nothing => (place.to_owned(), fs::remove_file(place)),
+            Replaced::Kept(kept) => {
+                let undone = fs::rename(&kept, place);
+                (kept, undone)
             }
-            Replaced::Gone => Err(io::ErrorKind::Unsupported.into()),
+            Replaced::Gone => (place.to_owned(), Err(io::ErrorKind::Unsupported.into())),
+            Replaced::Exchanged => {
+                let beside = self.beside();
+                let undone = renameat2(AT_FDCWD, beside, AT_FDCWD, place, EXCHANGE);
+                let beside = beside.to_owned();
+                if undone.is_err() {
+                    self.beside = None;
+                }
+                (beside, undone.map_err(Into::into))
+            }
         };
-        undone.map_err(|error| self.problem("put back what stood at", error))
+        undone.map_err(|error| Problem::File { path, doing, error })
     }
 
     fn beside(&self) -> &Path {
@@ -205,8 +211,12 @@ impl Staged {
 impl Drop for Staged {
     fn drop(&mut self) {
         // After an exchange this is what was replaced; after a plain rename nothing is there.
-        if let Some(beside) = &self.beside {
-            let _gone = fs::remove_file(beside);
+        let kept = match &self.replaced {
+            Replaced::Kept(kept) => Some(kept),
+            _ => None,
+        };
+        for name in self.beside.iter().chain(kept) {
+            let _gone = fs::remove_file(name);
         }
     }
 }
@@ -219,6 +229,16 @@ fn create_unnamed(folder: &Path) -> Option<File> {
     }
     let mut options = OpenOptions::new();
     options.write(true).mode(0o600).custom_flags(libc::O_TMPFILE).open(folder).ok()
+}
+
+/// Gives what stands at a place a second name, as far as that can be; a link itself, not its end.
+fn keep(place: &Path) -> Replaced {
+    let link = |kept: &Path| Ok(linkat(AT_FDCWD, place, AT_FDCWD, kept, AtFlags::empty())?);
+    match with_new_name(place, link) {
+        Ok(((), kept)) => Replaced::Kept(kept),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Replaced::Nothing,
+        Err(_) => Replaced::Gone,
+    }
 }
 
 /// A new file in the same folder, which nobody else can open.

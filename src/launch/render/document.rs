@@ -15,6 +15,15 @@ use crate::sys::expect_large;
 /// The largest document that is made, in bytes: a small template may refer to large values often.
 const RENDERED_BYTES_MAX: usize = 1 << 30;
 
+/// The largest scalar with its values, in bytes before they are escaped, which may make them six
+/// times as long: the document's own limit is looked at only behind it.
+const SCALAR_BYTES_MAX: usize = 64 << 20;
+
+const SCALAR_TOO_LARGE: Refusal = Refusal::Unheld {
+    what: "with it this one scalar would have more than 64 MiB",
+    hint: "refer to it less often, or deliver it as a file with `--as-file`",
+};
+
 /// The rendered text, or everything that cannot stand in it. A file that is left alone has none.
 pub fn write(document: &PlannedDocument, values: &Values) -> Result<Secret, Vec<Problem>> {
     let PlannedDocument { text, scalars, edits, target, .. } = document;
@@ -61,7 +70,11 @@ impl<'d> Writer<'d> {
             out.extend_from_slice(&text[copied..scalar.range.start]);
             let start = out.len();
             self.parts(scalar, own, &mut parts);
-            if let Err(why) = scalar.style.write(&parts, out) {
+            let written = match length(&parts) > SCALAR_BYTES_MAX {
+                true => Err(SCALAR_TOO_LARGE),
+                false => scalar.style.write(&parts, out),
+            };
+            if let Err(why) = written {
                 self.refused.push((number, why));
                 out.truncate(start);
             }
@@ -135,6 +148,14 @@ impl<'d> Writer<'d> {
 /// How many of the first edits stand in the scalar.
 fn own_edits(scalar: &Scalar, edits: &[Edit]) -> usize {
     edits.iter().take_while(|edit| edit.range().start < scalar.range.end).count()
+}
+
+fn length(parts: &[Part<'_>]) -> usize {
+    let bytes = |part: &Part<'_>| {
+        let (Part::Raw(bytes) | Part::Value(bytes)) = part;
+        bytes.len()
+    };
+    parts.iter().map(bytes).sum()
 }
 
 fn names(edits: &[Edit], values: &Values) -> Vec<SecretName> {

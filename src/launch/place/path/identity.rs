@@ -6,6 +6,9 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+/// How many links a path is followed through, as the kernel does (path_resolution(7)).
+const LINKS_MAX: usize = 40;
+
 /// A name in a folder, whether or not a file has it.
 #[derive(Debug, Eq, PartialEq)]
 pub struct Identity {
@@ -18,6 +21,9 @@ impl Identity {
     pub fn of_place(path: &Path) -> io::Result<Self> {
         let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
         let folder = fs::metadata(folder(path))?;
+        if !folder.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
         Ok(Self { device: folder.dev(), inode: folder.ino(), name })
     }
 }
@@ -30,13 +36,31 @@ pub fn folder(path: &Path) -> &Path {
     }
 }
 
-/// Whether a template would be gone with what stands at a place: it is the same name, or the same
-/// file under another one, which a user took for two.
-pub fn stands_at(template: &Path, place: &Identity, path: &Path) -> bool {
-    let same_name = Identity::of_place(template).is_ok_and(|of_template| of_template == *place);
-    let same_file = match (fs::metadata(template), fs::symlink_metadata(path)) {
-        (Ok(template), Ok(there)) => (template.dev(), template.ino()) == (there.dev(), there.ino()),
-        _ => false,
-    };
-    same_name || same_file
+/// A template under each name that leads to it.
+pub struct TemplateFile {
+    /// Its own, and those of the links on the way.
+    names: Vec<Identity>,
+    /// Device and inode of the file itself.
+    file: Option<(u64, u64)>,
+}
+
+impl TemplateFile {
+    pub fn of(path: &Path) -> Self {
+        let mut names = Vec::new();
+        let mut at = path.to_owned();
+        for _ in 0..LINKS_MAX {
+            names.extend(Identity::of_place(&at));
+            let Ok(target) = fs::read_link(&at) else { break };
+            at = folder(&at).join(target);
+        }
+        let file = fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+        Self { names, file }
+    }
+
+    /// Whether it would be gone with what stands at a place: one of its names, or the same file
+    /// under another one, which a user took for two.
+    pub fn stands_at(&self, place: &Identity, path: &Path) -> bool {
+        let there = fs::symlink_metadata(path).ok().map(|file| (file.dev(), file.ino()));
+        self.names.contains(place) || (there.is_some() && there == self.file)
+    }
 }
