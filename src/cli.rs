@@ -164,7 +164,7 @@ pub struct Check {
 
 #[derive(Args, Debug)]
 pub struct Render {
-    /// The config file that holds references
+    /// The config file that holds references; `-` is standard input
     #[arg(value_name = "TEMPLATE")]
     pub template: PathBuf,
     /// Write to this file, whole or not at all, with mode 0600

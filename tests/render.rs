@@ -41,6 +41,7 @@ fn standard_input() {
     };
     assert_eq!(run(&[]).code(0).out(), "{\"a\":\"s3cr3t \"x\"\n\"}");
     assert_eq!(run(&["--format", "json"]).code(0).out(), "{\"a\":\"s3cr3t \\\"x\\\"\\u000a\"}");
+    assert_eq!(run(&["-o", "-"]).code(0).out(), "{\"a\":\"s3cr3t \"x\"\n\"}");
     run(&["-o", "out.json"]).code(0);
     let out = fs::read_to_string(world.path("work/out.json")).expect("it is there");
     assert_eq!(out, "{\"a\":\"s3cr3t \\\"x\\\"\\u000a\"}");

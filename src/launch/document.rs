@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use crate::launch::format::{Fault, Format, Layout, Site};
+use crate::launch::format::{Fault, FaultKind, Format, Layout, Site};
 use crate::launch::reference::{self, Found, Grammar, Kind};
 use crate::name::SecretName;
 
@@ -73,6 +73,10 @@ impl Document {
 
     /// Where all that the grammar finds stands. A document without any is not read any further.
     pub fn lay_out(&self, grammar: &Grammar) -> Result<Layout, Fault> {
+        // Each of its dollars would go unseen, and so every reference through.
+        if self.text.starts_with(b"\xff\xfe") || self.text.starts_with(b"\xfe\xff") {
+            return Err(Fault { at: 0, kind: WIDE });
+        }
         let range = |found: Found<'_>| found.start..masked_end(&found, &self.text);
         let ranges: Vec<Range<usize>> = grammar.scan(&self.text).map(range).collect();
         match self.format {
@@ -83,6 +87,11 @@ impl Document {
         }
     }
 }
+
+const WIDE: FaultKind = FaultKind::Unsafe {
+    what: "this file is UTF-16, in which no reference is seen",
+    hint: "save it as UTF-8",
+};
 
 impl Layout {
     /// Whether what was found at this place of the order is a reference, and no part of a comment.

@@ -1,5 +1,7 @@
 //! `inject render`: one config file with its values, to standard output or to a file.
 
+use std::path::Path;
+
 use crate::cli::{Render, Sources};
 use crate::launch::document::{Output, Target};
 use crate::launch::format::Format;
@@ -20,6 +22,7 @@ pub fn run(line: Render, process: &Process) -> u8 {
         }
     };
     let report = settings.report;
+    let output = output.filter(|path| path != Path::new("-"));
     let target = output.map_or(Target::Stdout, |path| Target::Path(Output::new(path)));
     let mut template = Template::new(template, target);
     as_the_manifest_has_it(&mut template, &settings.additions);

@@ -151,7 +151,8 @@ impl Format {
     }
 
     fn of_name(path: &Path) -> Option<Self> {
-        let mut name = path.file_name()?.to_str()?;
+        let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
+        let mut name = name.as_str();
         while let Some(stem) = TEMPLATE_ENDINGS.iter().find_map(|end| name.strip_suffix(end)) {
             name = stem;
         }
@@ -159,8 +160,7 @@ impl Format {
             return Some(Self::Env);
         }
         let (_, ending) = name.rsplit_once('.')?;
-        let ending = ending.to_ascii_lowercase();
-        Self::parse(if ending == "yml" { "yaml" } else { &ending })
+        Self::parse(if ending == "yml" { "yaml" } else { ending })
     }
 
     /// Finds the scalar of each reference; `references` are their ranges in the text, in order.
@@ -261,5 +261,41 @@ impl fmt::Display for Refusal {
             Self::Unheld { what, .. } => f.write_str(what),
             Self::Duplicate => f.write_str("with it two keys of one table would be the same"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+
+    #[test]
+    fn names_say_the_format() {
+        for (template, output, expected) in [
+            ("a.json", "", Format::Json),
+            ("dir.toml/a.yml", "", Format::Yaml),
+            ("a.YAML.TPL", "", Format::Yaml),
+            ("a.toml.template", "b.json", Format::Toml),
+            ("a.ini.in.tmpl", "", Format::Ini),
+            (".env", "", Format::Env),
+            (".env.production", "", Format::Env),
+            (".env.tpl", "", Format::Env),
+            ("app.env", "", Format::Env),
+            ("a.properties", "", Format::Properties),
+            ("a.xml", "", Format::Xml),
+            ("a.tpl", "b.xml", Format::Xml),
+            ("a.txt", "b.json", Format::Json),
+            ("nginx.conf", "", Format::Text),
+            ("json", "", Format::Text),
+            ("a.text", "b.json", Format::Text),
+            ("a.envrc", "", Format::Text),
+        ] {
+            let output = (!output.is_empty()).then(|| Path::new(output));
+            assert_eq!(Format::of(Path::new(template), output), expected, "{template}");
+        }
+        let odd = OsStr::from_bytes(b"caf\xe9.json");
+        assert_eq!(Format::of(Path::new(odd), None), Format::Json);
     }
 }
