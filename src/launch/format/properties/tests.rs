@@ -102,6 +102,9 @@ fn an_empty_value_does_not_change_how_a_line_is_read() {
         ("a$NAME=b", "a=b"),
         ("a${NAME}\\\n#b=c", "a\\\n#b=c"),
         ("$NAME\\ a=b", "\\ a=b"),
+        ("a\\\n  $NAME !b", "a !b"),
+        ("a\\\n  $NAME\\\n\\\r\t${NAME}\\\n b", "a\\\n  \\\n\\\r\t\\\n b"),
+        ("\\\n a\\\r\n$NAME\\\n\t $NAME\\\n b", "\\\n a\\\r\n\\\n\t \\\n b"),
     ] {
         assert_eq!(rendered(text, b"").as_deref(), Ok(expected), "{text:?}");
         let (mark, out) = (rendered(text, b"M").expect("valid"), expected.as_bytes());

@@ -5,15 +5,24 @@ use super::Style;
 use super::lines::{continuation_length, is_blank};
 
 pub fn write(style: Style, parts: &[Part<'_>], out: &mut Vec<u8>) -> Result<(), Refusal> {
-    let mut writer = Writer { style, out, begins: true, emptied: false, is_empty: true };
+    let mut writer =
+        Writer { style, out, begins: true, emptied: false, is_empty: true, goes_on: None };
     for part in parts {
         match part {
             Part::Raw(raw) => writer.raw(raw),
             Part::Value(value) => writer.value(value)?,
         }
     }
-    // With nothing before its separator, readers do not agree on a line.
-    if writer.is_empty && style == Style::Key { Err(EMPTY_KEY) } else { Ok(()) }
+    match (style, writer.is_empty, writer.goes_on) {
+        // With nothing before its separator, readers do not agree on a line.
+        (Style::Key, true, _) => Err(EMPTY_KEY),
+        // Blanks behind the key would begin the line that it goes on to, and separate nothing.
+        (Style::Key, false, Some(at)) => {
+            out.truncate(at);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }
 
 struct Writer<'o> {
@@ -25,6 +34,8 @@ struct Writer<'o> {
     /// An empty value stood here, so that what follows begins where it did not in the template.
     emptied: bool,
     is_empty: bool,
+    /// Where the continuations begin, if nothing was written behind them.
+    goes_on: Option<usize>,
 }
 
 impl Writer<'_> {
@@ -36,6 +47,7 @@ impl Writer<'_> {
                 0 => self.raw_text(rest),
                 length => {
                     self.begins = true;
+                    self.goes_on.get_or_insert(self.out.len());
                     length
                 }
             };
@@ -96,6 +108,7 @@ impl Writer<'_> {
         self.begins = false;
         self.emptied = false;
         self.is_empty = false;
+        self.goes_on = None;
     }
 }
 
