@@ -1,5 +1,6 @@
-//! The lines of an INI file, told apart as the `_read` of CPython's `Lib/configparser.py` (3.6 to
-//! 3.14 agree) does with its default options. It knows no references.
+//! The lines of an INI file, told apart as the `_read` of CPython's `Lib/configparser.py` does with
+//! its default options (3.10 to 3.14; earlier ones end a section's name at its first `]`). It knows
+//! no references.
 
 use std::ops::Range;
 

@@ -40,7 +40,7 @@ impl Configparser {
         let mut command = Command::new("python3");
         command.args(["-I", "-X", "utf8", "-c", SCRIPT]);
         let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = piped.spawn().expect("`python3` starts; install Debian's python3-minimal");
+        let mut child = piped.spawn().expect("`python3` starts; install Debian's python3");
         let stdin = child.stdin.take();
         let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
         Self { child, stdin, stdout }

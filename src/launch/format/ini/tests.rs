@@ -183,8 +183,8 @@ fn what_is_no_ini_is_refused_where_it_stands() {
     }
     for (text, at) in [("[s]\n[a = $NAME", 4), ("[s]\n[$NAME = 1", 4), ("[a]$NAME]", 2)] {
         let fault = lay_out(Format::Ini, text.as_bytes()).expect_err("it is refused");
-        let is_unsafe = matches!(fault.kind, FaultKind::Unsafe { .. });
-        assert_eq!((fault.at, is_unsafe), (at, true), "{text}");
+        let ambiguous = matches!(fault.kind, FaultKind::Unsafe { .. });
+        assert_eq!((fault.at, ambiguous), (at, true), "{text}");
     }
 }
 

@@ -193,8 +193,8 @@ fn what_java_does_not_read_is_refused_where_it_stands() {
     }
     for (text, at) in [("\u{feff}# $NAME", 0), ("a\n\\\n # $NAME", 5)] {
         let fault = lay_out(Format::Properties, text.as_bytes()).expect_err("it is refused");
-        let is_unsafe = matches!(fault.kind, FaultKind::Unsafe { .. });
-        assert_eq!((fault.at, is_unsafe), (at, true), "{text:?}");
+        let ambiguous = matches!(fault.kind, FaultKind::Unsafe { .. });
+        assert_eq!((fault.at, ambiguous), (at, true), "{text:?}");
     }
     assert!(lay_out(Format::Properties, b"# \\u12 $NAME").is_ok());
 }
