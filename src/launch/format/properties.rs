@@ -1,20 +1,70 @@
-//! Java properties.
+//! Java properties, as `java.util.Properties.load` reads them from bytes (ISO-8859-1) and from
+//! characters alike: a value is written in ASCII, with `\uXXXX` for all else. The template's own
+//! bytes stay as they are, in whatever encoding: all that has a meaning in the format is ASCII.
+
+mod lines;
+mod names;
+mod write;
 
 use std::ops::Range;
 
-use super::{Changed, Fault, Layout, Part, Refusal, Scalar};
+use self::lines::{Line, Lines};
+use super::sites::Sites;
+use super::{Changed, Fault, FaultKind, Layout, Scalar};
+
+pub use self::write::write;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Style {}
-
-pub fn lay_out(_text: &[u8], _references: &[Range<usize>]) -> Result<Layout, Fault> {
-    Ok(Layout::default())
+pub enum Style {
+    Key,
+    /// From its first character that is no blank to the end of the last line it goes on to.
+    Value,
 }
 
-pub fn write(style: Style, _parts: &[Part<'_>], _out: &mut Vec<u8>) -> Result<(), Refusal> {
-    match style {}
+pub fn lay_out(text: &[u8], references: &[Range<usize>]) -> Result<Layout, Fault> {
+    check_encoding(text)?;
+    let mut sites = Sites::new(references);
+    for line in Lines::new(text, references) {
+        match line? {
+            Line::Comment(range) => sites.comment(range)?,
+            Line::Pair { key, value } => {
+                sites.scalar(key, super::Style::Properties(Style::Key))?;
+                sites.scalar(value, super::Style::Properties(Style::Value))?;
+            }
+        }
+    }
+    sites.finish()
 }
 
-pub fn verify(_: &[Scalar], _: &[u8], _: &[Range<usize>]) -> Result<(), Changed> {
+/// Without a key that values changed, no two keys became the same.
+pub fn verify(scalars: &[Scalar], output: &[u8], written: &[Range<usize>]) -> Result<(), Changed> {
+    let is_key = |scalar: &Scalar| scalar.style == super::Style::Properties(Style::Key);
+    match scalars.iter().position(is_key) {
+        Some(first) => names::verify(first, output, written),
+        None => Ok(()),
+    }
+}
+
+fn check_encoding(text: &[u8]) -> Result<(), Fault> {
+    if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
+        return Err(syntax(0, "it is UTF-16 or UTF-32"));
+    }
+    if let Some(at) = memchr::memchr(0, text) {
+        return Err(syntax(at, "a NUL byte"));
+    }
+    if text.starts_with(b"\xef\xbb\xbf") {
+        let what = "a byte order mark, which Java takes for the beginning of the first key";
+        let kind = FaultKind::Unsafe { what, hint: "save the file without a byte order mark" };
+        return Err(Fault { at: 0, kind });
+    }
     Ok(())
 }
+
+fn syntax(at: usize, message: &str) -> Fault {
+    Fault { at, kind: FaultKind::Syntax { format: "properties", message: message.to_owned() } }
+}
+
+#[cfg(test)]
+mod java;
+#[cfg(test)]
+mod tests;
