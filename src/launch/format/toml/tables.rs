@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::{Hash, Hasher};
 
 /// One part of a dotted key.
 #[derive(Debug)]
@@ -31,20 +32,30 @@ pub struct Clash {
 }
 
 /// A table that keys may be put in.
-pub type Table = usize;
+pub type Table = u32;
 
+/// A large document has a node for each of its keys, so nodes are small: what few of them have is
+/// beside them.
 #[derive(Debug)]
 pub struct Tables<'t> {
-    nodes: HashMap<(Table, Cow<'t, [u8]>), Node>,
-    tables: usize,
+    nodes: HashMap<Place<'t>, Node>,
+    /// The last table of each array of them.
+    elements: HashMap<Table, Table>,
+    /// What has a label that is not 0.
+    labels: HashMap<Table, Label>,
+    count: Table,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Place<'t> {
+    table: Table,
+    text: Cow<'t, [u8]>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Node {
-    kind: Kind,
-    /// Of an array of tables, its last one.
     table: Table,
-    label: Label,
+    kind: Kind,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -60,17 +71,30 @@ enum Kind {
     ArrayOfTables,
 }
 
+impl Hash for Place<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(&self.text);
+        state.write_u32(self.table);
+    }
+}
+
 impl<'t> Tables<'t> {
     pub const ROOT: Table = 0;
 
     pub fn new() -> Self {
-        Self { nodes: HashMap::new(), tables: 1 }
+        Self {
+            nodes: HashMap::new(),
+            elements: HashMap::new(),
+            labels: HashMap::new(),
+            count: Self::ROOT,
+        }
     }
 
     /// A table of its own, such as one in an array.
     pub fn fresh(&mut self) -> Table {
-        self.tables += 1;
-        self.tables - 1
+        // No document has so many keys; of one that had, some would be called the same.
+        self.count = self.count.saturating_add(1);
+        self.count
     }
 
     /// `[a.b]`: the table that it opens; `None` where there is no key at all.
@@ -109,24 +133,21 @@ impl<'t> Tables<'t> {
         let Some(key) = last else {
             return Ok(None);
         };
-        let (array, name) = (kind == Kind::ArrayOfTables, (table, key.text.clone()));
-        let table = self.descend(table, key, kind, |there| match there {
+        let array = kind == Kind::ArrayOfTables;
+        let node = self.node(table, key, kind, |there| match there {
             Kind::Implied if !array => Some(kind),
             Kind::ArrayOfTables if array => Some(kind),
             _ => None,
         })?;
         if !array {
-            return Ok(Some(table));
+            return Ok(Some(node.table));
         }
         let element = self.fresh();
-        if let Some(node) = self.nodes.get_mut(&name) {
-            node.table = element;
-        }
+        self.elements.insert(node.table, element);
         Ok(Some(element))
     }
 
-    /// The table at a key, of this kind if it is not there yet. If it is, `becomes` says of which
-    /// kind it is from now on, or that it may not be used so.
+    /// The table to go on with at a key.
     fn descend(
         &mut self,
         table: Table,
@@ -134,23 +155,41 @@ impl<'t> Tables<'t> {
         kind: Kind,
         becomes: impl Fn(Kind) -> Option<Kind>,
     ) -> Result<Table, Clash> {
-        match self.nodes.entry((table, key.text)) {
+        let node = self.node(table, key, kind, becomes)?;
+        let is_array = node.kind == Kind::ArrayOfTables;
+        let element = if is_array { self.elements.get(&node.table) } else { None };
+        Ok(element.copied().unwrap_or(node.table))
+    }
+
+    /// What is at a key, of this kind if it is not there yet. If it is, `becomes` says of which
+    /// kind it is from now on, or that it may not be used so.
+    fn node(
+        &mut self,
+        table: Table,
+        key: Key<'t>,
+        kind: Kind,
+        becomes: impl Fn(Kind) -> Option<Kind>,
+    ) -> Result<Node, Clash> {
+        let next = self.count.saturating_add(1);
+        match self.nodes.entry(Place { table, text: key.text }) {
             Entry::Vacant(vacant) => {
-                let table = self.tables;
-                self.tables += 1;
-                vacant.insert(Node { kind, table, label: key.label });
-                Ok(table)
+                self.count = next;
+                if key.label.name != 0 {
+                    self.labels.insert(next, key.label);
+                }
+                Ok(*vacant.insert(Node { table: next, kind }))
             }
             Entry::Occupied(mut occupied) => {
                 let node = occupied.get_mut();
-                let is_same = node.label.name == key.label.name;
+                let label = self.labels.get(&node.table).copied().unwrap_or_default();
+                let is_same = label.name == key.label.name;
                 match becomes(node.kind).filter(|_| is_same) {
                     Some(kind) => {
                         node.kind = kind;
-                        Ok(node.table)
+                        Ok(*node)
                     }
                     None => {
-                        let label = if key.label.name == 0 { node.label } else { key.label };
+                        let label = if key.label.name == 0 { label } else { key.label };
                         Err(Clash { at: key.at, label })
                     }
                 }

@@ -123,6 +123,8 @@ fn what_stands_at_the_edge_of_a_string_of_several_lines_stays_there() {
         // What a backslash takes along.
         ("a = \"\"\"x \\\n  $NAME\"\"\"", " y", "a = \"\"\"x \\\n  \\u0020y\"\"\""),
         ("a = \"\"\"x \\\n  $NAME\"\"\"", "\n y", "a = \"\"\"x \\\n  \\n y\"\"\""),
+        ("a = \"\"\"x \\\n  $NAME\"\"\"", "\u{a0} y", "a = \"\"\"x \\\n  \\u00A0 y\"\"\""),
+        ("a = \"\"\"x \\\n${NAME}\u{3000}y\"\"\"", "", "a = \"\"\"x \\\n\\u3000y\"\"\""),
         ("a = \"\"\"x \\\n${NAME} y\"\"\"", "", "a = \"\"\"x \\\n\\u0020y\"\"\""),
         ("a = \"\"\"x\\\n${NAME}${NAME}\ty\"\"\"", "", "a = \"\"\"x\\\n\\ty\"\"\""),
         ("a = \"\"\"x\\\n${NAME}\n y\"\"\"", "", "a = \"\"\"x\\\n\\n y\"\"\""),

@@ -51,8 +51,19 @@ fn literal() -> BoxedStrategy<String> {
 }
 
 fn multi_basic() -> BoxedStrategy<String> {
-    let lines =
-        vec!["\n", "\n", "\r\n", "\"", "\"\"", "\\\n", "\\\n", "\\ \t\n \n\t", "\\\r\n ", "\n "];
+    let lines = vec![
+        "\n",
+        "\n",
+        "\r\n",
+        "\"",
+        "\"\"",
+        "\\\n",
+        "\\\n",
+        "\\ \t\n \n\t",
+        "\\\r\n ",
+        "\n ",
+        "\\\n${S0}${S1} ",
+    ];
     let texts = lines.into_iter().chain(ESCAPES).collect();
     let text = pieces(["$S0", "${S1}", "${S2}", "$$$S1"], texts, '"');
     text.prop_map(|text| format!("\"\"\"{text}\"\"\"")).boxed()

@@ -54,8 +54,8 @@ fn template(document: &str, at: Where) -> String {
             _ => continue,
         };
         let (start, end) = (span.start() + fence, span.end() - fence);
-        let middle = (start..=end).skip((end - start) / 2);
-        let middle = middle.filter(|at| document.is_char_boundary(*at)).next().unwrap_or(end);
+        let mut middle = (start..=end).skip((end - start) / 2);
+        let middle = middle.find(|at| document.is_char_boundary(*at)).unwrap_or(end);
         let escapes = raw.as_str().contains('\\') || raw.as_str().contains('\r');
         let put = match at {
             Where::Start => start,

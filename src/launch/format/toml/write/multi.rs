@@ -49,12 +49,8 @@ impl<'o> Basic<'o> {
 
     fn value(&mut self, value: &[u8]) {
         let mut rest = value;
-        if let Some((first, behind)) = value.split_first() {
-            if *first == b' ' && self.blanks != Blanks::Text {
-                self.out.extend_from_slice(BLANK);
-                rest = behind;
-            }
-            self.blanks = Blanks::Text;
+        if !value.is_empty() {
+            rest = self.kept(value);
         } else if self.blanks == Blanks::Taken {
             self.blanks = Blanks::Kept;
         }
@@ -68,7 +64,11 @@ impl<'o> Basic<'o> {
             // The first line end is no part of the string; this one is.
             self.out.push(b'\n');
         }
-        let mut rest = raw;
+        if raw.starts_with(b"\r") && self.blanks == Blanks::Kept {
+            // What a reader makes of both of its bytes no escape says.
+            return Err(UNHELD_LINE_END);
+        }
+        let mut rest = if self.blanks == Blanks::Kept { self.kept(raw) } else { raw };
         while let Some(b) = rest.first() {
             let length = match b {
                 b'\\' => {
@@ -76,11 +76,6 @@ impl<'o> Basic<'o> {
                     let takes = rest.get(1).is_some_and(|b| is_blank(*b));
                     self.blanks = if takes { Blanks::Taken } else { Blanks::Text };
                     if takes { 1 } else { rest.len().min(2) }
-                }
-                b if is_blank(*b) && self.blanks == Blanks::Kept => {
-                    self.keep(*b)?;
-                    rest = &rest[1..];
-                    continue;
                 }
                 b if is_blank(*b) && self.blanks == Blanks::Taken => 1,
                 b'"' if self.after_empty => {
@@ -101,21 +96,25 @@ impl<'o> Basic<'o> {
         Ok(())
     }
 
-    /// A blank that a backslash would take along.
-    fn keep(&mut self, blank: u8) -> Result<(), Refusal> {
-        match blank {
-            b' ' => self.out.extend_from_slice(BLANK),
-            // What a reader makes of both of its bytes no escape says.
-            b'\r' => return Err(UNHELD_LINE_END),
-            _ => write_escape(blank, self.out),
-        }
+    /// Writes the first blank of what a backslash would take along, and returns what is behind it.
+    fn kept<'v>(&mut self, text: &'v [u8]) -> &'v [u8] {
+        let first = std::str::from_utf8(text).ok().and_then(|text| text.chars().next());
+        // To some readers, all that Unicode calls so is a blank.
+        let Some(first) = first.filter(|_| self.blanks != Blanks::Text) else {
+            return text;
+        };
         self.blanks = Blanks::Text;
+        if !first.is_whitespace() {
+            return text;
+        }
+        match text[0] {
+            b if b < b' ' => write_escape(b, self.out),
+            _ => self.out.extend_from_slice(format!("\\u{:04X}", u32::from(first)).as_bytes()),
+        }
         self.after_empty = false;
-        Ok(())
+        &text[first.len_utf8()..]
     }
 }
-
-const BLANK: &[u8] = b"\\u0020";
 
 const UNHELD_LINE_END: Refusal = Refusal::Unheld {
     what: "it is empty, and a backslash before it would take the line end behind it along",
