@@ -49,7 +49,7 @@ pub fn read<'t>(text: &'t str, watch: &mut impl Watch<'t>) -> Result<(), Stop> {
         path: Vec::new(),
         table: Tables::ROOT,
         outer: Vec::new(),
-        value: None,
+        value: Tables::ROOT,
         stop: None,
     };
     let mut tokens = Vec::new();
@@ -82,8 +82,9 @@ struct Reader<'t, 'w, W> {
     table: Table,
     /// The tables around the inline table that is being read.
     outer: Vec<Table>,
-    /// What an inline table that follows is, if it has a key of its own.
-    value: Option<Table>,
+    /// The table that the last key's value is, if it is one. Nothing is in it, for what is put in
+    /// it has a key; so an inline table in an array, which has none, may be it as well.
+    value: Table,
     stop: Option<Stop>,
 }
 
@@ -151,18 +152,12 @@ impl<'t, W: Watch<'t>> EventReceiver for Reader<'t, '_, W> {
     }
 
     fn inline_table_open(&mut self, _: Span, _: &mut dyn ErrorSink) -> bool {
-        let inner = self.value.take().unwrap_or_else(|| self.tables.fresh());
-        self.outer.push(std::mem::replace(&mut self.table, inner));
+        self.outer.push(std::mem::replace(&mut self.table, self.value));
         true
     }
 
     fn inline_table_close(&mut self, _: Span, _: &mut dyn ErrorSink) {
         self.table = self.outer.pop().unwrap_or(Tables::ROOT);
-    }
-
-    fn array_open(&mut self, _: Span, _: &mut dyn ErrorSink) -> bool {
-        self.value = None;
-        true
     }
 
     fn simple_key(&mut self, span: Span, encoding: Option<Encoding>, error: &mut dyn ErrorSink) {
@@ -179,11 +174,12 @@ impl<'t, W: Watch<'t>> EventReceiver for Reader<'t, '_, W> {
 
     fn key_val_sep(&mut self, _: Span, error: &mut dyn ErrorSink) {
         let result = self.tables.assign(self.table, &mut self.path);
-        self.value = self.settle(result, error).flatten();
+        if let Some(Some(value)) = self.settle(result, error) {
+            self.value = value;
+        }
     }
 
     fn scalar(&mut self, span: Span, encoding: Option<Encoding>, error: &mut dyn ErrorSink) {
-        self.value = None;
         if span.is_empty() {
             return error.report_error(ParseError::new("missing value").with_unexpected(span));
         }
@@ -216,8 +212,13 @@ fn range(span: Span) -> Range<usize> {
 
 fn fault(error: &ParseError) -> Fault {
     let mut message = error.description().to_owned();
-    for (number, expected) in error.expected().unwrap_or_default().iter().enumerate() {
-        message.push_str(if number == 0 { ", expected " } else { " or " });
+    let all = error.expected().unwrap_or_default();
+    for (number, expected) in all.iter().enumerate() {
+        message.push_str(match number {
+            0 => ", expected ",
+            _ if number + 1 == all.len() => " or ",
+            _ => ", ",
+        });
         match expected {
             Expected::Literal("\n") => message.push_str("a line end"),
             Expected::Literal(literal) => message.extend(["`", literal, "`"]),

@@ -90,13 +90,6 @@ impl<'t> Tables<'t> {
         }
     }
 
-    /// A table of its own, such as one in an array.
-    pub fn fresh(&mut self) -> Table {
-        // No document has so many keys; of one that had, some would be called the same.
-        self.count = self.count.saturating_add(1);
-        self.count
-    }
-
     /// `[a.b]`: the table that it opens; `None` where there is no key at all.
     pub fn header(&mut self, path: &mut Vec<Key<'t>>) -> Result<Option<Table>, Clash> {
         self.head(path, Kind::Headed)
@@ -142,9 +135,15 @@ impl<'t> Tables<'t> {
         if !array {
             return Ok(Some(node.table));
         }
-        let element = self.fresh();
+        let element = self.next();
+        self.count = element;
         self.elements.insert(node.table, element);
         Ok(Some(element))
+    }
+
+    /// No document has so many keys; of one that had, some would be called the same.
+    fn next(&self) -> Table {
+        self.count.saturating_add(1)
     }
 
     /// The table to go on with at a key.
@@ -170,7 +169,7 @@ impl<'t> Tables<'t> {
         kind: Kind,
         becomes: impl Fn(Kind) -> Option<Kind>,
     ) -> Result<Node, Clash> {
-        let next = self.count.saturating_add(1);
+        let next = self.next();
         match self.nodes.entry(Place { table, text: key.text }) {
             Entry::Vacant(vacant) => {
                 self.count = next;

@@ -140,7 +140,7 @@ fn what_stands_at_the_edge_of_a_string_of_several_lines_stays_there() {
 }
 
 #[test]
-fn a_bare_value_becomes_one_number_or_one_boolean_or_is_refused() {
+fn a_number_or_a_boolean_may_stand_outside_of_quotes() {
     for value in [
         "0",
         "-0",
@@ -165,6 +165,10 @@ fn a_bare_value_becomes_one_number_or_one_boolean_or_is_refused() {
     ] {
         assert_eq!(rendered("a = $NAME", value), Ok(format!("a = {value}")));
     }
+}
+
+#[test]
+fn what_is_no_number_and_no_boolean_is_refused_outside_of_quotes() {
     for value in [
         "",
         "x",
@@ -250,20 +254,20 @@ fn a_template_that_is_no_toml_is_refused_where_it_ends_to_be_some() {
             0,
             "keys cannot be multi-line basic strings, expected basic string or literal string",
         ),
-        (b"a$NAME% = 1", 6, "invalid unquoted key, expected letters or numbers or `-` or `_`"),
+        (b"a$NAME% = 1", 6, "invalid unquoted key, expected letters, numbers, `-` or `_`"),
         (b"a = 1\r# $NAME", 6, "carriage return must be followed by newline, expected a line end"),
         (b"# $NAME\0", 7, "invalid comment character, expected printable characters"),
         (
             b"a = \"$NAME\\q\"",
             11,
-            "missing escaped value, expected `b` or `e` or `f` or `n` or `r` or `\\` or `\"` or `x` or `u` or `U`",
+            "missing escaped value, expected `b`, `e`, `f`, `n`, `r`, `\\`, `\"`, `x`, `u` or `U`",
         ),
         (b"a = '$NAME\xff'", 10, "it is not UTF-8"),
         (b"\xff\xfea\0=\0", 0, "it is UTF-16 or UTF-32, not UTF-8"),
         (
             b"\xef\xbb\xbf\xef\xbb\xbfa = 1",
             3,
-            "invalid unquoted key, expected letters or numbers or `-` or `_`",
+            "invalid unquoted key, expected letters, numbers, `-` or `_`",
         ),
         (b"a = 1979-13-27", 4, "invalid date-time"),
         (b"a = 0x", 4, "invalid hexadecimal number"),
@@ -333,6 +337,8 @@ fn keys_that_become_the_same_are_refused() {
         ("[a]\n$A = 1\n[b]\n$B = 1", Ok("[a]\n\"x\" = 1\n[b]\n\"x\" = 1")),
         ("a = [{$A = 1}, {$B = 1}]", Ok("a = [{\"x\" = 1}, {\"x\" = 1}]")),
         ("$A.$B = 1", Ok("\"x\".\"x\" = 1")),
+        ("\"$$A\" = 1\n\"A\" = 2", Ok("\"$A\" = 1\n\"A\" = 2")),
+        ("$$$A = 1\n$A = 2\n'$A$$A' = 3", Ok("\"$x\" = 1\n\"x\" = 2\n'x$A' = 3")),
         ("$A$A = 1\nx = 2", Ok("\"xx\" = 1\nx = 2")),
     ] {
         assert_eq!(rendered(text, "x"), expected.map(str::to_owned), "{text}");
