@@ -48,7 +48,7 @@ fn main() -> Outcome {
     }
     fs::create_dir_all(&folder)?;
     for (ending, least) in SPEEDS_MIN {
-        let text: Rc<[u8]> = document(ending, DOCUMENT_BYTES).into_bytes().into();
+        let text: Rc<Vec<u8>> = document(ending, DOCUMENT_BYTES).into_bytes().into();
         verify(ending, &text)?;
         let ours =
             speed(text.len(), || render_once(ending, &text).map(|out| drop(black_box(out))))?;
@@ -92,7 +92,7 @@ fn whole_processes(folder: &Path) -> Outcome {
 }
 
 /// What a launch does with a config file, from its bytes to the new text.
-fn render_once(ending: &str, text: &Rc<[u8]>) -> Outcome<Secret> {
+fn render_once(ending: &str, text: &Rc<Vec<u8>>) -> Outcome<Secret> {
     let path = PathBuf::from("config").with_extension(ending);
     let document = Document {
         format: Format::of(&path, None),
@@ -118,7 +118,7 @@ fn render_once(ending: &str, text: &Rc<[u8]>) -> Outcome<Secret> {
 }
 
 /// The values here need no escape anywhere: then every format gives what a plain replacement does.
-fn verify(ending: &str, text: &Rc<[u8]>) -> Outcome {
+fn verify(ending: &str, text: &Rc<Vec<u8>>) -> Outcome {
     let mut expected = String::from_utf8(text.to_vec())?;
     for (name, value) in SECRETS {
         expected = expected.replace(&format!("${{{name}}}"), value);

@@ -30,7 +30,7 @@ const SPEED_MIN: f64 = 1000.0;
 
 fn main() -> Outcome {
     let line = format!("{REFERENCE}{}\n", "x".repeat(PERIOD_BYTES - REFERENCE.len() - 1));
-    let text: Rc<[u8]> = line.repeat(TEXT_BYTES / PERIOD_BYTES).into_bytes().into();
+    let text: Rc<Vec<u8>> = line.repeat(TEXT_BYTES / PERIOD_BYTES).into_bytes().into();
     let expected = String::from_utf8_lossy(&text).replace(REFERENCE, VALUE);
     if replace(&text)? != expected.as_bytes() {
         return Err("the substitution is wrong".into());
@@ -47,7 +47,7 @@ fn main() -> Outcome {
     row("plain copy", copy, copy, None)?;
     row("inject, scan and substitute", ours, copy, Some(('≥', SPEED_MIN)))?;
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("substitute.txt");
-    fs::write(&path, &text)?;
+    fs::write(&path, text.as_slice())?;
     let script = format!("s/{}/{VALUE}/g", REFERENCE.replace('$', "\\$"));
     let others: [(&str, &[&str]); 2] = [("envsubst", &[]), ("sed", &[&script])];
     for (program, args) in others {
@@ -61,7 +61,7 @@ fn main() -> Outcome {
 }
 
 /// What a launch does with a text, from reading the grammar to the new text.
-fn replace(text: &Rc<[u8]>) -> Outcome<Vec<u8>> {
+fn replace(text: &Rc<Vec<u8>>) -> Outcome<Vec<u8>> {
     let mut wanted = Wanted::default();
     let source = || Source::File(SourceFile::new(&Rc::default(), text, Vec::new()));
     let (edits, faults) = wanted.scan(text, &Grammar::default(), |_| true, source);

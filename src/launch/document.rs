@@ -14,7 +14,7 @@ use crate::name::SecretName;
 #[derive(Debug)]
 pub struct Document {
     pub path: Rc<PathBuf>,
-    pub text: Rc<[u8]>,
+    pub text: Rc<Vec<u8>>,
     pub format: Format,
     /// Names that are plain text in this file alone.
     pub literal: Vec<SecretName>,

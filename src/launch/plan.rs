@@ -29,7 +29,7 @@ pub enum Content {
     /// A value from `--env` or the manifest.
     Given(Vec<u8>),
     /// A line of an `--env-file`.
-    Line { path: Rc<PathBuf>, text: Rc<[u8]>, line: env_file::Line },
+    Line { path: Rc<PathBuf>, text: Rc<Vec<u8>>, line: env_file::Line },
     /// `--export`: the secret itself.
     Export(SecretName),
     /// `--as-file`: the path of a memory file that holds the secret.
@@ -65,7 +65,7 @@ pub enum PlannedValue {
 #[derive(Debug)]
 pub struct PlannedDocument {
     pub path: Rc<PathBuf>,
-    pub text: Rc<[u8]>,
+    pub text: Rc<Vec<u8>>,
     pub format: Format,
     /// In order, as the edits are that stand in them; none where all of the text is one.
     pub scalars: Vec<Scalar>,

@@ -143,7 +143,7 @@ impl Read {
     fn env_files(&mut self, paths: &[PathBuf]) -> Vec<Variable> {
         let mut variables = Vec::new();
         for path in paths {
-            let text: Rc<[u8]> = match read_file(path) {
+            let text: Rc<Vec<u8>> = match read_file(path) {
                 Ok(text) => text.into(),
                 Err(problem) => {
                     self.problems.push(problem);

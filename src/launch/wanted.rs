@@ -97,7 +97,7 @@ pub enum Source {
 #[derive(Debug)]
 pub struct SourceFile {
     path: Rc<PathBuf>,
-    text: Rc<[u8]>,
+    text: Rc<Vec<u8>>,
     /// Where the bytes of the value stand in the file; empty where it is the file itself.
     spans: Vec<(usize, usize)>,
     /// Counted when the first place is shown.
@@ -105,7 +105,7 @@ pub struct SourceFile {
 }
 
 impl SourceFile {
-    pub fn new(path: &Rc<PathBuf>, text: &Rc<[u8]>, spans: Vec<(usize, usize)>) -> Self {
+    pub fn new(path: &Rc<PathBuf>, text: &Rc<Vec<u8>>, spans: Vec<(usize, usize)>) -> Self {
         let (path, text) = (Rc::clone(path), Rc::clone(text));
         Self { path, text, spans, positions: OnceCell::new() }
     }
