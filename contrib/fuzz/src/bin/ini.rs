@@ -1,0 +1,4 @@
+//! INI, read as Python's configparser does.
+#![no_main]
+use inject::launch::format::Format;
+libfuzzer_sys::fuzz_target!(|input: &[u8]| inject_fuzz::check(Format::Ini, input));

@@ -1,0 +1,4 @@
+//! XML, read by `roxmltree`.
+#![no_main]
+use inject::launch::format::Format;
+libfuzzer_sys::fuzz_target!(|input: &[u8]| inject_fuzz::check(Format::Xml, input));
