@@ -105,7 +105,8 @@ impl Layout {
 fn masked_end(found: &Found<'_>, text: &[u8]) -> usize {
     let Kind::Fault(reference::Fault::NotClosed { .. }) = found.kind else { return found.end };
     let rest = &text[found.end..];
-    let ends = |b: &u8| matches!(b, b'}' | b'$' | b'\n' | b'\r' | b'"' | b'\'' | b'<' | b'\\');
+    // What a parser must judge stays for it to see.
+    let ends = |b: &u8| !matches!(b, b' '..=b'~') || b"}$\"'<\\".contains(b);
     match rest.iter().position(ends) {
         Some(length) if rest[length] == b'}' => found.end + length + 1,
         _ => found.end,

@@ -29,7 +29,12 @@ pub fn lay_out(text: &[u8], references: &[Range<usize>]) -> Result<Layout, Fault
             Line::Comment(range) => sites.comment(range)?,
             Line::Pair { key, value } => {
                 sites.scalar(key, super::Style::Properties(Style::Key))?;
-                sites.scalar(value, super::Style::Properties(Style::Value))?;
+                let start = value.start;
+                if sites.scalar(value, super::Style::Properties(Style::Value))?
+                    && text[..start].ends_with(b"\r")
+                {
+                    return Err(Fault { at: start, kind: RETURN });
+                }
             }
         }
     }
@@ -44,6 +49,12 @@ pub fn verify(scalars: &[Scalar], output: &[u8], written: &[Range<usize>]) -> Re
         None => Ok(()),
     }
 }
+
+/// An empty value would let the line feed behind it belong to that carriage return.
+const RETURN: FaultKind = FaultKind::Unsafe {
+    what: "a reference begins a line, and the one before ends in a carriage return alone",
+    hint: "end the file's lines with line feeds, or put a blank before the reference",
+};
 
 fn check_encoding(text: &[u8]) -> Result<(), Fault> {
     if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {

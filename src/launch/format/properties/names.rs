@@ -28,7 +28,9 @@ fn verify_with(
     let mut scalars_of = HashMap::new();
     for line in Lines::new(output, &[]) {
         let Line::Pair { key, .. } = line.map_err(|_| changed(first))? else { continue };
-        let scalar = written.binary_search_by_key(&key.start, |range| range.start).ok();
+        // What begins with a continuation was written from there on.
+        let before = written.partition_point(|range| range.start <= key.start).checked_sub(1);
+        let scalar = before.filter(|scalar| written[*scalar].end > key.start);
         if let Some(earlier) = scalars_of.insert(units(output, document, key), scalar)
             && let Some(blamed) = scalar.or(earlier)
         {

@@ -118,6 +118,18 @@ fn an_empty_value_does_not_change_how_a_line_is_read() {
 }
 
 #[test]
+fn a_carriage_return_stays_apart_from_the_next_line_feed() {
+    assert_eq!(rendered("k=x\\\r${NAME}\nb=1", b"").as_deref(), Ok("k=x\nb=1"));
+    assert_eq!(rendered("k=x\\\r${NAME}\nb=1", b"y").as_deref(), Ok("k=x\\\ry\nb=1"));
+    for text in ["k=\\\r$NAME\nb=1", "k \\\r$NAME", "k\\\r=\\\r$NAME"] {
+        let at = text.find('$').expect("a reference");
+        let refused = Fault { at, kind: super::RETURN };
+        assert_eq!(rendered(text, b""), Err(Failed::Template(refused)), "{text:?}");
+    }
+    assert_eq!(rendered("a=1\r$NAME=2\rb=$NAME", b"x").as_deref(), Ok("a=1\rx=2\rb=x"));
+}
+
+#[test]
 fn comments_hold_no_references_and_layout_stays() {
     let text = "# $NAME\r\n\x0c ! ${NAME} \\\r\n\n\tk\t:\t$NAME  \r # $NAME\\\\\\\rl m\\\n # $NAME";
     let expected = text.replace(":\t$NAME", ":\tx").replace("\n # $NAME", "\n # x");
@@ -140,6 +152,7 @@ fn keys_that_become_the_same_are_refused() {
         (&b"a=1\n$NAME=2"[..], "a", 0),
         (b"$NAME=1\na", "a", 0),
         (b"v=$NAME\n$NAME=1\n${NAME} 2", "x", 2),
+        (b"${NAME}\\\na=1\na=2", "", 0),
         (b"\\u0061\\\n \\b=1\n$NAME=2", "ab", 0),
         (b"\\u00\\\n  61\\t\\=1\n$NAME=2", "a\t=1", 0),
         (b"\\u00\\\n  61\\t\\==1\n$NAME=2", "a\t=", 0),

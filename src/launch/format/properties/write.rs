@@ -16,8 +16,13 @@ pub fn write(style: Style, parts: &[Part<'_>], out: &mut Vec<u8>) -> Result<(), 
     match (style, writer.is_empty, writer.goes_on) {
         // With nothing before its separator, readers do not agree on a line.
         (Style::Key, true, _) => Err(EMPTY_KEY),
-        // Blanks behind the key would begin the line that it goes on to, and separate nothing.
+        // Blanks behind the key would begin the line that it goes on to, and separate nothing; and
+        // the line feed that ends a value's line would belong to the carriage return before it.
         (Style::Key, false, Some(at)) => {
+            out.truncate(at);
+            Ok(())
+        }
+        (Style::Value, _, Some(at)) if out.ends_with(b"\r") => {
             out.truncate(at);
             Ok(())
         }
