@@ -147,6 +147,23 @@ fn check_ends_as_the_launch_does() {
     }
 }
 
+/// The syntax alone: what a launch would find in its place is for the launch.
+#[test]
+fn check_offline_judges_no_descriptor_and_no_output() {
+    let world = world();
+    world.write("work/t.json", "{\"a\": \"$DB_KEY\"}");
+    let options = ["--memfd=7=t.json", "--render=t.json:no/where", "--render=t.json:t.json"];
+    let check = |more: &[&str]| {
+        let words = [&["check"], more, &options[..]].concat();
+        world.inject(words).situation(["--open", "7:/dev/null"]).run()
+    };
+    check(&["--offline"]).code(0);
+    let ended = check(&[]);
+    assert!(ended.code(64).err().contains("at descriptor 7"), "{}", ended.whole());
+    world.write("work/t.json", "{\"a\": \"$DB_KEY\"");
+    check(&["--offline"]).code(65);
+}
+
 /// What a value decides is told with all places at once, and names no value.
 #[test]
 fn values_that_cannot_stand_where_they_should() {
@@ -194,6 +211,32 @@ fn comments_hold_no_references_where_there_are_comments() {
     let ended = world.inject(["check", "--format", "text", "app.env"]).run();
     ended.code(65);
     assert!(ended.err().contains("`NO_KEY` is missing"), "{}", ended.whole());
+}
+
+/// `--export-from` reads a file as `check` and `render` do, and as it would be rendered.
+#[test]
+fn exports_from_a_file_that_the_manifest_names() {
+    let world = world();
+    world.write("work/f.conf", "# ${NO_KEY:-x}\nA=\"$DB_KEY\"\nB='$HOME ${HOST:-x}'\n");
+    let table = "[[render]]\ntemplate = \"f.conf\"\noutput = \"out\"\n";
+    let own = "format = \"env\"\nliteral = [\"HOME\", \"HOST\"]\n";
+    let launch = || world.launch(["--export-from", "f.conf"]);
+    world.write("work/inject.toml", format!("{table}{own}"));
+    let seen = launch().run().seen();
+    assert_eq!((seen.text("DB_KEY"), seen.text("HOME")), ("s3cr3t", &*world.text("home")));
+    world.inject(["check", "f.conf"]).run().code(0);
+    world.inject(["render", "f.conf"]).run().code(0);
+    // The name of its output says it too.
+    world.write("work/inject.toml", format!("{table}literal = [\"HOME\", \"HOST\"]\n"));
+    launch().run().code(65);
+    let named = table.replace("\"out\"", "\"out.env\"");
+    world.write("work/inject.toml", format!("{named}literal = [\"HOME\", \"HOST\"]\n"));
+    launch().run().code(0);
+    world.write("work/inject.toml", "");
+    launch().run().code(65);
+    world.write("work/inject.toml", format!("format = \"env\"\n{named}"));
+    let ended = launch().run();
+    assert!(ended.code(65).err().contains("`${HOST` is not closed"), "{}", ended.whole());
 }
 
 #[test]
