@@ -79,6 +79,33 @@ fn the_same_as_json() {
     assert_eq!(problems.len(), 4, "{report:#}");
 }
 
+/// A script finds the file without reading the message, and a person reads it once.
+#[test]
+fn a_file_as_a_whole_is_a_place_too() {
+    let world = world();
+    world.write("work/t.txt", "x");
+    let options = ["--render=no-such-file:out", "--render=t.txt:t.txt", "--render=t.txt:no/where"];
+    let json = world.launch(options).env("INJECT_REPORT", "json").run();
+    let report = json_of(&json.code(64).stderr);
+    let problems = report["problems"].as_array().expect("a list");
+    let places: Vec<_> = problems.iter().map(|one| (&one["kind"], &one["places"])).collect();
+    let (file, output) = (json!("file"), json!("output"));
+    let place = |path: &str| json!([{ "file": path }]);
+    let [unread, template, nowhere] = ["no-such-file", "t.txt", "no/where"].map(place);
+    assert_eq!(places, [(&file, &unread), (&output, &template), (&file, &nowhere)], "{report:#}");
+    let text = world.launch(options).run();
+    insta::assert_snapshot!(text.report(), @"
+    exit 64
+    --- stderr
+    inject: `probe` was not started: 3 problems
+      cannot read `no-such-file`: No such file or directory
+      cannot write `t.txt`: it is a template
+        render to another path
+      cannot write `no/where`: No such file or directory
+        make its folder first
+    ");
+}
+
 #[test]
 fn check_says_what_the_launch_would() {
     let world = faulty();
@@ -199,6 +226,36 @@ fn values_that_cannot_stand_where_they_should() {
       store: the embedded store in [DIR]/data, organization `default`
     ");
     world.inject([&["check"], &options[..]].concat()).run().code(0);
+}
+
+/// Small enough each, and not together: the file is named at which the limit is passed, and it is
+/// told before that much is made.
+#[test]
+fn files_that_are_too_large_together() {
+    let world = world();
+    world.set("BIG_KEY", "x".repeat(65_536));
+    for (name, count) in [("a", 300), ("b", 300), ("c", 16_000), ("d", 300)] {
+        world.write(&format!("work/{name}.txt"), "$BIG_KEY".repeat(count));
+    }
+    world.write("work/e.json", "{\"a\": $DB_KEY}");
+    let options = ["a.txt", "b.txt", "c.txt", "d.txt", "e.json"].map(|name| {
+        let variable = &name[..1];
+        format!("--memfd={variable}={name}")
+    });
+    let bytes = 400 << 20;
+    let limit = format!("9:{bytes}:{bytes}");
+    let ended = world.launch(options).situation(["--limit", &limit]).run();
+    insta::assert_snapshot!(ended.report(), @"
+    exit 65
+    --- stderr
+    inject: `probe` was not started: 2 problems
+      with `c.txt`, all rendered files would have more than 1073741824 bytes
+        refer to large values less often, or deliver them as files with `--as-file`
+      `DB_KEY` cannot stand here: outside of quotes it must be a number, a boolean or null
+        in e.json:1:7
+        put the reference in quotes
+      store: the embedded store in [DIR]/data, organization `default`
+    ");
 }
 
 #[test]
