@@ -10,8 +10,9 @@ use clap::{Args, CommandFactory, Error, Parser, Subcommand};
 
 /// Gets an organization's secrets into the programs that need them, at deploy time.
 ///
-/// Finds the `$NAME` references in the environment, fetches exactly those secrets, substitutes
-/// them, and becomes the command. If even one is missing, the command is not started.
+/// Finds the `$NAME` references in the environment and in config files, fetches exactly those
+/// secrets, substitutes them, and becomes the command. If even one is missing, the command is not
+/// started.
 #[derive(Debug, Parser)]
 #[command(name = "inject", version, args_conflicts_with_subcommands = true)]
 #[command(override_usage = "inject [OPTIONS] -- COMMAND [ARG]...\n       inject COMMAND")]
@@ -167,7 +168,7 @@ pub struct Render {
     /// The config file that holds references; `-` is standard input
     #[arg(value_name = "TEMPLATE")]
     pub template: PathBuf,
-    /// Write to this file, whole or not at all, with mode 0600
+    /// Write to this file, whole or not at all, with mode 0600; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// The file's format, instead of what its name says

@@ -30,10 +30,18 @@ const TEXTS: [&str; 9] = [
 const LISTS: [&str; 6] =
     ["environments", "literal", "require", "export", "export-from", "env-file"];
 const TABLES: [&str; 2] = ["env", "as-file"];
-/// Keys that take tables, as in `[[render]]`, and what each of these may hold.
-const TABLE_LISTS: [(&str, &[&str]); 2] = [
-    ("render", &["template", "output", "mode", "uid", "gid", "format", "literal"]),
-    ("memfd", &["template", "variable", "descriptor", "format", "literal"]),
+/// Keys that take tables, how these are written, and what each of them may hold.
+const TABLE_LISTS: [(&str, &str, &[&str]); 2] = [
+    (
+        "render",
+        "tables, as `[[render]]`",
+        &["template", "output", "mode", "uid", "gid", "format", "literal"],
+    ),
+    (
+        "memfd",
+        "tables, as `[[memfd]]`",
+        &["template", "variable", "descriptor", "format", "literal"],
+    ),
 ];
 
 /// What one manifest says, by key.
@@ -48,7 +56,11 @@ pub struct Manifest {
 
 /// One table of a list of them: its texts by key.
 #[derive(Debug, Default)]
-pub struct Table(Vec<(String, Vec<String>)>);
+pub struct Table {
+    entries: Vec<(String, Vec<String>)>,
+    /// Keys that are there, or were meant, and of which a fault was told.
+    bad: Vec<String>,
+}
 
 #[derive(Debug)]
 pub enum Fault {
@@ -93,14 +105,8 @@ impl Manifest {
         let mut manifest = Self { path, trusted, entries: Vec::new(), tables: Vec::new() };
         let mut faults = Vec::new();
         for (key, value) in table {
-            if let Some((_, known)) = TABLE_LISTS.iter().find(|(name, _)| *name == key) {
-                match manifest.table_list(&key, known, value) {
-                    Ok(tables) => {
-                        let tables = tables.into_iter().map(|table| (key.clone(), table));
-                        manifest.tables.extend(tables);
-                    }
-                    Err(fault) => faults.push(fault),
-                }
+            if let Some((_, wanted, known)) = TABLE_LISTS.iter().find(|(name, ..)| *name == key) {
+                manifest.table_list(&key, wanted, known, value, &mut faults);
                 continue;
             }
             match manifest.entry(&key, value) {
@@ -155,35 +161,51 @@ impl Manifest {
     }
 
     fn table_list(
+        &mut self,
+        key: &str,
+        wanted: &'static str,
+        known: &[&'static str],
+        value: Value,
+        faults: &mut Vec<Fault>,
+    ) {
+        let wanted = Fault::Type { path: self.path.clone(), key: key.to_owned(), wanted };
+        let Value::Array(values) = value else { return faults.push(wanted) };
+        if !values.iter().all(Value::is_table) {
+            faults.push(wanted);
+        }
+        for value in values {
+            let Value::Table(entries) = value else { continue };
+            let table = self.table(key, known, entries, faults);
+            self.tables.push((key.to_owned(), table));
+        }
+    }
+
+    /// One table less what is wrong with it.
+    fn table(
         &self,
         key: &str,
         known: &[&'static str],
-        value: Value,
-    ) -> Result<Vec<Table>, Fault> {
-        let wanted = |name: &str, wanted| Fault::Type {
-            path: self.path.clone(),
-            key: if name.is_empty() { key.to_owned() } else { format!("{key}.{name}") },
-            wanted,
-        };
-        let Value::Array(values) = value else { return Err(wanted("", "tables, as `[[render]]`")) };
-        let mut list = Vec::with_capacity(values.len());
-        for value in values {
-            let Value::Table(entries) = value else {
-                return Err(wanted("", "tables, as `[[render]]`"));
-            };
-            let mut table = Table::default();
-            for (name, value) in entries {
-                if !known.contains(&name.as_str()) {
-                    let (path, key) = (self.path.clone(), format!("{key}.{name}"));
-                    let nearest = nearest(&name, known.iter().copied());
-                    return Err(Fault::UnknownKey { path, key, nearest });
-                }
-                let texts = table_texts(&name, value).map_err(|what| wanted(&name, what))?;
-                table.0.push((name, texts));
+        entries: toml::Table,
+        faults: &mut Vec<Fault>,
+    ) -> Table {
+        let mut table = Table::default();
+        for (name, value) in entries {
+            let (path, key) = (self.path.clone(), format!("{key}.{name}"));
+            if !known.contains(&name.as_str()) {
+                let nearest = nearest(&name, known.iter().copied());
+                table.bad.extend(nearest.map(str::to_owned));
+                faults.push(Fault::UnknownKey { path, key, nearest });
+                continue;
             }
-            list.push(table);
+            match table_texts(&name, value) {
+                Ok(texts) => table.entries.push((name, texts)),
+                Err(wanted) => {
+                    table.bad.push(name);
+                    faults.push(Fault::Type { path, key, wanted });
+                }
+            }
         }
-        Ok(list)
+        table
     }
 
     /// The tables of a key, in their order.
@@ -221,6 +243,12 @@ impl Manifest {
         }
     }
 
+    /// Whether what a path of it leads to is there, and not in its own folder. Where nothing is,
+    /// nothing can be opened either.
+    pub fn leads_out(&self, path: &Path) -> bool {
+        path.symlink_metadata().is_ok() && !self.holds(path)
+    }
+
     /// As [`Manifest::holds`], for a file that need not be there yet.
     pub fn holds_new(&self, path: &Path) -> bool {
         path.file_name().is_some() && path.parent().is_some_and(|folder| self.holds(folder))
@@ -233,8 +261,13 @@ impl Table {
     }
 
     pub fn list(&self, key: &str) -> impl Iterator<Item = &str> {
-        let entry = self.0.iter().find(|(name, _)| name == key);
+        let entry = self.entries.iter().find(|(name, _)| name == key);
         entry.into_iter().flat_map(|(_, texts)| texts.iter().map(String::as_str))
+    }
+
+    /// Whether the key is there, were it with a fault that was told.
+    pub fn has(&self, key: &str) -> bool {
+        self.text(key).is_some() || self.bad.iter().any(|bad| bad == key)
     }
 }
 
@@ -284,7 +317,7 @@ fn find() -> Option<PathBuf> {
 }
 
 fn nearest_key(key: &str) -> Option<&'static str> {
-    let tables = TABLE_LISTS.iter().map(|(name, _)| name);
+    let tables = TABLE_LISTS.iter().map(|(name, ..)| name);
     nearest(key, TEXTS.iter().chain(&LISTS).chain(&TABLES).chain(tables).copied())
 }
 

@@ -187,6 +187,20 @@ pub fn resolve_offline(
     Resolver::new(common, environment).finish(sources, common, environment, Asks::Nothing)
 }
 
+/// The settings for one config file alone: what a launch as a whole requires is nothing to it, so
+/// that of `--require` only what the command line says holds.
+pub fn resolve_alone(
+    sources: &Sources,
+    common: &Common,
+    environment: &[&CStr],
+) -> Result<Settings, Vec<Problem>> {
+    let mut settings = resolve(sources, common, environment)?;
+    let set = settings.grammar.environment.as_ref();
+    let own = names::made_names(&sources.names.require, set);
+    settings.require.retain(|name| own.contains(name));
+    Ok(settings)
+}
+
 #[derive(Clone, Copy)]
 enum Asks {
     Store,

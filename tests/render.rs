@@ -96,6 +96,34 @@ fn as_the_manifest_has_it() {
     assert!(!world.path("work/app.json").exists(), "what it names is not written");
 }
 
+/// A launch requires names of all that it is made of; of one file, only who renders it does.
+#[test]
+fn what_a_launch_requires_is_nothing_to_one_file() {
+    let world = world();
+    world.write("work/inject.toml", "require = [\"OTHER_KEY\"]\n");
+    let render = |options: &[&str]| {
+        let run = world.inject([&["render", "t.txt"], options].concat());
+        run.env("INJECT_REQUIRE", "THIRD_KEY").run()
+    };
+    render(&[]).code(0);
+    render(&["--require", "DB_KEY"]).code(0);
+    let ended = render(&["--require", "OTHER_KEY,FOURTH_KEY"]);
+    insta::assert_snapshot!(ended.report(), @"
+    exit 78
+    --- stderr
+    inject: 2 problems
+      `OTHER_KEY` is required, and nothing refers to it
+        a layer before this one may have taken the dollar; where it does, write `$$OTHER_KEY`
+      `FOURTH_KEY` is required, and nothing refers to it
+        a layer before this one may have taken the dollar; where it does, write `$$FOURTH_KEY`
+      store: the embedded store in [DIR]/data, organization `default`
+    ");
+    world.write("work/inject.toml", "require = [\"low\"]\n");
+    render(&[]).code(64);
+    world.write("work/inject.toml", "require = [\"OTHER_KEY\"]\n");
+    world.inject(["check", "t.txt"]).run().code(78);
+}
+
 #[test]
 fn exit_codes() {
     let world = world();

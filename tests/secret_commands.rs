@@ -386,7 +386,7 @@ fn help_version_completions_and_manual() {
     --- stdout
     Gets an organization's secrets into the programs that need them, at deploy time.
 
-    Finds the `$NAME` references in the environment, fetches exactly those secrets, substitutes them, and becomes the command. If even one is missing, the command is not started.
+    Finds the `$NAME` references in the environment and in config files, fetches exactly those secrets, substitutes them, and becomes the command. If even one is missing, the command is not started.
 
     Usage: inject [OPTIONS] -- COMMAND [ARG]...
            inject COMMAND
@@ -481,4 +481,6 @@ fn help_version_completions_and_manual() {
         assert!(world.inject(["completions", shell]).run().code(0).out().contains("inject"));
     }
     assert!(world.inject(["man"]).run().code(0).out().starts_with(".ie"));
+    let help = world.inject(["render", "--help"]).run().code(0).out();
+    assert!(help.contains("mode 0600; `-` is standard output"), "{help}");
 }

@@ -79,6 +79,33 @@ fn the_same_as_json() {
     assert_eq!(problems.len(), 4, "{report:#}");
 }
 
+/// A script finds the file without reading the message, and a person reads it once.
+#[test]
+fn a_file_as_a_whole_is_a_place_too() {
+    let world = world();
+    world.write("work/t.txt", "x");
+    let options = ["--render=no-such-file:out", "--render=t.txt:t.txt", "--render=t.txt:no/where"];
+    let json = world.launch(options).env("INJECT_REPORT", "json").run();
+    let report = json_of(&json.code(64).stderr);
+    let problems = report["problems"].as_array().expect("a list");
+    let places: Vec<_> = problems.iter().map(|one| (&one["kind"], &one["places"])).collect();
+    let (file, output) = (json!("file"), json!("output"));
+    let place = |path: &str| json!([{ "file": path }]);
+    let [unread, template, nowhere] = ["no-such-file", "t.txt", "no/where"].map(place);
+    assert_eq!(places, [(&file, &unread), (&output, &template), (&file, &nowhere)], "{report:#}");
+    let text = world.launch(options).run();
+    insta::assert_snapshot!(text.report(), @"
+    exit 64
+    --- stderr
+    inject: `probe` was not started: 3 problems
+      cannot read `no-such-file`: No such file or directory
+      cannot write `t.txt`: it is a template
+        render to another path
+      cannot write `no/where`: No such file or directory
+        make its folder first
+    ");
+}
+
 #[test]
 fn check_says_what_the_launch_would() {
     let world = faulty();
@@ -147,6 +174,23 @@ fn check_ends_as_the_launch_does() {
     }
 }
 
+/// The syntax alone: what a launch would find in its place is for the launch.
+#[test]
+fn check_offline_judges_no_descriptor_and_no_output() {
+    let world = world();
+    world.write("work/t.json", "{\"a\": \"$DB_KEY\"}");
+    let options = ["--memfd=7=t.json", "--render=t.json:no/where", "--render=t.json:t.json"];
+    let check = |more: &[&str]| {
+        let words = [&["check"], more, &options[..]].concat();
+        world.inject(words).situation(["--open", "7:/dev/null"]).run()
+    };
+    check(&["--offline"]).code(0);
+    let ended = check(&[]);
+    assert!(ended.code(64).err().contains("at descriptor 7"), "{}", ended.whole());
+    world.write("work/t.json", "{\"a\": \"$DB_KEY\"");
+    check(&["--offline"]).code(65);
+}
+
 /// What a value decides is told with all places at once, and names no value.
 #[test]
 fn values_that_cannot_stand_where_they_should() {
@@ -184,6 +228,36 @@ fn values_that_cannot_stand_where_they_should() {
     world.inject([&["check"], &options[..]].concat()).run().code(0);
 }
 
+/// Small enough each, and not together: the file is named at which the limit is passed, and it is
+/// told before that much is made.
+#[test]
+fn files_that_are_too_large_together() {
+    let world = world();
+    world.set("BIG_KEY", "x".repeat(65_536));
+    for (name, count) in [("a", 300), ("b", 300), ("c", 16_000), ("d", 300)] {
+        world.write(&format!("work/{name}.txt"), "$BIG_KEY".repeat(count));
+    }
+    world.write("work/e.json", "{\"a\": $DB_KEY}");
+    let options = ["a.txt", "b.txt", "c.txt", "d.txt", "e.json"].map(|name| {
+        let variable = &name[..1];
+        format!("--memfd={variable}={name}")
+    });
+    let bytes = 400 << 20;
+    let limit = format!("9:{bytes}:{bytes}");
+    let ended = world.launch(options).situation(["--limit", &limit]).run();
+    insta::assert_snapshot!(ended.report(), @"
+    exit 65
+    --- stderr
+    inject: `probe` was not started: 2 problems
+      with `c.txt`, all rendered files would have more than 1073741824 bytes
+        refer to large values less often, or deliver them as files with `--as-file`
+      `DB_KEY` cannot stand here: outside of quotes it must be a number, a boolean or null
+        in e.json:1:7
+        put the reference in quotes
+      store: the embedded store in [DIR]/data, organization `default`
+    ");
+}
+
 #[test]
 fn comments_hold_no_references_where_there_are_comments() {
     let world = world();
@@ -194,6 +268,32 @@ fn comments_hold_no_references_where_there_are_comments() {
     let ended = world.inject(["check", "--format", "text", "app.env"]).run();
     ended.code(65);
     assert!(ended.err().contains("`NO_KEY` is missing"), "{}", ended.whole());
+}
+
+/// `--export-from` reads a file as `check` and `render` do, and as it would be rendered.
+#[test]
+fn exports_from_a_file_that_the_manifest_names() {
+    let world = world();
+    world.write("work/f.conf", "# ${NO_KEY:-x}\nA=\"$DB_KEY\"\nB='$HOME ${HOST:-x}'\n");
+    let table = "[[render]]\ntemplate = \"f.conf\"\noutput = \"out\"\n";
+    let own = "format = \"env\"\nliteral = [\"HOME\", \"HOST\"]\n";
+    let launch = || world.launch(["--export-from", "f.conf"]);
+    world.write("work/inject.toml", format!("{table}{own}"));
+    let seen = launch().run().seen();
+    assert_eq!((seen.text("DB_KEY"), seen.text("HOME")), ("s3cr3t", &*world.text("home")));
+    world.inject(["check", "f.conf"]).run().code(0);
+    world.inject(["render", "f.conf"]).run().code(0);
+    // The name of its output says it too.
+    world.write("work/inject.toml", format!("{table}literal = [\"HOME\", \"HOST\"]\n"));
+    launch().run().code(65);
+    let named = table.replace("\"out\"", "\"out.env\"");
+    world.write("work/inject.toml", format!("{named}literal = [\"HOME\", \"HOST\"]\n"));
+    launch().run().code(0);
+    world.write("work/inject.toml", "");
+    launch().run().code(65);
+    world.write("work/inject.toml", format!("format = \"env\"\n{named}"));
+    let ended = launch().run();
+    assert!(ended.code(65).err().contains("`${HOST` is not closed"), "{}", ended.whole());
 }
 
 #[test]

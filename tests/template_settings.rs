@@ -2,7 +2,7 @@
 //! of them counts, what each refuses, and which format a file is read in.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 
 use crate::harness::{Ended, Run, World};
 
@@ -110,7 +110,7 @@ fn what_is_no_option() {
       `--render` number 3: write `TEMPLATE:OUTPUT[:MODE[:UID[:GID]]]`; a path that holds `:` is named in the manifest
       `--render` number 4: a mode is octal, such as `0640`, up to `0777`
       `--render` number 5: a mode is octal, such as `0640`, up to `0777`
-      `--render` number 6: a user and a group are given as numbers
+      `--render` number 6: a user is given as a number from 0 to 4294967294
       `--render` number 7: write `TEMPLATE:OUTPUT[:MODE[:UID[:GID]]]`; a path that holds `:` is named in the manifest
       `--memfd` number 1: write `VAR=TEMPLATE` or `NUMBER=TEMPLATE`
       `--memfd` number 2: write `VAR=TEMPLATE` or `NUMBER=TEMPLATE`; the template is missing
@@ -139,7 +139,8 @@ fn what_is_no_table() {
         ),
         (&format!("{render}mode = \"rw\""), "a mode is octal"),
         (&format!("{render}uid = \"0\""), "`render.uid` in `m.toml` wants a number"),
-        (&format!("{render}uid = -1"), "a user and a group are given as numbers"),
+        (&format!("{render}uid = -1"), "a user is given as a number from 0 to 4294967294"),
+        (&format!("{render}gid = 4294967295"), "a group is given as a number from 0 to 4294967294"),
         (&format!("{render}format = \"yml\""), "write `json`, `yaml`"),
         (&format!("{render}literal = [1]"), "`render.literal` in `m.toml` wants a list of texts"),
         (&format!("{render}outptu = \"b\""), "`render.outptu`; did you mean `output`?"),
@@ -147,6 +148,9 @@ fn what_is_no_table() {
         ("[[memfd]]\ntemplate = \"a\"", "write one of `variable` and `descriptor`"),
         ("[[memfd]]\ntemplate = \"a\"\nvariable = \"M\"\ndescriptor = 7", "write one of"),
         ("[[memfd]]\ntemplate = \"a\"\ndescriptor = 2", "a descriptor is a number from 3"),
+        ("[[memfd]]\ntemplate = \"a\"\ndescriptor = 99999999999", "a number from 3 to 65535"),
+        ("[[memfd]]\ntemplate = \"a\"\nvariable = \"\"", "`variable` is empty"),
+        ("memfd = \"M=a\"", "`memfd` in `m.toml` wants tables, as `[[memfd]]`"),
         ("[[memfd]]\ntemplate = \"a\"\nvariable = \"INJECT_M\"", "never gets a variable"),
         ("[[memfd]]\ntemplate = \"a\"\nvariabel = \"M\"", "did you mean `variable`?"),
         ("[[memdf]]\ntemplate = \"a\"", "did you mean `memfd`?"),
@@ -155,6 +159,74 @@ fn what_is_no_table() {
         ended.code(64);
         assert!(ended.err().contains(said), "{text}\n{}", ended.whole());
     }
+}
+
+/// Whatever a setting holds several of: none of its faults hides another.
+#[test]
+fn all_that_is_wrong_at_once() {
+    let world = world();
+    let manifest = "[[render]]\nmode = \"9\"\nuid = -1\ngid = -1\nformat = \"yml\"\n\
+        literal = [\"a\", \"B\", \"c\"]\n\
+        [[render]]\ntemplate = \"\"\noutptu = \"x\"\ncolour = 2\nmode = 640\nuid = true\n\
+        [[render]]\ntemplate = \"t\"\noutput = \"\"\n\
+        [[memfd]]\ntemplate = 3\nvariable = \"PATH\"\nliteral = [1, 2]\n";
+    world.write("work/m.toml", manifest);
+    let options = ["--config=m.toml", "--render=t.yaml:x:rw:root:wheel", "--as-file=INJECT_A=b"];
+    let run = shell(&world, &options, "true").env("INJECT_MEMFD", "2=a format=x literal=b,c up=1");
+    insta::assert_snapshot!(run.run().report(), @r#"
+    exit 64
+    --- stderr
+    inject: `sh` was not started: 27 problems
+      `memfd.literal` in `m.toml` wants a list of texts
+      `memfd.template` in `m.toml` wants a text
+      `m.toml` has the unknown key `render.colour`
+      `render.mode` in `m.toml` wants a text such as `"0640"`
+      `m.toml` has the unknown key `render.outptu`; did you mean `output`?
+      `render.uid` in `m.toml` wants a number
+      `--as-file`: the application never gets a variable `INJECT_*`; choose another name
+      `--as-file`: `b` is not a secret name; use upper case and say what it is for, such as `DB_PASSWORD_PROD`
+      `render` in `m.toml` number 1: `template` is missing
+      `render` in `m.toml` number 1: `output` is missing
+      `render` in `m.toml` number 1: a mode is octal, such as `0640`, up to `0777`
+      `render` in `m.toml` number 1: a user is given as a number from 0 to 4294967294
+      `render` in `m.toml` number 1: a group is given as a number from 0 to 4294967294
+      `render` in `m.toml` number 1: write `json`, `yaml`, `toml`, `env`, `ini`, `properties`, `xml` or `text`
+      `render` in `m.toml` number 1: `a` is not a secret name; use upper case and say what it is for, such as `DB_PASSWORD_PROD`
+      `render` in `m.toml` number 1: `c` is not a secret name; use upper case and say what it is for, such as `DB_PASSWORD_PROD`
+      `render` in `m.toml` number 2: `template` is empty
+      `render` in `m.toml` number 3: `output` is empty
+      `memfd` in `m.toml` number 1: `PATH` says where commands are, not where a file is; choose another name
+      `INJECT_MEMFD` line 1: there is no `up=` behind a template; write `format=` or `literal=`
+      `INJECT_MEMFD` line 1: write `json`, `yaml`, `toml`, `env`, `ini`, `properties`, `xml` or `text`
+      `INJECT_MEMFD` line 1: `b` is not a secret name; use upper case and say what it is for, such as `DB_PASSWORD_PROD`
+      `INJECT_MEMFD` line 1: `c` is not a secret name; use upper case and say what it is for, such as `DB_PASSWORD_PROD`
+      `INJECT_MEMFD` line 1: a descriptor is a number from 3 to 65535
+      `--render` number 1: a mode is octal, such as `0640`, up to `0777`
+      `--render` number 1: a user is given as a number from 0 to 4294967294
+      `--render` number 1: a group is given as a number from 0 to 4294967294
+    "#);
+}
+
+/// The application gets the variable, but the command would be looked for on another path.
+#[test]
+fn the_path_is_no_path_of_a_file() {
+    let world = world();
+    world.write("work/t.txt", "/bin\n");
+    let manifest = "[[memfd]]\ntemplate = \"t.txt\"\nvariable = \"PATH\"\n\
+        [as-file]\nPATH = \"DB_KEY\"\n";
+    world.write("work/m.toml", manifest);
+    let options = ["--memfd=PATH=t.txt", "--as-file", "PATH=DB_KEY", "--config=m.toml"];
+    let ended = shell(&world, &options, "true").env("INJECT_MEMFD", "PATH=t.txt").run();
+    insta::assert_snapshot!(ended.report(), @"
+    exit 64
+    --- stderr
+    inject: `sh` was not started: 5 problems
+      `as-file` in `m.toml`: `PATH` says where commands are, not where a file is; choose another name
+      `--as-file`: `PATH` says where commands are, not where a file is; choose another name
+      `memfd` in `m.toml` number 1: `PATH` says where commands are, not where a file is; choose another name
+      `INJECT_MEMFD` line 1: `PATH` says where commands are, not where a file is; choose another name
+      `--memfd` number 1: `PATH` says where commands are, not where a file is; choose another name
+    ");
 }
 
 /// A manifest that was only found is a stranger's: it writes in its own folder, and nowhere else.
@@ -200,6 +272,47 @@ fn a_stranger_s_manifest_writes_in_its_own_folder() {
     let trusted = world.text("work/project/inject.toml");
     run("../out", &["--config", &trusted], "project/sub").code(0);
     assert!(world.path("work/out").exists(), "one that was named writes anywhere");
+}
+
+/// Nor does it make a copy of what only this user may read.
+#[test]
+fn a_stranger_s_manifest_reads_in_its_own_folder() {
+    let world = world();
+    world.write("secret", "secret\n");
+    world.write("work/sub/t.txt", "inside\n");
+    for (target, name) in [("../secret", "link"), ("..", "up"), ("sub/t.txt", "in")] {
+        symlink(target, world.path("work").join(name)).expect("a fresh name");
+    }
+    symlink("/proc/self/fd/0", world.path("work/stdin")).expect("a fresh name");
+    let run = |table: &str, template: &str, options: &[&str]| {
+        world.write("work/inject.toml", format!("[[{table}\ntemplate = \"{template}\"\n"));
+        // A pipe, which has no path: what leads to it leads out all the same.
+        let words = ["-c", "echo secret | \"$@\"", "sh", crate::harness::INJECT];
+        world.command("sh", [&words[..], options, &["--", "true"]].concat()).run()
+    };
+    let (render, memfd) =
+        ("render]]\noutput = \"leak\"\nmode = \"0644\"", "memfd]]\nvariable = \"M\"");
+    let absolute = world.text("secret");
+    for template in [&absolute, "../secret", "link", "up/secret", "/proc/self/fd/0", "stdin"] {
+        for table in [render, memfd] {
+            let ended = run(table, template, &[]);
+            assert_eq!(ended.exit(), 64, "{template}\n{}", ended.whole());
+            let said = "cannot read a template outside its own folder; trust it with `--config`";
+            assert!(ended.err().contains(said), "{}", ended.whole());
+            assert!(!world.path("work/leak").exists(), "{template}");
+            run(table, template, &["--config", "inject.toml"]).code(0);
+            let _ = fs::remove_file(world.path("work/leak"));
+        }
+    }
+    for template in ["sub/t.txt", "in", "sub/../sub/t.txt", &world.text("work/sub/t.txt")] {
+        run(render, template, &[]).code(0);
+        let leak = fs::metadata(world.path("work/leak")).expect("it is there");
+        assert_eq!(leak.mode() & 0o777, 0o644, "{template}");
+    }
+    for template in ["sub/nothing", "nowhere/t.txt", "../nothing"] {
+        let ended = run(render, template, &[]);
+        assert!(ended.code(74).err().contains("No such file"), "{}", ended.whole());
+    }
 }
 
 #[test]

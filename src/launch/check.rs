@@ -67,13 +67,13 @@ pub fn check(
     let launched = read.documents.len();
     // What a launch would render is there already, as the settings have it.
     for file in subject.files.iter().filter(|file| settings.additions.template(file).is_none()) {
-        read.document(file, settings.additions.format);
+        read.document(file, &settings.additions);
     }
     let Read { variables, documents, mut problems, skipped } = read;
     let plan = plan::plan(variables, documents, &settings.grammar, &settings.require);
     problems.extend(plan.problems);
-    problems.extend(descriptors_taken(&settings.additions));
     if stores.is_some() {
+        problems.extend(descriptors_taken(&settings.additions));
         problems.extend(place::faults(&plan.documents[..launched]));
     }
     if let (Some(command), KnownPath::Known(path)) = (&subject.command, known_path(&plan.variables))

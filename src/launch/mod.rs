@@ -28,6 +28,7 @@ use crate::launch::problem::{OutputFault, Problem};
 use crate::launch::read::Read;
 use crate::launch::render::{Rendered, RenderedVariable, Values};
 use crate::launch::report::Report;
+use crate::name::WorkloadName;
 use crate::settings::{Additions, Settings};
 use crate::sys;
 
@@ -74,35 +75,48 @@ fn attempt(
         None
     });
     if !plan.wanted.is_empty() {
+        mask = mask.or_else(|| Some(sys::end_at_signals()));
+    }
+    match fetch_and_render(plan, settings.workload, stores) {
+        Ok(rendered) => finish(rendered, file, command, mask),
+        Err(problems) => problems,
+    }
+}
+
+/// What is the same for a launch and for one config file alone: everything rendered, or everything
+/// that is wrong, with all that was found before.
+fn fetch_and_render(
+    mut plan: Plan,
+    workload: Option<WorkloadName>,
+    stores: impl Stores,
+) -> Result<Rendered, Vec<Problem>> {
+    if !plan.wanted.is_empty() {
         plan.problems.extend(stores.missing_settings());
     }
     if plan.problems.iter().any(Problem::ends_before_fetch) {
-        return plan.problems;
+        return Err(plan.problems);
     }
     let Plan { wanted, variables, documents, mut problems } = plan;
-    let values = if wanted.is_empty() {
-        Values::new(Vec::new())
-    } else {
-        mask = mask.or_else(|| Some(sys::end_at_signals()));
+    let mut values = Values::new(Vec::new());
+    if !wanted.is_empty() {
         sys::hold_values();
-        match fetch::fetch(&wanted, settings.workload, stores) {
-            Ok(values) => values,
+        match fetch::fetch(&wanted, workload, stores) {
+            Ok(fetched) => values = fetched,
             Err(failed) => {
                 problems.extend(failed);
-                return problems;
+                return Err(problems);
             }
         }
-    };
+    }
     let (_, entry_bytes_max) = sys::argument_bytes_max();
-    let rendered = match render::render(variables, documents, values, entry_bytes_max) {
-        Ok(rendered) if problems.is_empty() => rendered,
-        Ok(_) => return problems,
+    match render::render(variables, documents, values, entry_bytes_max) {
+        Ok(rendered) if problems.is_empty() => Ok(rendered),
+        Ok(_) => Err(problems),
         Err(failed) => {
             problems.extend(failed);
-            return problems;
+            Err(problems)
         }
-    };
-    finish(rendered, file, command, mask)
+    }
 }
 
 /// From here on everything is known; what still fails has nothing else to be reported with.

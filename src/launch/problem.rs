@@ -17,8 +17,19 @@ pub use self::output::OutputFault;
 /// Where something stands.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Place {
-    Variable { name: String, column: usize },
-    File { path: PathBuf, line: usize, column: usize },
+    Variable {
+        name: String,
+        column: usize,
+    },
+    File {
+        path: PathBuf,
+        line: usize,
+        column: usize,
+    },
+    /// A file as a whole. The message names it, so that only scripts need it.
+    Whole {
+        path: PathBuf,
+    },
 }
 
 #[derive(Debug)]
@@ -47,6 +58,7 @@ pub enum Problem {
         places: Vec<Place>,
         why: format::Refusal,
     },
+    /// All config files together, up to this one.
     RenderedTooLarge {
         path: PathBuf,
         limit: usize,
@@ -211,6 +223,11 @@ impl Problem {
             Self::Unplaceable { variable, .. } => {
                 vec![Place::Variable { name: variable.clone(), column: 1 }]
             }
+            // What is made or handed over is a memory file, which no path leads to.
+            Self::File { doing: "make" | "hand over the" | "write to", .. } => Vec::new(),
+            Self::RenderedTooLarge { path, .. }
+            | Self::Output { path, .. }
+            | Self::File { path, .. } => vec![Place::Whole { path: path.clone() }],
             _ => Vec::new(),
         }
     }
@@ -238,6 +255,10 @@ impl Problem {
                 "ask an owner to add `{name}` to the names that this token may resolve"
             )),
             Self::Document { kind, .. } => Some(kind.hint().to_owned()),
+            Self::RenderedTooLarge { .. } => Some(
+                "refer to large values less often, or deliver them as files with `--as-file`"
+                    .to_owned(),
+            ),
             Self::Unwritable { why, .. } => Some(why.hint().to_owned()),
             Self::Output { why, .. } => Some(why.hint().to_owned()),
             Self::File { doing, error, .. } => file_hint(doing, error).map(str::to_owned),
@@ -291,9 +312,11 @@ impl fmt::Display for Problem {
                     write!(f, " cannot stand here together: {why}")
                 }
             },
-            Self::RenderedTooLarge { path, limit } => {
-                write!(f, "`{}` with its values would have more than {limit} bytes", path.display())
-            }
+            Self::RenderedTooLarge { path, limit } => write!(
+                f,
+                "with `{}`, all rendered files would have more than {limit} bytes",
+                path.display()
+            ),
             Self::Output { path, why } => why.tell(path, f),
             Self::Missing { name, .. } => write!(f, "`{name}` is missing"),
             Self::Forbidden { name, .. } => write!(f, "`{name}` is forbidden"),
@@ -338,6 +361,7 @@ impl fmt::Display for Place {
             Self::File { path, line, column } => {
                 write!(f, "{}:{line}:{column}", path.display())
             }
+            Self::Whole { path } => write!(f, "{}", path.display()),
         }
     }
 }

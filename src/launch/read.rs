@@ -97,10 +97,15 @@ impl Read {
         read
     }
 
-    /// Reads one more file whose references are wanted.
-    pub fn document(&mut self, path: &Path, format: Option<Format>) {
-        let format = format.unwrap_or_else(|| Format::of(path, None));
-        self.push(path, read_file(path), format, Vec::new(), None);
+    /// Reads one more file whose references are wanted: as it would be rendered, where it is named
+    /// for that too.
+    pub fn document(&mut self, path: &Path, additions: &Additions) {
+        let named = additions.template(path);
+        let format = named.and_then(|named| named.format).or(additions.format);
+        let output = named.and_then(|named| named.target.path());
+        let format = format.unwrap_or_else(|| Format::of(path, output));
+        let literal = named.map_or_else(Vec::new, |named| named.literal.clone());
+        self.push(path, read_file(path), format, literal, None);
     }
 
     /// Reads a file that is to be rendered. Returns the variable that will say where it is.
@@ -170,13 +175,14 @@ impl Read {
     fn exports_of_files(&mut self, additions: &Additions, grammar: &Grammar) -> Vec<SecretName> {
         let before = self.documents.len();
         for path in &additions.export_from {
-            self.document(path, additions.format);
+            self.document(path, additions);
         }
         let mut names = Vec::new();
         let mut seen = HashSet::new();
         for document in &self.documents[before..] {
+            let grammar = document.grammar(grammar);
             // What cannot be read in its format is told when it is planned.
-            let Ok(layout) = document.lay_out(grammar) else { continue };
+            let Ok(layout) = document.lay_out(&grammar) else { continue };
             let counted = grammar.scan(&document.text).enumerate();
             for (_, found) in counted.filter(|(index, _)| layout.counts(*index)) {
                 let name = match found.kind {

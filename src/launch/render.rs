@@ -16,6 +16,10 @@ use crate::name::SecretName;
 use crate::secret::Secret;
 use crate::sys::expect_large;
 
+/// How much all documents of a launch may be with their values, in bytes: small templates may refer
+/// to large values often, and all of it is held in memory at once.
+const RENDERED_BYTES_MAX: usize = 1 << 30;
+
 /// The values of a plan's names, by their numbers.
 pub struct Values(Vec<(SecretName, Secret)>);
 
@@ -77,9 +81,11 @@ pub fn render(
         }
     }
     let mut files = Vec::with_capacity(documents.len());
+    let mut bytes_left = RENDERED_BYTES_MAX;
     for document in documents {
-        match document::write(&document, &values) {
+        match document::write(&document, &values, bytes_left) {
             Ok(contents) => {
+                bytes_left -= contents.len();
                 let PlannedDocument { path: template, target, .. } = document;
                 files.push(RenderedFile { template, target, contents });
             }

@@ -63,7 +63,8 @@ impl Report {
             if self.command.is_some() || self.problems.len() > 1 {
                 let _ = writeln!(text, "  {}", escape(&problem.to_string()));
             }
-            for place in problem.places() {
+            let whole = |place: &Place| matches!(place, Place::Whole { .. });
+            for place in problem.places().into_iter().filter(|place| !whole(place)) {
                 let _ = writeln!(text, "    in {}", escape(&shown_place(problem, &place)));
             }
             if let Some(nearest) = problem.nearest() {
@@ -144,6 +145,7 @@ pub fn place_json(place: &Place) -> serde_json::Value {
         Place::File { path, line, column } => {
             json!({ "file": path.to_string_lossy(), "line": line, "column": column })
         }
+        Place::Whole { path } => json!({ "file": path.to_string_lossy() }),
     }
 }
 

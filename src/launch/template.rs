@@ -1,13 +1,16 @@
 //! `inject render`: one config file → standard output or one file. The stages are those of a
 //! launch, with no environment and no command.
 
-use crate::launch::fetch::{self, Stores};
+use crate::launch::document::Target;
+use crate::launch::fetch::Stores;
+use crate::launch::fetch_and_render;
 use crate::launch::place;
 use crate::launch::plan::{self, Plan};
 use crate::launch::problem::Problem;
 use crate::launch::read::Read;
-use crate::launch::render::{self, Rendered, Values};
+use crate::launch::render::Rendered;
 use crate::launch::report::Report;
+use crate::name::WorkloadName;
 use crate::secret::Secret;
 use crate::settings::{Settings, Template};
 use crate::sys;
@@ -25,7 +28,7 @@ pub fn render(
     plan.problems.extend(place::faults(&plan.documents));
     let organization = stores.organization();
     let store = (!plan.wanted.is_empty()).then(|| stores.label());
-    attempt(plan, settings, stores).map_err(|problems| Report {
+    attempt(plan, settings.workload, stores).map_err(|problems| Report {
         organization: store.is_some().then_some(organization).flatten(),
         store,
         ..Report::of(problems)
@@ -33,37 +36,11 @@ pub fn render(
 }
 
 fn attempt(
-    mut plan: Plan,
-    settings: Settings,
+    plan: Plan,
+    workload: Option<WorkloadName>,
     stores: impl Stores,
 ) -> Result<Option<Secret>, Vec<Problem>> {
-    if !plan.wanted.is_empty() {
-        plan.problems.extend(stores.missing_settings());
-    }
-    let Plan { wanted, documents, mut problems, .. } = plan;
-    if problems.iter().any(Problem::ends_before_fetch) {
-        return Err(problems);
-    }
-    let mut values = Values::new(Vec::new());
-    if !wanted.is_empty() {
-        sys::hold_values();
-        match fetch::fetch(&wanted, settings.workload, stores) {
-            Ok(fetched) => values = fetched,
-            Err(failed) => {
-                problems.extend(failed);
-                return Err(problems);
-            }
-        }
-    }
-    let (_, entry_bytes_max) = sys::argument_bytes_max();
-    let rendered = render::render(Vec::new(), documents, values, entry_bytes_max);
-    let mut rendered = rendered.map_err(|failed| {
-        problems.extend(failed);
-        std::mem::take(&mut problems)
-    })?;
-    if !problems.is_empty() {
-        return Err(problems);
-    }
+    let mut rendered = fetch_and_render(plan, workload, stores)?;
     if let Some(contents) = printed(&mut rendered) {
         return Ok(Some(contents));
     }
@@ -72,7 +49,6 @@ fn attempt(
 }
 
 fn printed(rendered: &mut Rendered) -> Option<Secret> {
-    use crate::launch::document::Target;
     let place = rendered.files.iter().position(|file| file.target == Some(Target::Stdout))?;
     Some(rendered.files.swap_remove(place).contents)
 }

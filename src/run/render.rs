@@ -15,7 +15,7 @@ pub fn run(line: Render, process: &Process) -> u8 {
     let Render { template, output, format, names, common } = line;
     let sources = Sources { format, names, ..Sources::default() };
     let environment = &process.environment;
-    let mut settings = match settings::resolve(&sources, &common, environment) {
+    let mut settings = match settings::resolve_alone(&sources, &common, environment) {
         Ok(settings) => settings,
         Err(problems) => {
             return tell_problems(problems, settings::failure_format(&common, environment));

@@ -125,16 +125,11 @@ impl Resolver {
         given.extend(options.map(|pair| (pair, Origin::Option("--as-file"))));
         let mut added = Vec::new();
         for (pair, origin) in given {
-            let parsed =
-                value::pair(pair.as_bytes()).map_err(str::to_owned).and_then(|(variable, name)| {
-                    let name = SecretName::parse(&String::from_utf8_lossy(name));
-                    Ok((variable.to_vec(), name.map_err(|error| error.to_string())?))
-                });
-            match parsed {
+            match value::file_pair(pair.as_bytes()) {
                 Ok((name, secret)) => {
                     added.push(Added { name, content: Content::AsFile(secret), origin });
                 }
-                Err(fault) => self.fault(&origin, &fault),
+                Err(faults) => faults.iter().for_each(|fault| self.fault(&origin, fault)),
             }
         }
         added

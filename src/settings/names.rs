@@ -1,5 +1,6 @@
 //! Lists of secrets' names, from every source together, separated by commas.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 
 use super::variables::Variables;
@@ -62,11 +63,23 @@ impl Resolver {
         lists.extend(options.map(|text| (text, Origin::Option(option))));
         let mut texts = Vec::new();
         for (list, origin) in lists {
-            let parts = list.split([',', '\n']).map(str::trim).filter(|part| !part.is_empty());
-            texts.extend(parts.map(|part| (part.to_owned(), origin.clone())));
+            texts.extend(parts(&list).map(|part| (part.to_owned(), origin.clone())));
         }
         texts
     }
+}
+
+fn parts(list: &str) -> impl Iterator<Item = &str> {
+    list.split([',', '\n']).map(str::trim).filter(|part| !part.is_empty())
+}
+
+/// The names that an option's lists mean, less what is wrong with them.
+pub(super) fn made_names(given: &[OsString], environment: Option<&Environment>) -> Vec<SecretName> {
+    let lists = given.iter().map(|list| list.to_string_lossy());
+    let made = |list: Cow<'_, str>| -> Vec<_> {
+        parts(&list).filter_map(|part| made_name(part, environment).ok()).collect()
+    };
+    lists.flat_map(made).collect()
 }
 
 /// The name that a text means, in which `@` stands for the environment.

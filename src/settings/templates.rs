@@ -7,11 +7,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::names::made_name;
+use super::value::Faults;
 use super::{Additions, Origin, Resolver, Template, setting, value};
 use crate::cli::Sources;
 use crate::launch::document::{Output, Target};
 use crate::launch::format::Format;
-use crate::manifest::Table;
+use crate::manifest::{Manifest, Table};
 use crate::name::{Environment, SecretName};
 
 /// A config file, and where it was named.
@@ -27,8 +28,8 @@ struct Named {
     number: usize,
 }
 
-/// A fault that a setting or one table of the manifest has.
-type Parsed<T> = Result<T, String>;
+/// What a setting or one table of the manifest means, or the faults that it has.
+type Parsed<T> = Result<T, Vec<String>>;
 
 impl Resolver {
     /// The format of every file, and where that was said.
@@ -76,7 +77,11 @@ impl Resolver {
         let Named { origin, what, number } = named;
         match parsed {
             Ok(template) => added.push(AddedTemplate { template, origin }),
-            Err(fault) => self.faults.push(setting(format!("{origin} {what} {number}: {fault}"))),
+            Err(faults) => self.faults.extend(
+                faults
+                    .into_iter()
+                    .map(|fault| setting(format!("{origin} {what} {number}: {fault}"))),
+            ),
         }
     }
 
@@ -105,38 +110,19 @@ impl Resolver {
         environment: Option<&Environment>,
     ) -> Parsed<Template> {
         let manifest = self.manifest.as_ref().expect("the table is of a manifest");
-        let needed = |name: &str| table.text(name).ok_or(format!("`{name}` is missing"));
-        let path = manifest.folder().join(needed("template")?);
-        let target = if key == "render" {
-            let output = manifest.folder().join(needed("output")?);
-            if !manifest.trusted && !manifest.holds_new(&output) {
-                if output.parent().is_some_and(|folder| !folder.exists()) {
-                    return Err("the output's folder is not there; make it first".to_owned());
-                }
-                return Err("a manifest that was only found cannot write outside its own folder; \
-                            trust it with `--config`"
-                    .to_owned());
-            }
-            let mut made = Output::new(output);
-            if let Some(mode) = table.text("mode") {
-                made.mode = value::mode(mode)?;
-            }
-            made.uid = table.text("uid").map(value::id).transpose()?;
-            made.gid = table.text("gid").map(value::id).transpose()?;
-            Target::Path(made)
-        } else {
-            match (table.text("variable"), table.text("descriptor")) {
-                (Some(name), None) => {
-                    let name = value::variable_name(name.as_bytes())?;
-                    Target::Variable(name.to_vec())
-                }
-                (None, Some(number)) => Target::Descriptor(value::descriptor(number)?),
-                _ => return Err("write one of `variable` and `descriptor`".to_owned()),
-            }
+        let mut faults = Faults::default();
+        let path = template_of(manifest, table, &mut faults);
+        let target = match key {
+            "render" => output_of(manifest, table, &mut faults).map(Target::Path),
+            _ => memory_of(table, &mut faults),
         };
-        let format = table.text("format").map(value::format).transpose()?;
-        let literal = literal(table.list("literal"), environment)?;
-        Ok(Template { path, target, format, literal })
+        let format = table.text("format").and_then(|text| faults.keep(value::format(text)));
+        let literal = faults.keep_all(literal(table.list("literal"), environment));
+        let (Some(path), Some(target), Some(literal)) = (path, target, literal) else {
+            // One that is not among them was told when the manifest was read.
+            return Err(faults.all());
+        };
+        faults.unless_any(Template { path, target, format, literal })
     }
 
     /// Where two are put at one place, the one counts that was named where that has most weight; in
@@ -164,17 +150,76 @@ impl Resolver {
     }
 }
 
+/// The text of a key that a table must have.
+fn needed<'t>(table: &'t Table, key: &str, faults: &mut Faults) -> Option<&'t str> {
+    match table.text(key) {
+        Some("") => faults.add(format!("`{key}` is empty")),
+        Some(text) => return Some(text),
+        None if table.has(key) => {}
+        None => faults.add(format!("`{key}` is missing")),
+    }
+    None
+}
+
+fn template_of(manifest: &Manifest, table: &Table, faults: &mut Faults) -> Option<PathBuf> {
+    let path = manifest.folder().join(needed(table, "template", faults)?);
+    if !manifest.trusted && manifest.leads_out(&path) {
+        faults.add(
+            "a manifest that was only found cannot read a template outside its own folder; trust \
+             it with `--config`",
+        );
+    }
+    Some(path)
+}
+
+fn output_of(manifest: &Manifest, table: &Table, faults: &mut Faults) -> Option<Output> {
+    let path = needed(table, "output", faults).map(|output| manifest.folder().join(output));
+    if let Some(path) = path.as_ref().filter(|path| !manifest.trusted && !manifest.holds_new(path))
+    {
+        faults.add(match path.parent().is_some_and(|folder| !folder.exists()) {
+            true => "the output's folder is not there; make it first",
+            false => {
+                "a manifest that was only found cannot write outside its own folder; trust it with \
+                 `--config`"
+            }
+        });
+    }
+    // Its mode and owner are judged even where it has no path.
+    let [mode, uid, gid] = ["mode", "uid", "gid"].map(|key| table.text(key));
+    let output = faults.output(path.clone().unwrap_or_default(), mode, uid, gid);
+    path.map(|_| output)
+}
+
+fn memory_of(table: &Table, faults: &mut Faults) -> Option<Target> {
+    match (table.has("variable"), table.has("descriptor")) {
+        (true, false) => {
+            let name = needed(table, "variable", faults)?;
+            let name = faults.keep(value::path_variable(name.as_bytes()))?;
+            Some(Target::Variable(name.to_vec()))
+        }
+        (false, true) => {
+            let number = needed(table, "descriptor", faults)?;
+            faults.keep(value::descriptor(number)).map(Target::Descriptor)
+        }
+        _ => {
+            faults.add("write one of `variable` and `descriptor`");
+            None
+        }
+    }
+}
+
 /// One line of a variable: what the option takes, and behind it what the manifest has keys for.
 fn of_line(key: &str, line: &str, environment: Option<&Environment>) -> Parsed<Template> {
     let mut rest = line;
     let (mut format, mut names) = (None, Vec::new());
+    let mut faults = Faults::default();
     while let Some((before, last)) = rest.rsplit_once(' ') {
         if let Some(text) = last.strip_prefix("format=") {
-            format = Some(value::format(text)?);
+            format = faults.keep(value::format(text));
         } else if let Some(list) = last.strip_prefix("literal=") {
             names.extend(list.split(','));
         } else if let Some((key, _)) = last.split_once('=').filter(|(key, _)| is_key(key)) {
-            return Err(format!(
+            faults.add(format!(
                 "there is no `{key}=` behind a template; write `format=` or `literal=`"
             ));
         } else {
@@ -183,10 +228,14 @@ fn of_line(key: &str, line: &str, environment: Option<&Environment>) -> Parsed<T
         rest = before.trim_end();
     }
     let parse = if key == "render" { of_render } else { of_memfd };
-    let mut template = parse(rest.as_bytes())?;
-    template.format = format;
-    template.literal = literal(names.into_iter(), environment)?;
-    Ok(template)
+    let literal = faults.keep_all(literal(names.into_iter(), environment));
+    let template = faults.keep_all(parse(rest.as_bytes()));
+    match (template, literal) {
+        (Some(template), Some(literal)) => {
+            faults.unless_any(Template { format, literal, ..template })
+        }
+        _ => Err(faults.all()),
+    }
 }
 
 /// Whether a word looks like a key rather than like a part of a path.
@@ -201,22 +250,25 @@ fn of_render(text: &[u8]) -> Parsed<Template> {
 
 fn of_memfd(text: &[u8]) -> Parsed<Template> {
     let Some(equals @ 1..) = memchr::memchr(b'=', text) else {
-        return Err("write `VAR=TEMPLATE` or `NUMBER=TEMPLATE`".to_owned());
+        return Err(vec!["write `VAR=TEMPLATE` or `NUMBER=TEMPLATE`".to_owned()]);
     };
     let (name, path) = (&text[..equals], &text[equals + 1..]);
+    let mut faults = Faults::default();
     if path.is_empty() {
-        return Err("write `VAR=TEMPLATE` or `NUMBER=TEMPLATE`; the template is missing".to_owned());
+        faults.add("write `VAR=TEMPLATE` or `NUMBER=TEMPLATE`; the template is missing");
     }
-    let target = value::memory_target(name)?;
-    Ok(Template::new(PathBuf::from(OsStr::from_bytes(path)), target))
+    let Some(target) = faults.keep(value::memory_target(name)) else { return Err(faults.all()) };
+    faults.unless_any(Template::new(PathBuf::from(OsStr::from_bytes(path)), target))
 }
 
 fn literal<'t>(
     names: impl Iterator<Item = &'t str>,
     environment: Option<&Environment>,
 ) -> Parsed<Vec<SecretName>> {
+    let mut faults = Faults::default();
     let names = names.map(str::trim).filter(|name| !name.is_empty());
-    names.map(|name| made_name(name, environment)).collect()
+    let made = names.filter_map(|name| faults.keep(made_name(name, environment))).collect();
+    faults.unless_any(made)
 }
 
 /// Where a file is put, however the path is spelled. Variables are judged with all others.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::ReportFormat;
 use crate::launch::document::{Output, Target};
 use crate::launch::format::Format;
-use crate::name::NameError;
+use crate::name::{NameError, SecretName};
 
 /// The largest descriptor that a memory file can be put at.
 const DESCRIPTOR_MAX: i32 = 65_535;
@@ -51,29 +51,71 @@ pub fn mode(text: &str) -> Result<u32, String> {
     mode.ok_or_else(fault)
 }
 
-/// A user's or group's number.
-pub fn id(text: &str) -> Result<u32, String> {
-    let id = text.parse().ok().filter(|id| *id != u32::MAX);
-    id.ok_or_else(|| "a user and a group are given as numbers".to_owned())
+/// The number of a user or of a group, whichever `whose` says.
+fn id(whose: &str, text: &str) -> Result<u32, String> {
+    let id = text.parse().ok().filter(|id| *id < u32::MAX);
+    id.ok_or_else(|| format!("a {whose} is given as a number from 0 to {}", u32::MAX - 1))
 }
 
 /// `TEMPLATE:OUTPUT[:MODE[:UID[:GID]]]`.
-pub fn render(text: &[u8]) -> Result<(PathBuf, Output), String> {
+pub fn render(text: &[u8]) -> Result<(PathBuf, Output), Vec<String>> {
     const FORM: &str = "write `TEMPLATE:OUTPUT[:MODE[:UID[:GID]]]`";
     let parts: Vec<&[u8]> = text.split(|b| *b == b':').collect();
-    let [template, output, rest @ ..] = parts.as_slice() else { return Err(FORM.to_owned()) };
+    let [template, output, rest @ ..] = parts.as_slice() else {
+        return Err(vec![FORM.to_owned()]);
+    };
     if template.is_empty() || output.is_empty() || rest.len() > 3 {
-        return Err(format!("{FORM}; a path that holds `:` is named in the manifest"));
+        return Err(vec![format!("{FORM}; a path that holds `:` is named in the manifest")]);
     }
     let path = |bytes: &[u8]| PathBuf::from(OsStr::from_bytes(bytes));
-    let text = |index: usize| rest.get(index).map(|part| String::from_utf8_lossy(part));
-    let mut made = Output::new(path(output));
-    if let Some(text) = text(0) {
-        made.mode = mode(&text)?;
+    let rest: Vec<_> = rest.iter().map(|part| String::from_utf8_lossy(part)).collect();
+    let text = |index: usize| rest.get(index).map(|part| &**part);
+    let mut faults = Faults::default();
+    let output = faults.output(path(output), text(0), text(1), text(2));
+    faults.unless_any((path(template), output))
+}
+
+/// What is wrong with one setting, and each of it: one fault must not hide another.
+#[derive(Debug, Default)]
+pub struct Faults(Vec<String>);
+
+impl Faults {
+    pub fn add(&mut self, fault: impl Into<String>) {
+        self.0.push(fault.into());
     }
-    made.uid = text(1).map(|text| id(&text)).transpose()?;
-    made.gid = text(2).map(|text| id(&text)).transpose()?;
-    Ok((path(template), made))
+
+    /// The value, or nothing where its fault is kept.
+    pub fn keep<T>(&mut self, parsed: Result<T, impl Into<String>>) -> Option<T> {
+        parsed.map_err(|fault| self.add(fault)).ok()
+    }
+
+    /// The same for what has several faults.
+    pub fn keep_all<T>(&mut self, parsed: Result<T, Vec<String>>) -> Option<T> {
+        parsed.map_err(|faults| self.0.extend(faults)).ok()
+    }
+
+    /// An output with the mode and the owner that were given.
+    pub fn output(
+        &mut self,
+        path: PathBuf,
+        mode_text: Option<&str>,
+        uid: Option<&str>,
+        gid: Option<&str>,
+    ) -> Output {
+        let mut made = Output::new(path);
+        made.mode = mode_text.and_then(|text| self.keep(mode(text))).unwrap_or(made.mode);
+        made.uid = uid.and_then(|text| self.keep(id("user", text)));
+        made.gid = gid.and_then(|text| self.keep(id("group", text)));
+        made
+    }
+
+    pub fn all(self) -> Vec<String> {
+        self.0
+    }
+
+    pub fn unless_any<T>(self, value: T) -> Result<T, Vec<String>> {
+        if self.0.is_empty() { Ok(value) } else { Err(self.0) }
+    }
 }
 
 /// What a memory file is for: a variable, or a descriptor of that number.
@@ -81,7 +123,7 @@ pub fn memory_target(name: &[u8]) -> Result<Target, String> {
     if !name.is_empty() && name.iter().all(u8::is_ascii_digit) {
         return descriptor(&String::from_utf8_lossy(name)).map(Target::Descriptor);
     }
-    variable_name(name).map(|name| Target::Variable(name.to_vec())).map_err(str::to_owned)
+    path_variable(name).map(|name| Target::Variable(name.to_vec())).map_err(str::to_owned)
 }
 
 /// A descriptor's number that is not one of the standard ones.
@@ -100,8 +142,32 @@ pub fn report(text: &str) -> Result<ReportFormat, String> {
 
 /// `NAME=VALUE`, of a variable that the application may have.
 pub fn pair(bytes: &[u8]) -> Result<(&[u8], &[u8]), &'static str> {
+    let (name, value) = halves(bytes)?;
+    Ok((variable_name(name)?, value))
+}
+
+/// `VAR=NAME`, of a variable that says where the secret's value is.
+pub fn file_pair(bytes: &[u8]) -> Result<(Vec<u8>, SecretName), Vec<String>> {
+    let mut faults = Faults::default();
+    let Some((variable, name)) = faults.keep(halves(bytes)) else { return Err(faults.0) };
+    let variable = faults.keep(path_variable(variable));
+    match (variable, faults.keep(self::name(SecretName::parse)(&String::from_utf8_lossy(name)))) {
+        (Some(variable), Some(name)) => Ok((variable.to_vec(), name)),
+        _ => Err(faults.0),
+    }
+}
+
+fn halves(bytes: &[u8]) -> Result<(&[u8], &[u8]), &'static str> {
     let equals = memchr::memchr(b'=', bytes).ok_or("write `NAME=VALUE`; there is no `=`")?;
-    Ok((variable_name(&bytes[..equals])?, &bytes[equals + 1..]))
+    Ok((&bytes[..equals], &bytes[equals + 1..]))
+}
+
+/// A variable that says where a file is.
+pub fn path_variable(name: &[u8]) -> Result<&[u8], &'static str> {
+    match variable_name(name)? {
+        b"PATH" => Err("`PATH` says where commands are, not where a file is; choose another name"),
+        name => Ok(name),
+    }
 }
 
 pub fn variable_name(name: &[u8]) -> Result<&[u8], &'static str> {
@@ -173,7 +239,7 @@ mod tests {
     fn memory_targets() {
         assert_eq!(memory_target(b"10"), Ok(Target::Descriptor(10)));
         assert_eq!(memory_target(b"A"), Ok(Target::Variable(b"A".to_vec())));
-        for bad in [&b""[..], b"2", b"65536", b"99999999999", b"INJECT_X"] {
+        for bad in [&b""[..], b"2", b"65536", b"99999999999", b"INJECT_X", b"PATH"] {
             assert!(memory_target(bad).is_err());
         }
     }

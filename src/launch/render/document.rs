@@ -6,17 +6,14 @@ use crate::launch::format::{Part, Refusal, Scalar};
 use crate::launch::plan::PlannedDocument;
 use crate::launch::position::Positions;
 use crate::launch::problem::{Place, Problem};
-use crate::launch::render::{Values, rendered_length, substitute};
+use crate::launch::render::{RENDERED_BYTES_MAX, Values, rendered_length, substitute};
 use crate::launch::wanted::Edit;
 use crate::name::SecretName;
 use crate::secret::Secret;
 use crate::sys::expect_large;
 
-/// The largest document that is made, in bytes: a small template may refer to large values often.
-const RENDERED_BYTES_MAX: usize = 1 << 30;
-
 /// The largest scalar with its values, in bytes before they are escaped, which may make them six
-/// times as long: the document's own limit is looked at only behind it.
+/// times as long: the limit of all documents is looked at only behind it.
 const SCALAR_BYTES_MAX: usize = 64 << 20;
 
 const SCALAR_TOO_LARGE: Refusal = Refusal::Unheld {
@@ -24,15 +21,20 @@ const SCALAR_TOO_LARGE: Refusal = Refusal::Unheld {
     hint: "refer to it less often, or deliver it as a file with `--as-file`",
 };
 
-/// The rendered text, or everything that cannot stand in it. A file that is left alone has none.
-pub fn write(document: &PlannedDocument, values: &Values) -> Result<Secret, Vec<Problem>> {
+/// The rendered text of so many bytes at most, or everything that cannot stand in it. A file that
+/// is left alone has none.
+pub fn write(
+    document: &PlannedDocument,
+    values: &Values,
+    bytes_max: usize,
+) -> Result<Secret, Vec<Problem>> {
     let PlannedDocument { text, scalars, edits, target, .. } = document;
     let mut out = Vec::new();
     if target.is_none() {
         return Ok(Secret::new(out));
     }
     let length = rendered_length(text, edits, values);
-    if length > RENDERED_BYTES_MAX {
+    if length > bytes_max {
         return Err(vec![too_large(document)]);
     }
     if scalars.is_empty() {
@@ -42,7 +44,7 @@ pub fn write(document: &PlannedDocument, values: &Values) -> Result<Secret, Vec<
     out.reserve(length + length / 8);
     expect_large(&mut out);
     let mut writer = Writer { document, values, refused: Vec::new(), written: Vec::new() };
-    writer.scalars(&mut out)?;
+    writer.scalars(&mut out, bytes_max)?;
     let out = Secret::new(out);
     writer.verify(out.expose_secret());
     if writer.refused.is_empty() { Ok(out) } else { Err(writer.problems()) }
@@ -58,7 +60,7 @@ struct Writer<'d> {
 }
 
 impl<'d> Writer<'d> {
-    fn scalars(&mut self, out: &mut Vec<u8>) -> Result<(), Vec<Problem>> {
+    fn scalars(&mut self, out: &mut Vec<u8>, bytes_max: usize) -> Result<(), Vec<Problem>> {
         let document = self.document;
         let text = &document.text;
         let mut edits = document.edits.as_slice();
@@ -79,13 +81,16 @@ impl<'d> Writer<'d> {
                 out.truncate(start);
             }
             self.written.push(start..out.len());
-            if out.len() > RENDERED_BYTES_MAX {
+            if out.len() > bytes_max {
                 return Err(vec![too_large(document)]);
             }
             copied = scalar.range.end;
         }
         out.extend_from_slice(&text[copied..]);
-        Ok(())
+        match out.len() > bytes_max {
+            true => Err(vec![too_large(document)]),
+            false => Ok(()),
+        }
     }
 
     /// A scalar in pieces: its raw text between the edits, and what each edit puts in.
