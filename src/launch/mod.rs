@@ -96,7 +96,7 @@ fn fetch_and_render(
     if plan.problems.iter().any(Problem::ends_before_fetch) {
         return Err(plan.problems);
     }
-    let Plan { wanted, variables, documents, mut problems } = plan;
+    let Plan { wanted, variables, documents, mut problems, .. } = plan;
     let mut values = Values::new(Vec::new());
     if !wanted.is_empty() {
         sys::hold_values();

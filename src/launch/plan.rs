@@ -1,6 +1,7 @@
 //! Environment and files → the distinct names, and each place where one stands. Pure.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ffi::CStr;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -44,6 +45,8 @@ pub struct Plan {
     pub variables: Vec<Planned>,
     pub documents: Vec<PlannedDocument>,
     pub problems: Vec<Problem>,
+    /// Where each fault's problem is, as long as problems are only added.
+    malformed: HashMap<Fault, usize>,
 }
 
 #[derive(Debug)]
@@ -199,15 +202,12 @@ impl Plan {
 
     /// The same fault in several places is one problem.
     fn problem_at(&mut self, fault: Fault, place: Place) {
-        for problem in &mut self.problems {
-            match problem {
-                Problem::Malformed { fault: known, places } if *known == fault => {
-                    return places.push(place);
-                }
-                _ => {}
-            }
+        let next = self.problems.len();
+        let index = *self.malformed.entry(fault.clone()).or_insert(next);
+        match self.problems.get_mut(index) {
+            Some(Problem::Malformed { places, .. }) => places.push(place),
+            _ => self.problems.push(Problem::Malformed { fault, places: vec![place] }),
         }
-        self.problems.push(Problem::Malformed { fault, places: vec![place] });
     }
 
     fn refuse_escapes(

@@ -39,7 +39,7 @@ pub enum Kind<'t> {
 }
 
 /// A reference that must be rewritten. The names are of the text, never of a value.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Fault {
     /// `${NAME` and then something else than `}`.
     NotClosed { name: String },
