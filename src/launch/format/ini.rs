@@ -1,5 +1,8 @@
-//! INI files, as Python's configparser reads them without interpolation: a section for every
-//! option, `=` or `:` behind an option's name, `#` and `;` at the start of a comment's line.
+//! INI files, as Python's configparser reads them without interpolation: `=` or `:` behind an
+//! option's name, `#` and `;` at the start of a comment's line. Options before any section,
+//! sections and options that come again, and names without a value are what it takes when it is
+//! told to (`allow_unnamed_section`, `strict`, `allow_no_value`), as the readers of grafana.ini,
+//! php.ini or my.cnf do.
 //!
 //! Each line's text is a scalar of its own, and is written as it is: there is nothing to escape
 //! with. So a value either reads back exactly, or is refused. Quotes, `%` and a `#` behind text are
@@ -11,7 +14,7 @@ mod names;
 use std::ops::Range;
 
 use self::lines::{Line, Lines, is_space};
-use self::names::{DEFAULT_SECTION, Names};
+use self::names::DEFAULT_SECTION;
 use super::sites::Sites;
 use super::{Changed, Fault, FaultKind, Layout, Part, Refusal, Scalar};
 
@@ -29,13 +32,13 @@ pub enum Style {
 
 pub fn lay_out(text: &[u8], references: &[Range<usize>]) -> Result<Layout, Fault> {
     let document = lines::decode(text)?;
-    let mut reader =
-        Reader { document, sites: Sites::new(references), untouched: Names::default() };
+    let mut reader = Reader { document, sites: Sites::new(references) };
     for line in Lines::new(document) {
         match line? {
             Line::Comment(range) => reader.sites.comment(range)?,
             Line::Section { name, behind } => reader.section(name, behind)?,
-            Line::Option { name, value } => reader.option(name, value)?,
+            Line::Option { name, value: Some(value) } => reader.option(name, value)?,
+            Line::Option { name, value: None } => reader.bare(&name)?,
             Line::Continuation(range) => {
                 reader.scalar(range, Style::Continuation)?;
             }
@@ -77,20 +80,15 @@ pub fn verify(scalars: &[Scalar], output: &[u8], written: &[Range<usize>]) -> Re
 struct Reader<'t> {
     document: &'t str,
     sites: Sites<'t>,
-    /// The names that hold no reference; of those that do, `verify` judges what became of them.
-    untouched: Names<'t, ()>,
 }
 
 impl Reader<'_> {
     fn section(&mut self, name: Range<usize>, behind: Range<usize>) -> Result<(), Fault> {
         let text = &self.document[name.clone()];
-        if self.scalar(name.clone(), Style::Section)? {
-            if let Some(bracket) = text.find(']') {
-                return Err(ambiguous(name.start + bracket, BRACKETS));
-            }
-            self.untouched.enter_unknown();
-        } else if self.untouched.enter(text, ()).is_some() {
-            return Err(syntax(name.start, "this section is there already"));
+        if self.scalar(name.clone(), Style::Section)?
+            && let Some(bracket) = text.find(']')
+        {
+            return Err(ambiguous(name.start + bracket, BRACKETS));
         }
         // It is read over, whatever it is; a reference in it is one, if this is no comment.
         let remark = lines::trim_start(&self.document[behind.clone()]);
@@ -103,15 +101,23 @@ impl Reader<'_> {
     fn option(&mut self, name: Range<usize>, value: Range<usize>) -> Result<(), Fault> {
         let text = &self.document[name.clone()];
         let named = self.scalar(name.clone(), Style::Option)?;
-        if !named && self.untouched.option(text, ()).is_some() {
-            return Err(syntax(name.start, "this option is there already in its section"));
-        }
         let touched = self.scalar(value, Style::Value)? || named;
         // A `]` would make it a section's.
         if touched && text.starts_with('[') {
             return Err(ambiguous(name.start, "this line begins with `[`, and is no section's"));
         }
         Ok(())
+    }
+
+    /// A name without a value: with what a secret holds, it could be any other line.
+    fn bare(&self, name: &Range<usize>) -> Result<(), Fault> {
+        match self.sites.next_before(name.end) {
+            None => Ok(()),
+            Some(reference) if reference.start < name.start => {
+                Err(Fault { at: reference.start, kind: FaultKind::NoScalar })
+            }
+            Some(reference) => Err(Fault { at: reference.start, kind: BARE }),
+        }
     }
 
     fn scalar(&mut self, range: Range<usize>, style: Style) -> Result<bool, Fault> {
@@ -182,6 +188,10 @@ fn check_option(written: &str, parts: &[Part<'_>]) -> Result<(), Refusal> {
     if written.to_lowercase() == expected { Ok(()) } else { Err(CASE) }
 }
 
+const BARE: FaultKind = FaultKind::Unsafe {
+    what: "this line has no `=` and no `:`, so that with a value it could become any other line",
+    hint: "write it as `name = $NAME`, or use `--format text`, which writes the value as it is",
+};
 const BRACKETS: &str = "this section's name holds a `]`, where other readers end it";
 
 const AS_FILE: &str = "deliver it as a file with `--as-file`, and name the file";
@@ -215,10 +225,6 @@ const CASE: Refusal = Refusal::Unheld {
     hint: NAME_IT,
 };
 
-fn syntax(at: usize, message: &str) -> Fault {
-    Fault { at, kind: FaultKind::Syntax { format: "ini", message: message.to_owned() } }
-}
-
 fn ambiguous(at: usize, what: &'static str) -> Fault {
     let hint = "write the line without a reference, or without the bracket";
     Fault { at, kind: FaultKind::Unsafe { what, hint } }
@@ -226,5 +232,7 @@ fn ambiguous(at: usize, what: &'static str) -> Fault {
 
 #[cfg(test)]
 mod peer;
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

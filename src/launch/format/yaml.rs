@@ -5,7 +5,8 @@
 //! a tag before it says otherwise (`!!int $PORT`). A double-quoted one keeps its raw text; what
 //! cannot stay single-quoted or in a block becomes double-quoted, and what is plain always does: on
 //! one line, where nothing is folded, with escapes that every reader knows. A block scalar stays
-//! one if its text is plain lines, such as those of a certificate.
+//! one if its text is plain lines, such as those of a certificate; a folded one becomes literal,
+//! unless its values are mere words.
 
 mod escape;
 mod layout;
@@ -39,7 +40,8 @@ struct Block {
     folded: bool,
     /// How many spaces its lines have before their text.
     indent: usize,
-    /// The document ends with its last line, without a line break.
+    /// The document ends with its last line, without a line break. Unless it is stripped (`|-`),
+    /// some readers add that to its text, and some do not.
     unended: bool,
 }
 

@@ -1,8 +1,10 @@
-//! Which names of sections and options are the same to configparser. It keeps no two of them: one
-//! that comes twice is an error, and an option hides one of the defaults.
+//! Which names of sections and options are the same to configparser. It keeps no two of them: a
+//! section that comes again goes on, an option that does is replaced, and one hides one of the
+//! defaults. A template may have such names; values must not make them.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 use super::super::{Changed, Refusal};
@@ -10,45 +12,50 @@ use super::lines::{self, Line, Lines};
 
 pub const DEFAULT_SECTION: &str = "DEFAULT";
 
-/// Names as they are read, each with what is to be remembered of it.
-pub struct Names<'t, T> {
-    sections: HashMap<&'t str, T>,
-    defaults: HashMap<Cow<'t, str>, T>,
-    /// Of the section that was entered last; none comes twice.
-    options: HashMap<Cow<'t, str>, T>,
-    in_defaults: bool,
+/// The options of one section, by their names as they are read.
+type Options<'t> = HashMap<Cow<'t, str>, Origin>;
+
+/// The number of the scalar that a name is written from, if it is.
+type Origin = Option<usize>;
+
+struct Names<'t> {
+    /// With the place of each one's options.
+    sections: HashMap<&'t str, (usize, Origin)>,
+    /// The first ones are those before any section.
+    options: Vec<Options<'t>>,
+    current: usize,
 }
 
-impl<T> Default for Names<'_, T> {
-    fn default() -> Self {
-        Self {
-            sections: HashMap::new(),
-            defaults: HashMap::new(),
-            options: HashMap::new(),
-            in_defaults: false,
+impl<'t> Names<'t> {
+    fn new() -> Self {
+        Self { sections: HashMap::new(), options: vec![Options::new()], current: 0 }
+    }
+
+    /// Enters a section. Returns the origin of an earlier one's name that is the same.
+    fn section(&mut self, name: &'t str, origin: Origin) -> Option<Origin> {
+        match self.sections.entry(name) {
+            Entry::Occupied(entry) => {
+                let (options, earlier) = *entry.get();
+                self.current = options;
+                Some(earlier)
+            }
+            Entry::Vacant(entry) => {
+                self.current = self.options.len();
+                self.options.push(Options::new());
+                entry.insert((self.current, origin));
+                None
+            }
         }
     }
-}
 
-impl<'t, T> Names<'t, T> {
-    /// Enters a section, and returns what is known of an earlier one of this name.
-    pub fn enter(&mut self, name: &'t str, of_it: T) -> Option<T> {
-        self.enter_unknown();
-        self.in_defaults = name == DEFAULT_SECTION;
-        // This one may come twice, and goes on then.
-        if self.in_defaults { None } else { self.sections.insert(name, of_it) }
+    /// Returns the origin of an earlier option's name that is the same, in the section.
+    fn option(&mut self, name: &'t str, origin: Origin) -> Option<Origin> {
+        self.options[self.current].insert(folded(name), origin)
     }
 
-    /// Enters a section that has no name yet.
-    pub fn enter_unknown(&mut self) {
-        self.in_defaults = false;
-        self.options = HashMap::new();
-    }
-
-    /// Returns what is known of an earlier option of this name in the section.
-    pub fn option(&mut self, name: &'t str, of_it: T) -> Option<T> {
-        let options = if self.in_defaults { &mut self.defaults } else { &mut self.options };
-        options.insert(folded(name), of_it)
+    fn defaults(&self) -> Option<&Options<'t>> {
+        let (options, _) = self.sections.get(DEFAULT_SECTION)?;
+        self.options.get(*options).filter(|options| !options.is_empty())
     }
 }
 
@@ -69,25 +76,26 @@ pub fn verify(first: usize, output: &[u8], written: &[Range<usize>]) -> Result<(
     // The scalar that a name is written from, if it is.
     let scalar_of =
         |name: &Range<usize>| written.binary_search_by_key(&name.start, |range| range.start).ok();
-    let mut names = Names::<Option<usize>>::default();
+    let mut names = Names::new();
     for line in Lines::new(document) {
-        let (scalar, earlier) = match line.map_err(|_| changed(first))? {
+        let (origin, earlier) = match line.map_err(|_| changed(first))? {
             Line::Section { name, .. } => {
-                let scalar = scalar_of(&name);
-                (scalar, names.enter(&document[name], scalar))
+                let origin = scalar_of(&name);
+                (origin, names.section(&document[name], origin))
             }
             Line::Option { name, .. } => {
-                let scalar = scalar_of(&name);
-                (scalar, names.option(&document[name], scalar))
+                let origin = scalar_of(&name);
+                (origin, names.option(&document[name], origin))
             }
             Line::Comment(_) | Line::Continuation(_) => continue,
         };
-        if let Some(earlier) = earlier {
-            return Err(changed(scalar.or(earlier).unwrap_or(first)));
+        // Two that no value changed are the template's own.
+        if let Some(scalar) = earlier.and_then(|earlier| origin.or(earlier)) {
+            return Err(changed(scalar));
         }
     }
-    let defaults = names.defaults;
-    match hidden_default(document, &defaults, scalar_of) {
+    let Some(defaults) = names.defaults() else { return Ok(()) };
+    match hidden_default(document, defaults, scalar_of) {
         Some(scalar) => Err(changed(scalar)),
         None => Ok(()),
     }
@@ -96,11 +104,11 @@ pub fn verify(first: usize, output: &[u8], written: &[Range<usize>]) -> Result<(
 /// The scalar of an option, or of the default that it hides, if one of them is written with values.
 fn hidden_default(
     document: &str,
-    defaults: &HashMap<Cow<'_, str>, Option<usize>>,
-    scalar_of: impl Fn(&Range<usize>) -> Option<usize>,
+    defaults: &Options<'_>,
+    scalar_of: impl Fn(&Range<usize>) -> Origin,
 ) -> Option<usize> {
     let mut in_defaults = false;
-    Lines::new(document).filter(|_| !defaults.is_empty()).flatten().find_map(|line| match line {
+    Lines::new(document).flatten().find_map(|line| match line {
         Line::Section { name, .. } => {
             in_defaults = &document[name] == DEFAULT_SECTION;
             None

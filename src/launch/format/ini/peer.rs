@@ -5,29 +5,46 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 
-/// As from a file, whose line ends are made `\n`, and as from a string, whose are not.
+/// As from a file, whose line ends are made `\n`, and as from a string, whose are not. A section
+/// put before all others is how Python reads options before any section, which it can of itself
+/// from 3.13 on (`allow_unnamed_section`).
 const SCRIPT: &str = r#"
-import configparser, io, json, sys
+import configparser, io, itertools, json, sys
 
-def read(lines):
-    parser = configparser.ConfigParser(interpolation=None)
+def read(parser, lines):
     try:
         parser.read_file(lines)
-    except configparser.Error as error:
+    except (configparser.Error, AttributeError) as error:
+        # Before 3.13, it is the latter for a further line behind a name without a value.
         return type(error).__name__
-    sections = {name: parser._sections[name] for name in parser.sections()}
+    sections = {str(name): parser._sections[name] for name in parser.sections()}
     named = [("DEFAULT", parser.defaults()), *sections.items()]
     return [[name, list(options.items())] for name, options in named]
 
+def strict(lines):
+    return read(configparser.ConfigParser(interpolation=None), lines)
+
+def lenient(lines):
+    options = dict(interpolation=None, strict=False, allow_no_value=True)
+    if sys.version_info >= (3, 13):
+        options["allow_unnamed_section"] = True
+    else:
+        lines = itertools.chain(["[<UNNAMED_SECTION>]\n"], lines)
+    return read(configparser.ConfigParser(**options), lines)
+
 for document in map(json.loads, sys.stdin):
     data = document.encode("utf-8")
-    file = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig")
-    string = io.StringIO(data.decode("utf-8-sig"))
-    print(json.dumps([read(file), read(string)]), flush=True)
+    file = lambda: io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig")
+    string = lambda: io.StringIO(data.decode("utf-8-sig"))
+    readings = [[of(file()), of(string())] for of in (strict, lenient)]
+    print(json.dumps(readings), flush=True)
 "#;
 
-/// Sections with their options, the defaults first.
-pub type Sections = Vec<(String, Vec<(String, String)>)>;
+/// Sections with their options, the defaults first. An option may have no value.
+pub type Sections = Vec<(String, Vec<(String, Option<String>)>)>;
+
+/// What is found, or the name of the error.
+pub type Reading = Result<Sections, String>;
 
 pub struct Configparser {
     child: Child,
@@ -46,18 +63,31 @@ impl Configparser {
         Self { child, stdin, stdout }
     }
 
-    /// What it finds, or the name of its error. Both ways to read must find the same.
-    pub fn read(&mut self, document: &str) -> Result<Sections, String> {
+    /// With its own options. Both ways to read must find the same.
+    pub fn read(&mut self, document: &str) -> Reading {
+        self.readings(document).0
+    }
+
+    /// With the options of the lines here: also what stands before any section, comes again, or
+    /// has no value. The first section is what stands before all others.
+    pub fn read_leniently(&mut self, document: &str) -> Reading {
+        self.readings(document).1
+    }
+
+    pub fn readings(&mut self, document: &str) -> (Reading, Reading) {
         let stdin = self.stdin.as_mut().expect("it is there until the end");
         writeln!(stdin, "{}", json!(document)).expect("python3 takes a line");
         let mut line = String::new();
         self.stdout.read_line(&mut line).expect("python3 answers");
-        let [file, string]: [Value; 2] = serde_json::from_str(&line).expect("two readings");
-        assert_eq!(file, string, "{document:?}");
-        match file {
-            Value::String(error) => Err(error),
-            sections => Ok(serde_json::from_value(sections).expect("sections")),
-        }
+        let readings: [[Value; 2]; 2] = serde_json::from_str(&line).expect("four readings");
+        let [strict, lenient] = readings.map(|[file, string]| {
+            assert_eq!(file, string, "{document:?}");
+            match file {
+                Value::String(error) => Err(error),
+                sections => Ok(serde_json::from_value(sections).expect("sections")),
+            }
+        });
+        (strict, lenient)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, options};
+use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Tag, options};
 
 use super::super::sites::{Sites, mask};
 use super::super::{Fault, FaultKind, Layout, Part};
@@ -23,10 +23,18 @@ pub fn lay_out(text: &[u8], references: &[Range<usize>]) -> Result<Layout, Fault
     walk.finish()
 }
 
-/// Collections nest 255 levels deep at most, as it sets itself; a comment is not kept.
+/// A comment is not kept. A block scalar whose last line has no line break has none, as libyaml
+/// reads it; `block` knows of the others.
 pub fn parser_options() -> Options {
-    options! { emit_comments: false }
+    options! {
+        emit_comments: false,
+        flow_nesting_limit: LEVELS_MAX,
+        block_nesting_limit: LEVELS_MAX,
+        block_scalar_eof_without_line_feed: true,
+    }
 }
+
+const LEVELS_MAX: usize = 255;
 
 struct Walk<'m, 'r> {
     text: &'m [u8],
@@ -56,10 +64,13 @@ impl<'m, 'r> Walk<'m, 'r> {
     fn event(&mut self, event: &Event<'_>, range: Range<usize>) -> Result<(), Fault> {
         self.between(range.start)?;
         match event {
-            Event::Scalar(value, style, ..) => {
+            Event::Scalar(value, style, _, tag) => {
                 let key = self.node();
                 if self.sites.next_before(range.end).is_some() {
-                    self.scalar(value, *style, range.clone(), key)?;
+                    let start = self.scalar(value, *style, range.clone(), key)?;
+                    if tag.as_deref().is_some_and(is_lone) {
+                        return Err(Fault { at: start, kind: LONE_TAG });
+                    }
                 }
             }
             Event::Alias(_) => self.alias_is_key |= self.node(),
@@ -114,13 +125,14 @@ impl<'m, 'r> Walk<'m, 'r> {
         (start..at).find(begins)
     }
 
+    /// Returns where it begins.
     fn scalar(
         &mut self,
         value: &str,
         style: ScalarStyle,
         range: Range<usize>,
         key: bool,
-    ) -> Result<(), Fault> {
+    ) -> Result<usize, Fault> {
         let (range, form) = match style {
             ScalarStyle::Plain => (range, Form::Plain),
             ScalarStyle::SingleQuoted => (range, Form::Single),
@@ -137,8 +149,9 @@ impl<'m, 'r> Walk<'m, 'r> {
         if !is_sure {
             return Err(unsure(range.start));
         }
+        let start = range.start;
         self.sites.scalar(range, super::super::Style::Yaml(Style { form, key }))?;
-        Ok(())
+        Ok(start)
     }
 
     /// The parser tells where the text is: from the first line's indentation to the next token's.
@@ -158,6 +171,8 @@ impl<'m, 'r> Walk<'m, 'r> {
         }
         let unended = span.end == self.text.len() && !self.text.ends_with(b"\n");
         let unended = unended && !self.text.ends_with(b"\r");
+        // Readers do not agree on what a last line of blanks is.
+        let is_cut = unended && !is_break(self.text[end - 1]);
         if unended {
             end = span.end;
         } else if end > content && is_break(self.text[end - 1]) {
@@ -170,7 +185,7 @@ impl<'m, 'r> Walk<'m, 'r> {
         let (Some(written), Some(meant)) = (written, meant) else { return Err(unsure()) };
         let indent = written.checked_sub(meant).ok_or_else(unsure)?;
         let strips = Header::of(&[Part::Raw(&self.text[header..end])]).strips();
-        if unended && !strips {
+        if unended && !is_cut && !strips {
             return Err(Fault { at: header, kind: UNENDED });
         }
         Ok((header..end, Form::Block(Block { folded, indent, unended })))
@@ -204,8 +219,24 @@ impl<'m, 'r> Walk<'m, 'r> {
 }
 
 pub const UNENDED: FaultKind = FaultKind::Unsafe {
-    what: "the file ends in a block scalar without a line break, which some readers add to it",
+    what: "the file ends in a block scalar with a line of blanks, which readers take differently",
     hint: "end the last line, or write `|-`",
+};
+
+/// For PyYAML, libyaml, ruamel.yaml and Psych, even what is in quotes is then what it looks like.
+pub const LONE_TAG: FaultKind = FaultKind::Unsafe {
+    what: "behind a lone `!`, some readers take a text such as `null` or `12` for more than text",
+    hint: "write `!!str`, or leave the tag out",
+};
+
+fn is_lone(tag: &Tag) -> bool {
+    tag.handle().is_empty() && tag.suffix() == "!"
+}
+
+/// It is YAML, and may be as deep as it likes there.
+pub const DEEP: FaultKind = FaultKind::Unsafe {
+    what: "it is nested deeper than 255 levels, which is more than `inject` reads",
+    hint: "nest it less, or use `--format text`, which writes the values as they are",
 };
 
 /// The parser and the folding here do not find the same, or it is known that some reader does not.
@@ -264,6 +295,9 @@ fn syntax(at: usize, message: &str) -> Fault {
 
 fn fault(error: &ScanError, text: &str, references: &[Range<usize>]) -> Fault {
     let at = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
+    if *error.kind() == ErrorKind::RecursionLimitExceeded {
+        return Fault { at, kind: DEEP };
+    }
     let text = text.as_bytes();
     let next = references.partition_point(|range| range.end <= at);
     let next = references.get(next).map_or(text.len(), |range| range.start);

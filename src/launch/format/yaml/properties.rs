@@ -8,7 +8,8 @@ use proptest::{prop_assert, prop_assert_eq, proptest};
 use super::super::super::reference::{Grammar, Kind};
 use super::super::trial::{Failed, render};
 use super::super::{Format, Refusal};
-use super::readers::{READERS, Reader};
+use super::readers::{READERS, READERS_OF_CUT, Reader};
+use super::writing::UNENDED;
 
 /// Chooses with random bytes; without any left, what is simplest.
 struct Dice<'b> {
@@ -106,7 +107,7 @@ fn properties(dice: &mut Dice<'_>) -> String {
             dice.anchors += 1;
             format!("&a{} ", dice.anchors)
         }
-        7 => dice.one(&["!!str ", "!t ", "! "]).to_owned(),
+        7 => dice.one(&["!!str ", "!t ", "!!int "]).to_owned(),
         _ => String::new(),
     }
 }
@@ -320,6 +321,21 @@ proptest! {
         let out = rendered(&document, &values);
         prop_assert!(out.is_ok(), "{:?}\n{}", out, document);
         same(&READERS, &document, &out.unwrap_or_default(), &values)?;
+    }
+
+    #[test]
+    fn a_block_scalar_that_ends_the_file_is_each_readers_own(
+        bytes in prop::collection::vec(any::<u8>(), 0..40),
+        values in prop::collection::vec(value(), 4),
+    ) {
+        let mut dice = Dice { bytes: &bytes, anchors: 0, keys: 0 };
+        let begins = dice.one(&["a: ", "- ", "--- ", "a: 1\r\nb:\n  - "]);
+        let block = block_scalar(&mut dice, 4);
+        let document = format!("{begins}{}", block.trim_end_matches('\n'));
+        match rendered(&document, &values) {
+            Ok(out) => same(&READERS_OF_CUT, &document, &out, &values)?,
+            Err(failed) => prop_assert_eq!(failed, Failed::Value(UNENDED), "{}", document),
+        }
     }
 
     #[test]

@@ -151,7 +151,7 @@ impl<'p, 's, S: FnMut(Piece<'p>)> Flow<'p, 's, S> {
 pub struct Header<'p> {
     /// The indentation indicator, if there is one.
     pub digit: Option<u8>,
-    chomp: Option<u8>,
+    pub chomp: Option<u8>,
     /// Blanks and a comment.
     pub behind: &'p [u8],
     pub line_break: &'p [u8],
@@ -220,7 +220,9 @@ impl<'p, 's, S: FnMut(Piece<'p>)> Lines<'p, 's, S> {
         }
         let trailing = match self.header.chomp {
             Some(b'-') => 0,
-            Some(b'+') => self.breaks + usize::from(!self.block.unended),
+            // Some readers add the line break that the document lacks, and will to the output.
+            _ if self.block.unended => 0,
+            Some(b'+') => self.breaks + 1,
             _ => usize::from(self.last_indented.is_some()),
         };
         self.lines(trailing);

@@ -2,6 +2,7 @@
 
 use super::super::trial::{Failed, lay_out, render};
 use super::super::{Changed, Fault, FaultKind, Format, Refusal};
+use super::layout::{DEEP, LONE_TAG, UNENDED};
 use super::readers::READERS;
 
 fn rendered(text: &str, value: &str) -> Result<String, Failed> {
@@ -111,6 +112,46 @@ fn a_block_scalar_stays_one_where_its_text_is_plain_lines() {
 }
 
 #[test]
+fn a_folded_block_scalar_stays_as_it_is_where_the_values_are_words() {
+    let text = "a: >  # c\n  x\n  $NAME,\n\n   - ${NAME}\n\nb: >+2\n  $$NAME ${NAME}\n\n";
+    for value in ["x", "a: b # c", "---", "é \\ \""] {
+        let expected = text.replace("$$NAME", "$").replace("$NAME", value);
+        let expected = expected.replace("${NAME}", value).replace("$ ", "$NAME ");
+        assert_eq!(rendered(text, value), Ok(expected));
+    }
+    check("", &[("a: >\n  x\n  ${NAME}y\n", "a: |\n  x y\n")]);
+    check(" x", &[("a: >\n  x\n  $NAME\n", "a: |\n  x  x\n")]);
+    check("x ", &[("a: >\n  $NAME\n  x\n", "a: |\n  x  x\n")]);
+    check("...", &[("--- >\n$NAME\n", "--- |\n  ...\n")]);
+    check("\u{85}", &[("a: >\n  $NAME\n", "a: \"\\x85\\n\"\n")]);
+}
+
+/// Whether the last line break is there, readers see as they see it in the template.
+#[test]
+fn a_block_scalar_that_ends_the_file_without_a_line_break_stays_one() {
+    for (text, expected) in [
+        ("a: |\n  $NAME", "a: |\n  one\n  two"),
+        ("a: |+ # c\n  x\n\n  $NAME", "a: |+ # c\n  x\n\n  one\n  two"),
+        ("a: |2\r\n   x\r\n  $NAME ", "a: |2\r\n   x\r\n  one\r\n  two "),
+        ("- >\n  x\n  $NAME", "- |\n  x one\n  two"),
+        ("- >+\n  x\n  $NAME", "- |+\n  x one\n  two"),
+        ("--- |\n$NAME", "--- |\n  one\n  two"),
+    ] {
+        assert_eq!(rendered(text, "one\ntwo").as_deref(), Ok(expected), "{text}");
+    }
+    check("x", &[("- >\n  x\n  $NAME", "- >\n  x\n  x"), ("- >+1\n $NAME", "- >+1\n x")]);
+    for value in ["", "x\n", "\n", " ", " x", "\tx", "x\n ", "\u{85}"] {
+        for text in ["a: |\n  $NAME", "a: |+\n  $NAME", "a: >\n  $NAME", "a: >+\n  $NAME"] {
+            let refused = Err(Failed::Value(super::writing::UNENDED));
+            assert_eq!(rendered(text, value), refused, "{text} {value:?}");
+        }
+        assert!(rendered("a: |-\n  $NAME", value).is_ok(), "{value:?}");
+        assert!(rendered("a: >-\n  $NAME", value).is_ok(), "{value:?}");
+    }
+    check("x\n", &[("a: |\n  $NAME.", "a: |\n  x\n  .")]);
+}
+
+#[test]
 fn a_block_scalar_that_cannot_hold_the_text_becomes_double_quoted() {
     for (value, expected) in [
         ("", "\"\\n\" # c"),
@@ -161,7 +202,15 @@ fn a_reference_where_no_scalar_is_or_in_an_escape_is_refused() {
         ("a: \"\\x4$NAME\"", 7, FaultKind::Escape),
         ("a: \"\\\\\\u00${NAME}\"", 10, FaultKind::Escape),
         ("a: \"\\$$NAME\"", 5, FaultKind::Escape),
-        ("a: |\n  $NAME", 3, super::layout::UNENDED),
+        ("a: |\n  $NAME\n  ", 3, UNENDED),
+        ("a: >+\n  $NAME\n\n ", 3, UNENDED),
+        ("a: ! $NAME", 5, LONE_TAG),
+        ("a: ! '$NAME'", 5, LONE_TAG),
+        ("a: &x ! \"$NAME\"", 8, LONE_TAG),
+        ("- ! &x |-\n  $NAME\n", 7, LONE_TAG),
+        ("- ! # x\n  >\n  $NAME\n", 10, LONE_TAG),
+        ("{! $NAME : 1}", 3, LONE_TAG),
+        ("%TAG ! !x\n---\n! $NAME", 16, LONE_TAG),
         ("a: \"x\\\n\n  $NAME\"", 3, super::layout::unsure(3).kind),
     ] {
         assert_eq!(fault(text.as_bytes()), Fault { at, kind }, "{text}");
@@ -223,7 +272,13 @@ fn depth_and_size_are_bounded() {
     assert_eq!(rendered(&block("$NAME"), "x"), Ok(block("\"x\"")));
     for deep in ["[", "{a: ", "- ", "? ", "[{"] {
         let text = format!("{}$NAME", deep.repeat(100_000));
-        assert!(matches!(fault(text.as_bytes()).kind, FaultKind::Syntax { .. }), "{deep}");
+        assert_eq!(fault(text.as_bytes()).kind, DEEP, "{deep}");
+    }
+    for (begins, ends) in [("[", "]"), ("- ", "\n"), ("{a: ", "}")] {
+        let nested = |depth| format!("{}$NAME{}", begins.repeat(depth), ends.repeat(depth));
+        assert!(rendered(&nested(255), "x").is_ok(), "{begins}");
+        let deep = Fault { at: 255 * begins.len(), kind: DEEP };
+        assert_eq!(fault(nested(256).as_bytes()), deep, "{begins}");
     }
     let mut bomb = "a: &a [x, x, x, x, x, x, x, x, x]\n".to_owned();
     for (name, of) in ('b'..='z').zip('a'..) {

@@ -13,7 +13,7 @@ pub fn write(style: Style, parts: &[Part<'_>], out: &mut Vec<u8>) -> Result<(), 
         Form::Plain | Form::Double => write_double(style.form, parts, out),
         Form::Single if stays_single(parts) => write_single(parts, out),
         Form::Single => write_double(style.form, parts, out),
-        Form::Block(block) => write_block(block, parts, out),
+        Form::Block(block) => write_block(block, parts, out)?,
     }
     Ok(())
 }
@@ -54,23 +54,38 @@ fn write_single(parts: &[Part<'_>], out: &mut Vec<u8>) {
     out.push(b'\'');
 }
 
-/// As a literal block with the same indentation, if that can hold the text, else in double quotes.
-fn write_block(block: Block, parts: &[Part<'_>], out: &mut Vec<u8>) {
+/// As it is, if what is folded stays so; as a literal block with the same indentation, if that can
+/// hold the text; else in double quotes.
+fn write_block(block: Block, parts: &[Part<'_>], out: &mut Vec<u8>) -> Result<(), Refusal> {
     let header = Header::of(parts);
     let form = Form::Block(block);
     let mut shape = Shape::default();
     read(form, parts, &mut |piece| shape.pass(piece));
+    if shape.stays_folded(block, parts) {
+        for part in parts {
+            let (Part::Raw(bytes) | Part::Value(bytes)) = part;
+            out.extend_from_slice(bytes);
+        }
+        return Ok(());
+    }
+    let fits = shape.fits(block, &header);
+    let is_cut = block.unended && !header.strips();
+    if is_cut && !fits {
+        return Err(UNENDED);
+    }
     // Empty lines behind the text mean nothing, unless all line breaks are kept.
     let mut behind = if header.keeps() { 0 } else { empty_lines_behind(parts) };
-    if !shape.fits(block, &header) {
+    if !fits {
         write_double(form, parts, out);
         out.extend_from_slice(header.behind);
         (0..behind).for_each(|_| out.extend_from_slice(header.line_break));
-        return;
+        return Ok(());
     }
     out.push(b'|');
     out.extend(header.digit);
     match shape.breaks {
+        // What each reader made of the template's end, it makes of this one.
+        _ if is_cut => out.extend(header.chomp),
         0 => out.push(b'-'),
         1 => {}
         _ => {
@@ -84,7 +99,13 @@ fn write_block(block: Block, parts: &[Part<'_>], out: &mut Vec<u8>) {
     let mut lines = Lines { indent, line_break: header.line_break, breaks: 1, out };
     read(form, parts, &mut |piece| lines.write(piece));
     lines.finish(behind);
+    Ok(())
 }
+
+pub const UNENDED: Refusal = Refusal::Unheld {
+    what: "with it the block scalar could not end the file without a line break, as it does",
+    hint: "end the last line of the template, or write `|-`",
+};
 
 fn empty_lines_behind(parts: &[Part<'_>]) -> usize {
     let Some(Part::Raw(raw)) = parts.last() else { return 0 };
@@ -138,6 +159,19 @@ impl Shape {
     fn end_line(&mut self) {
         self.is_odd |= self.within_line && self.is_blank;
         self.within_line = false;
+    }
+
+    /// Each line begins and ends as it did with the reference: nothing is folded anew.
+    fn stays_folded(&self, block: Block, parts: &[Part<'_>]) -> bool {
+        let is_word = |part: &Part<'_>| match part {
+            Part::Raw(_) => true,
+            Part::Value(value) => {
+                let inner = !escape::chars(value).any(escape::is_unprintable);
+                inner && !value.is_empty() && !value.starts_with(b" ") && !value.ends_with(b" ")
+            }
+        };
+        // At the margin, a value could be a document's end.
+        block.folded && block.indent > 0 && !self.is_odd && parts.iter().all(is_word)
     }
 
     fn fits(&mut self, block: Block, header: &Header<'_>) -> bool {
