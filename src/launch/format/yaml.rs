@@ -8,6 +8,7 @@
 //! one if its text is plain lines, such as those of a certificate; a folded one becomes literal,
 //! unless its values are mere words.
 
+mod between;
 mod escape;
 mod layout;
 mod reading;
@@ -52,6 +53,10 @@ fn break_length(text: &[u8]) -> usize {
         [b'\r' | b'\n', ..] => 1,
         _ => 0,
     }
+}
+
+fn is_break(b: u8) -> bool {
+    matches!(b, b'\n' | b'\r')
 }
 
 fn is_blank(b: u8) -> bool {

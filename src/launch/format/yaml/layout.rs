@@ -7,8 +7,9 @@ use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, T
 
 use super::super::sites::{Sites, mask};
 use super::super::{Fault, FaultKind, Layout, Part};
+use super::between::Between;
 use super::reading::{Header, Piece, read};
-use super::{Block, Form, Style, break_length, is_blank};
+use super::{Block, Form, Style, break_length, is_blank, is_break};
 
 pub fn lay_out(text: &[u8], references: &[Range<usize>]) -> Result<Layout, Fault> {
     // It is a letter, but neither a digit of a number nor of an escape, and no escape by itself.
@@ -39,6 +40,7 @@ const LEVELS_MAX: usize = 255;
 struct Walk<'m, 'r> {
     text: &'m [u8],
     sites: Sites<'r>,
+    between: Between,
     /// The end of what the events told of.
     behind: usize,
     /// The collections that were begun.
@@ -57,8 +59,14 @@ struct Open {
 
 impl<'m, 'r> Walk<'m, 'r> {
     fn new(text: &'m str, references: &'r [Range<usize>]) -> Self {
-        let sites = Sites::new(references);
-        Self { text: text.as_bytes(), sites, behind: 0, open: Vec::new(), alias_is_key: false }
+        Self {
+            text: text.as_bytes(),
+            sites: Sites::new(references),
+            between: Between::default(),
+            behind: 0,
+            open: Vec::new(),
+            alias_is_key: false,
+        }
     }
 
     fn event(&mut self, event: &Event<'_>, range: Range<usize>) -> Result<(), Fault> {
@@ -66,7 +74,9 @@ impl<'m, 'r> Walk<'m, 'r> {
         match event {
             Event::Scalar(value, style, _, tag) => {
                 let key = self.node();
-                if self.sites.next_before(range.end).is_some() {
+                let touched = self.sites.next_before(range.end).is_some();
+                self.between.scalar(touched)?;
+                if touched {
                     let start = self.scalar(value, *style, range.clone(), key)?;
                     if tag.as_deref().is_some_and(is_lone) {
                         return Err(Fault { at: start, kind: LONE_TAG });
@@ -109,7 +119,7 @@ impl<'m, 'r> Walk<'m, 'r> {
             };
             self.sites.comment(start..line_end(self.text, reference.start))?;
         }
-        Ok(())
+        self.between.pass(self.text, self.behind..limit)
     }
 
     /// Where the comment begins that goes on at this offset, outside of any scalar.
@@ -275,10 +285,6 @@ fn first_indent(text: &[u8]) -> Option<usize> {
 
 fn line_end(text: &[u8], at: usize) -> usize {
     memchr::memchr2(b'\n', b'\r', &text[at..]).map_or(text.len(), |length| at + length)
-}
-
-fn is_break(b: u8) -> bool {
-    matches!(b, b'\n' | b'\r')
 }
 
 fn encoding(text: &[u8], error: &std::str::Utf8Error) -> Fault {

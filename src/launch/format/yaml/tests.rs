@@ -2,6 +2,7 @@
 
 use super::super::trial::{Failed, lay_out, render};
 use super::super::{Changed, Fault, FaultKind, Format, Refusal};
+use super::between::{ANCHOR, INNER_MARK, TAB};
 use super::layout::{DEEP, LONE_TAG, UNENDED};
 use super::readers::READERS;
 
@@ -204,6 +205,12 @@ fn a_reference_where_no_scalar_is_or_in_an_escape_is_refused() {
         ("a: \"\\$$NAME\"", 5, FaultKind::Escape),
         ("a: |\n  $NAME\n  ", 3, UNENDED),
         ("a: >+\n  $NAME\n\n ", 3, UNENDED),
+        ("- &a?b $NAME", 2, ANCHOR),
+        ("[&a:b '$NAME']", 1, ANCHOR),
+        ("&a.b\n$NAME: 1", 0, ANCHOR),
+        ("# c\n\u{feff} k $NAME", 4, INNER_MARK),
+        ("a: $NAME\n \t\nb: 1", 9, TAB),
+        ("a:\n\t\n  '$NAME'", 3, TAB),
         ("a: ! $NAME", 5, LONE_TAG),
         ("a: ! '$NAME'", 5, LONE_TAG),
         ("a: &x ! \"$NAME\"", 8, LONE_TAG),

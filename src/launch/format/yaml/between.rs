@@ -1,0 +1,98 @@
+//! What stands between a document's nodes: where readers differ on it, they would differ on the
+//! scalar beside it too. It judges only what is beside one that is written anew.
+
+use std::ops::Range;
+
+use super::super::{Fault, FaultKind};
+use super::{is_blank, is_break};
+
+/// What was found since the last scalar.
+#[derive(Default)]
+pub struct Between {
+    found: Option<Fault>,
+    /// The last scalar is written anew.
+    beside: bool,
+}
+
+impl Between {
+    /// Looks at what no event told of.
+    pub fn pass(&mut self, text: &[u8], gap: Range<usize>) -> Result<(), Fault> {
+        let found = find(text, gap);
+        if self.beside
+            && let Some(fault) = found
+        {
+            return Err(fault);
+        }
+        self.found = self.found.take().or(found);
+        Ok(())
+    }
+
+    /// A scalar follows; says whether it is written anew.
+    pub fn scalar(&mut self, touched: bool) -> Result<(), Fault> {
+        self.beside = touched;
+        match self.found.take().filter(|_| touched) {
+            Some(fault) => Err(fault),
+            None => Ok(()),
+        }
+    }
+}
+
+fn find(text: &[u8], gap: Range<usize>) -> Option<Fault> {
+    let Range { mut start, end } = gap;
+    while start < end {
+        let rest = &text[start..end];
+        let length = rest.iter().position(|b| is_break(*b)).unwrap_or(rest.len());
+        let found = in_line(text, start..start + length);
+        if found.is_some() {
+            return found;
+        }
+        start += length + 1;
+    }
+    None
+}
+
+/// In one line, or in what of it the gap has.
+fn in_line(text: &[u8], line: Range<usize>) -> Option<Fault> {
+    let whole = &text[line.clone()];
+    let fault = |at, kind| Some(Fault { at: line.start + at, kind });
+    let begins = line.start == 0 || is_break(text[line.start - 1]);
+    let ends = text.get(line.end).is_none_or(|b| is_break(*b));
+    if begins && ends && whole.iter().all(|b| is_blank(*b)) {
+        return whole.contains(&b'\t').then_some(Fault { at: line.start, kind: TAB });
+    }
+    let mut before = if begins { b' ' } else { text[line.start - 1] };
+    let mut token = 0;
+    for (at, b) in whole.iter().copied().enumerate() {
+        if b == b'#' && is_blank(before) {
+            return None;
+        }
+        if whole[at..].starts_with(MARK) && line.start + at > 0 {
+            return fault(at, INNER_MARK);
+        }
+        let names = b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+        if is_blank(b) || b",[]{}".contains(&b) {
+            token = at + 1;
+        } else if whole.get(token) == Some(&b'&') && at > token && !names {
+            return fault(token, ANCHOR);
+        }
+        before = b;
+    }
+    None
+}
+
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// For PyYAML and libyaml an anchor's name ends at what is none of these, and text begins there.
+pub const ANCHOR: FaultKind = FaultKind::Unsafe {
+    what: "readers do not agree where the name of this anchor ends",
+    hint: "name it with letters, digits, `_` and `-`",
+};
+pub const INNER_MARK: FaultKind = FaultKind::Unsafe {
+    what: "a byte order mark stands within the file, and some readers take it for text",
+    hint: "take it out",
+};
+/// libyaml reads such a line behind plain text, and not behind a quoted one.
+pub const TAB: FaultKind = FaultKind::Unsafe {
+    what: "a line of blanks holds a tab, which some readers do not take",
+    hint: "empty that line",
+};
