@@ -43,9 +43,9 @@ fn every_problem_is_told_at_once() {
     exit 65
     --- stderr
     inject: `probe` was not started: 5 problems
-      `${STRIPE_KEY` is not closed by `}`
+      `${STRIPE_KEY` is followed by `:`, not by `}`
         in variable `TWO`, column 2
-        write `${STRIPE_KEY}`; there are no defaults, and `$${STRIPE_KEY` is the plain text
+        write `${STRIPE_KEY}`, for there are no defaults; for plain text, write `$${STRIPE_KEY` or name it with `--literal STRIPE_KEY`
       `DB_PASSWORD_DEV` belongs to `DEV`, and the environment is `PROD`
         in variable `THREE`, column 1
         refer to the secret of `PROD`, or write `@` for the environment; `--literal` keeps what is plain text

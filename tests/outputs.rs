@@ -198,7 +198,7 @@ fn what_is_wrong_with_outputs_is_told_with_all_else() {
     inject: `true` was not started: 5 problems
       `${DB_KEY` is not closed by `}`
         in variable `A`, column 1
-        write `${DB_KEY}`; there are no defaults, and `$${DB_KEY` is the plain text
+        write `${DB_KEY}`; for plain text, write `$${DB_KEY` or name it with `--literal DB_KEY`
       cannot write `folder`: it is a folder
         name a file in it
       cannot write `t.txt`: it is a template

@@ -34,17 +34,19 @@ fn faulty() -> World {
 fn every_place_in_every_file_at_once() {
     let world = faulty();
     let ended = world.launch(OPTIONS).env("V", "$NO_KEY ${DB_KEY").run();
-    insta::assert_snapshot!(ended.report(), @"
+    insta::assert_snapshot!(ended.report(), @r#"
     exit 65
     --- stderr
-    inject: `probe` was not started: 4 problems
+    inject: `probe` was not started: 5 problems
       `${DB_KEY` is not closed by `}`
         in variable `V`, column 9
-        in a.json:3:8
-        write `${DB_KEY}`; there are no defaults, and `$${DB_KEY` is the plain text
-      `${NO_KEY` is not closed by `}`
+        write `${DB_KEY}`; for plain text, write `$${DB_KEY` or name it with `--literal DB_KEY`
+      `${NO_KEY` is followed by `:`, not by `}`
         in .env.tpl:3:4
-        write `${NO_KEY}`; there are no defaults, and `$${NO_KEY` is the plain text
+        write `${NO_KEY}`, for there are no defaults; for plain text, write `$${NO_KEY` or name it with `--literal NO_KEY`
+      `${DB_KEY` is followed by `"`, not by `}`
+        in a.json:3:8
+        write `${DB_KEY}`; for plain text, write `$${DB_KEY` or name it with `--literal DB_KEY`
       `DB_KEI` is missing
         in a.json:2:17
         nearest: `DB_KEY`
@@ -56,7 +58,7 @@ fn every_place_in_every_file_at_once() {
         in b.txt:4:3
         set it with `inject secret set NO_KEY`, or keep the text with `--literal NO_KEY`
       store: the embedded store in [DIR]/data, organization `default`
-    ");
+    "#);
 }
 
 #[test]
@@ -323,9 +325,9 @@ fn what_is_no_json() {
     exit 65
     --- stderr
     inject: `probe` was not started: 2 problems
-      this is no json: key must be a string
+      this is no json: a key in double quotes is expected here
         in a.json:2:3
-        mend it there, or name the file's format with `--format`
+        mend it there, or name another format: `--format text` reads any file, and escapes nothing
       `NO_KEY` is missing
         in a.json:1:8
         set it with `inject secret set NO_KEY`, or keep the text with `--literal NO_KEY`

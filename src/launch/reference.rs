@@ -42,13 +42,21 @@ pub enum Kind<'t> {
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Fault {
     /// `${NAME` and then something else than `}`.
-    NotClosed { name: String },
+    NotClosed { name: String, behind: Option<Behind> },
     /// `${NAME_@}`, and no environment is set.
     NoEnvironment { name: String },
     /// With the environment's name in its place the name is too long.
     TooLong { name: String },
     /// The name belongs to another environment than the one that is set.
     Crossed { name: String, other: Environment, set: Environment },
+}
+
+/// What stands behind a name in the place of `}`, if it is fit to be shown.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Behind {
+    Blank,
+    LineEnd,
+    Punctuation(char),
 }
 
 impl Found<'_> {
@@ -62,7 +70,7 @@ impl Fault {
     /// The name as it stands in the text.
     pub fn name(&self) -> &str {
         match self {
-            Self::NotClosed { name }
+            Self::NotClosed { name, .. }
             | Self::NoEnvironment { name }
             | Self::TooLong { name }
             | Self::Crossed { name, .. } => name,
@@ -72,9 +80,17 @@ impl Fault {
     /// What to do about it.
     pub fn hint(&self) -> String {
         match self {
-            Self::NotClosed { name } => format!(
-                "write `${{{name}}}`; there are no defaults, and `$${{{name}` is the plain text"
-            ),
+            Self::NotClosed { name, behind } => {
+                let begins_default =
+                    matches!(behind, Some(Behind::Punctuation(':' | '-' | '=' | '?' | '+')));
+                let why = if begins_default { ", for there are no defaults" } else { "" };
+                // With `@` it is the name that it makes which must be named.
+                let literal = match name.contains('@') {
+                    true => String::new(),
+                    false => format!(" or name it with `--literal {name}`"),
+                };
+                format!("write `${{{name}}}`{why}; for plain text, write `$${{{name}`{literal}")
+            }
             Self::NoEnvironment { .. } => {
                 "set `--environment` or `INJECT_ENVIRONMENT`, such as `PROD`".to_owned()
             }
@@ -92,7 +108,12 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotClosed { name } => write!(f, "`${{{name}` is not closed by `}}`"),
+            Self::NotClosed { name, behind: None } => {
+                write!(f, "`${{{name}` is not closed by `}}`")
+            }
+            Self::NotClosed { name, behind: Some(behind) } => {
+                write!(f, "`${{{name}` is followed by {behind}, not by `}}`")
+            }
             Self::NoEnvironment { name } => {
                 write!(f, "`${{{name}}}` asks for the environment, and none is set")
             }
@@ -100,6 +121,29 @@ impl fmt::Display for Fault {
             Self::Crossed { name, other, set } => {
                 write!(f, "`{name}` belongs to `{other}`, and the environment is `{set}`")
             }
+        }
+    }
+}
+
+impl Behind {
+    fn of(b: u8) -> Option<Self> {
+        match b {
+            b' ' | b'\t' => Some(Self::Blank),
+            b'\n' | b'\r' => Some(Self::LineEnd),
+            // It would look like the quotes around it.
+            b'`' => None,
+            b if b.is_ascii_punctuation() => Some(Self::Punctuation(char::from(b))),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Behind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Blank => f.write_str("a blank"),
+            Self::LineEnd => f.write_str("a line end"),
+            Self::Punctuation(c) => write!(f, "`{c}`"),
         }
     }
 }
@@ -130,14 +174,17 @@ impl Grammar {
         if name.is_some_and(|name| self.literal.contains(name)) {
             return None;
         }
-        let Candidate { start, dollars_end, end, closed, .. } = candidate;
+        let Candidate { start, dollars_end, end, closed, behind, .. } = candidate;
         let dollars = (dollars_end - start) / 2;
         if (dollars_end - start).is_multiple_of(2) {
             return Some(Found { start, end: dollars_end, dollars, kind: Kind::Escape });
         }
         let crossed = name.and_then(|name| self.crossed(name));
         let kind = match (closed, made, crossed) {
-            (false, ..) => Kind::Fault(Fault::NotClosed { name: candidate.name.to_owned() }),
+            (false, ..) => {
+                let name = candidate.name.to_owned();
+                Kind::Fault(Fault::NotClosed { name, behind: behind.and_then(Behind::of) })
+            }
             (true, Some(Err(fault)), _) | (true, _, Some(fault)) => Kind::Fault(fault),
             (true, Some(Ok(name)), None) => Kind::ReferenceFor(name),
             (true, None, None) => Kind::Reference(candidate.name),
@@ -169,6 +216,8 @@ struct Candidate<'t> {
     end: usize,
     name: &'t str,
     closed: bool,
+    /// The byte behind the name.
+    behind: Option<u8>,
 }
 
 struct Candidates<'t> {
@@ -196,11 +245,12 @@ impl<'t> Iterator for Candidates<'t> {
             if !(is_secret_name(name) || braced && is_pattern(name)) {
                 continue;
             }
-            let closed = !braced || self.text.get(name_end) == Some(&b'}');
+            let behind = self.text.get(name_end).copied();
+            let closed = !braced || behind == Some(b'}');
             let end = name_end + usize::from(braced && closed);
             self.from = end;
             let name = std::str::from_utf8(name).expect("a name is ASCII");
-            return Some(Candidate { start, dollars_end, end, name, closed });
+            return Some(Candidate { start, dollars_end, end, name, closed, behind });
         }
     }
 }

@@ -79,6 +79,52 @@ fn examples_of_the_contract() {
 }
 
 #[test]
+fn what_is_not_closed_is_told_with_what_stands_there() {
+    for (text, message) in [
+        (&b"${AWS::StackName}"[..], "`${AWS` is followed by `:`, not by `}`"),
+        (b"${DB_HOST:localhost}", "`${DB_HOST` is followed by `:`, not by `}`"),
+        (b"\"${A\"", "`${A` is followed by `\"`, not by `}`"),
+        (b"${A }", "`${A` is followed by a blank, not by `}`"),
+        (b"${A\r\n}", "`${A` is followed by a line end, not by `}`"),
+        (b"${A$B}", "`${A` is followed by `$`, not by `}`"),
+        (b"${A", "`${A` is not closed by `}`"),
+        (b"${A`x`}", "`${A` is not closed by `}`"),
+        (b"${A\x1b[m}", "`${A` is not closed by `}`"),
+        (b"${A\0}", "`${A` is not closed by `}`"),
+        (b"${A\xff}", "`${A` is not closed by `}`"),
+        ("${Aé}".as_bytes(), "`${A` is not closed by `}`"),
+    ] {
+        let plain = grammar(None, &[]);
+        let Some(Kind::Fault(fault)) = plain.scan(text).next().map(|found| found.kind) else {
+            panic!("no fault in {}", text.escape_ascii());
+        };
+        assert_eq!(fault.to_string(), message);
+        let literal = grammar(None, &[fault.name()]);
+        assert!(!matches!(literal.scan(text).next().map(|one| one.kind), Some(Kind::Fault(_))));
+    }
+}
+
+#[test]
+fn what_is_not_closed_has_a_way_out() {
+    for (text, hint) in [
+        (
+            "${A:-x}",
+            "write `${A}`, for there are no defaults; for plain text, write `$${A` or name it with \
+             `--literal A`",
+        ),
+        ("${A", "write `${A}`; for plain text, write `$${A` or name it with `--literal A`"),
+        ("${A_@ }", "write `${A_@}`; for plain text, write `$${A_@`"),
+    ] {
+        let plain = grammar(None, &[]);
+        let Some(Kind::Fault(fault)) = plain.scan(text.as_bytes()).next().map(|found| found.kind)
+        else {
+            panic!("no fault in {text}");
+        };
+        assert_eq!(fault.hint(), hint);
+    }
+}
+
+#[test]
 fn the_environment() {
     let prod = grammar(Some("prod"), &[]);
     assert_eq!(

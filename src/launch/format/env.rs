@@ -4,10 +4,18 @@
 //! document is refused. So no value can get into another line, nor be expanded or run. What they
 //! make of a line that holds no reference is not judged, as long as both are at its end behind it.
 
+mod faults;
+mod names;
 mod write;
 
+use std::collections::HashSet;
 use std::ops::Range;
 
+use self::faults::{
+    BLANKS, BRACED, ESCAPED, ESCAPES, EXPANDS, FORGETS, GOES_ON, JOINS, LONE_RETURN, NESTED,
+    QUOTE_IT, RUNS,
+};
+use self::names::{exported, is_blank, is_name, is_word};
 pub use self::write::write;
 use super::sites::Sites;
 use super::{Fault, FaultKind, Layout};
@@ -32,7 +40,8 @@ pub fn lay_out(text: &[u8], references: &[Range<usize>]) -> Result<Layout, Fault
         return Err(Fault { at, kind: LONE_RETURN });
     }
     let bom = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-    let mut reader = Reader { document, text, at: bom, sites: Sites::new(references) };
+    let sites = Sites::new(references);
+    let mut reader = Reader { document, text, at: bom, sites, touched: HashSet::new() };
     while reader.at < text.len() {
         reader.line()?;
     }
@@ -45,28 +54,46 @@ struct Reader<'t> {
     text: &'t [u8],
     at: usize,
     sites: Sites<'t>,
+    /// The names whose values hold references.
+    touched: HashSet<&'t [u8]>,
 }
 
-impl Reader<'_> {
+impl<'t> Reader<'t> {
     fn line(&mut self) -> Result<(), Fault> {
         self.skip_blanks();
         if !matches!(self.peek(), None | Some(b'#' | b'\n' | b'\r')) {
-            let blanks = self.name()?;
-            let start = self.at;
-            self.skip_blanks();
-            let behind_blanks = self.at > start;
-            match self.peek() {
-                None | Some(b'\n' | b'\r') => {}
-                Some(b'#') if behind_blanks => {}
-                Some(quote @ (b'"' | b'\'')) => self.quoted(quote, blanks || behind_blanks)?,
-                Some(_) => self.bare(blanks || behind_blanks)?,
+            let line = &self.text[self.at..self.line_limit()];
+            match exported(line) {
+                Some(name) if self.touched.contains(&line[name.clone()]) => {
+                    return Err(Fault { at: self.at, kind: FORGETS });
+                }
+                Some(name) => self.at += name.end,
+                None => self.assignment()?,
             }
         }
         self.pass_line()
     }
 
-    /// Up to behind the `=`. Returns whether there are blanks before it.
-    fn name(&mut self) -> Result<bool, Fault> {
+    fn assignment(&mut self) -> Result<(), Fault> {
+        let (name, blanks) = self.name()?;
+        let start = self.at;
+        let pending = self.sites.pending().len();
+        self.skip_blanks();
+        let behind_blanks = self.at > start;
+        match self.peek() {
+            None | Some(b'\n' | b'\r') => {}
+            Some(b'#') if behind_blanks => {}
+            Some(quote @ (b'"' | b'\'')) => self.quoted(quote, blanks || behind_blanks)?,
+            Some(_) => self.bare(blanks || behind_blanks)?,
+        }
+        if self.sites.pending().len() < pending {
+            self.touched.insert(name);
+        }
+        Ok(())
+    }
+
+    /// Up to behind the `=`. Returns the name, and whether there are blanks behind it.
+    fn name(&mut self) -> Result<(&'t [u8], bool), Fault> {
         let start = self.at;
         let line = &self.text[start..self.line_limit()];
         let equals = memchr::memchr(b'=', line);
@@ -82,12 +109,12 @@ impl Reader<'_> {
             }
             _ => written,
         };
-        let blanks = name.len() > name.trim_ascii_end().len();
-        if !is_name(name.trim_ascii_end()) {
+        let trimmed = name.trim_ascii_end();
+        if !is_name(trimmed) {
             return Err(line_fault(start, &Line::BadName));
         }
         self.at = start + equals + 1;
-        Ok(blanks)
+        Ok((trimmed, trimmed.len() < name.len()))
     }
 
     /// What is left of the line is nothing or a comment: what looks like a reference there is none.
@@ -151,19 +178,12 @@ impl Reader<'_> {
     /// A reference, or what a shell may expand.
     fn dollar(&mut self) -> Result<(), Fault> {
         if let Some(reference) = self.reference_at(self.at) {
-            let written = &self.text[reference.clone()];
-            let dollars = written.iter().take_while(|b| **b == b'$').count();
-            if dollars < written.len() {
-                self.at = reference.end;
-                let alone = dollars == 1;
-                return if alone {
-                    Ok(())
-                } else {
-                    Err(Fault { at: reference.start, kind: JOINS })
-                };
+            // Of two dollars, the first escapes the second.
+            if self.text.get(reference.start + 1) == Some(&b'$') {
+                return Err(Fault { at: reference.start, kind: ESCAPED });
             }
-            // The text behind an escape follows its last dollar.
-            self.at = reference.end - 1;
+            self.at = reference.end;
+            return Ok(());
         }
         let behind = self.at + 1;
         let rest = &self.text[behind..];
@@ -186,8 +206,13 @@ impl Reader<'_> {
         let rest = &self.text[open..];
         let odd = |b: &u8| matches!(b, b'"' | b'\'' | b'`' | b'$' | b'\\' | b'(' | b'\n');
         let end = rest.iter().position(|b| *b == b'}' || odd(b));
-        let end = end.filter(|end| rest[*end] == b'}');
-        Ok(open + end.ok_or(Fault { at: open - 1, kind: EXPANDS })? + 1)
+        match end {
+            Some(end) if rest[end] == b'}' => Ok(open + end + 1),
+            Some(end) if self.reference_at(open + end).is_some() => {
+                Err(Fault { at: open - 1, kind: NESTED })
+            }
+            _ => Err(Fault { at: open - 1, kind: EXPANDS }),
+        }
     }
 
     /// Whether there is a reference in it.
@@ -206,6 +231,9 @@ impl Reader<'_> {
         let references = self.sites.pending().iter();
         for reference in references.take_while(|reference| reference.start < close) {
             if self.text[reference.end - 1] == b'$' {
+                if self.text[reference.end] == b'{' {
+                    return Err(Fault { at: reference.start, kind: BRACED });
+                }
                 continue;
             }
             let before = &self.text[raw..reference.start];
@@ -213,7 +241,7 @@ impl Reader<'_> {
             if let Some(opened) = memchr::memmem::rfind(before, b"${")
                 && closed.is_none_or(|closed| closed < opened)
             {
-                return Err(Fault { at: raw + opened, kind: JOINS });
+                return Err(Fault { at: raw + opened, kind: NESTED });
             }
             raw = reference.end;
         }
@@ -321,51 +349,12 @@ impl Reader<'_> {
     }
 }
 
-const BLANKS: FaultKind = FaultKind::Unsafe {
-    what: "a shell runs a value behind a blank",
-    hint: "write `NAME=VALUE` with no blanks",
-};
-const ESCAPES: FaultKind = FaultKind::Unsafe {
-    what: "python-dotenv reads on behind `\\'`, and a shell does not",
-    hint: "put the value in double quotes",
-};
-const EXPANDS: FaultKind = FaultKind::Unsafe {
-    what: "python-dotenv and a shell may not agree where this expansion ends",
-    hint: "put the value in single quotes",
-};
-const GOES_ON: FaultKind = FaultKind::Unsafe {
-    what: "a shell reads on from here past the value",
-    hint: "put the value in quotes",
-};
-const JOINS: FaultKind = FaultKind::Unsafe {
-    what: "the reference's value would be taken for a part of this expansion",
-    hint: "write `${name}`, or put the value in single quotes",
-};
-const LONE_RETURN: FaultKind = FaultKind::Unsafe {
-    what: "a lone carriage return ends a line for python-dotenv, and none for a shell",
-    hint: "end the lines with line feeds",
-};
-const QUOTE_IT: FaultKind = FaultKind::Unsafe {
-    what: "python-dotenv and a shell may not agree on this",
-    hint: "put the value in quotes",
-};
-const RUNS: FaultKind = FaultKind::Unsafe {
-    what: "a shell runs what begins here",
-    hint: "put the value in single quotes",
-};
-
 fn syntax(at: usize, message: &str) -> Fault {
-    Fault { at, kind: FaultKind::Syntax { format: "env", message: message.to_owned() } }
+    Fault { at, kind: FaultKind::Syntax { format: "env file", message: message.to_owned() } }
 }
 
 fn line_fault(at: usize, fault: &Line) -> Fault {
     syntax(at, &fault.to_string())
-}
-
-/// As the launcher's own reader of such files has it.
-fn is_name(name: &[u8]) -> bool {
-    name.first().is_some_and(|b| !b.is_ascii_digit())
-        && name.iter().all(|b| is_word(*b) || matches!(b, b'.' | b'-'))
 }
 
 /// What means itself to everyone, wherever it stands.
@@ -374,14 +363,8 @@ fn is_plain(b: u8) -> bool {
         || matches!(b, b'_' | b'.' | b'/' | b':' | b'@' | b'%' | b'+' | b',' | b'=' | b'-')
 }
 
-fn is_word(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b == b'_'
-}
-
-fn is_blank(b: u8) -> bool {
-    matches!(b, b' ' | b'\t')
-}
-
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod readers;
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! JSON (RFC 8259). `serde_json` judges the template; here is only found where its strings are, and
 //! what stands outside of them and holds a reference.
 
+mod judge;
 mod keys;
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use serde::de::IgnoredAny;
 
+use self::judge::judge;
 use super::sites::Sites;
 use super::{Changed, Fault, FaultKind, Layout, Part, Refusal, Scalar};
 
@@ -76,10 +77,19 @@ fn write_bare(parts: &[Part<'_>], out: &mut Vec<u8>) -> Result<(), Refusal> {
     let token = &out[start..];
     let is_one =
         token.iter().all(|b| fits_bare(*b)) && serde_json::from_slice::<IgnoredAny>(token).is_ok();
-    if is_one { Ok(()) } else { Err(Refusal::NotBare { allowed: ALLOWED }) }
+    if !is_one {
+        return Err(Refusal::NotBare { allowed: ALLOWED });
+    }
+    // To most readers it would be infinity.
+    let number = std::str::from_utf8(token).ok().and_then(|token| token.parse::<f64>().ok());
+    match number.is_none_or(f64::is_finite) {
+        true => Ok(()),
+        false => Err(Refusal::NotBare { allowed: FINITE }),
+    }
 }
 
 const ALLOWED: &str = "a number, a boolean or null";
+const FINITE: &str = "a number below 1.8e308, as 64 bits hold it";
 
 fn write_escaped(value: &[u8], out: &mut Vec<u8>) {
     let mut rest = value;
@@ -201,39 +211,6 @@ impl Lexer<'_> {
     }
 }
 
-/// Whether the template is JSON, with a number of the same length for each of the bare tokens. For
-/// what it does not keep, the parser needs no recursion, and takes any depth.
-fn judge(text: &[u8], masks: &[Range<usize>]) -> Result<(), Fault> {
-    let bom = bom_length(text);
-    let mut masked = Cow::Borrowed(text);
-    for token in masks {
-        masked.to_mut()[token.clone()].fill(b'1');
-    }
-    let document = &masked[bom..];
-    let Err(error) = serde_json::from_slice::<IgnoredAny>(document) else {
-        return Ok(());
-    };
-    let mut at = if error.is_eof() { document.len() } else { offset(&error, document) };
-    let said = error.to_string();
-    // The offset says where, and counts the BOM.
-    let message = said.split_once(" at line ").map_or(said.as_str(), |(message, _)| message);
-    if message.starts_with("control character") {
-        // Of this one the parser tells the position before it.
-        at += document[at..].iter().position(|b| *b < 0x20).unwrap_or(0);
-    }
-    Err(syntax(bom + at, message))
-}
-
-/// Lines and columns count from 1, and columns count bytes; a line's end is column 0 of the next.
-fn offset(error: &serde_json::Error, document: &[u8]) -> usize {
-    let lines_before = error.line().saturating_sub(1);
-    let line = match lines_before.checked_sub(1) {
-        Some(last) => memchr::memchr_iter(b'\n', document).nth(last).map_or(0, |end| end + 1),
-        None => 0,
-    };
-    (line + error.column()).saturating_sub(1)
-}
-
 fn syntax(at: usize, message: &str) -> Fault {
     Fault { at, kind: FaultKind::Syntax { format: "json", message: message.to_owned() } }
 }
@@ -248,7 +225,11 @@ fn fits_bare(b: u8) -> bool {
 }
 
 fn ends_token(b: u8) -> bool {
-    matches!(b, b',' | b':' | b'[' | b']' | b'{' | b'}' | b'"' | b' ' | b'\t' | b'\n' | b'\r')
+    // A comment is none of JSON's, but is told of where it begins.
+    matches!(
+        b,
+        b',' | b':' | b'[' | b']' | b'{' | b'}' | b'"' | b'/' | b' ' | b'\t' | b'\n' | b'\r'
+    )
 }
 
 /// How many of the up to four hexadecimal digits of a `\u` escape are there.

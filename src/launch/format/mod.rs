@@ -86,6 +86,8 @@ pub enum FaultKind {
     Syntax { format: &'static str, message: String },
     /// It is, and its readers would not agree on it, or would run or expand what is there.
     Unsafe { what: &'static str, hint: &'static str },
+    /// Not read, for a reason that has a way out of its own, such as a comment in JSON.
+    Unread { what: &'static str, hint: &'static str },
     /// An escape sequence reaches into a reference.
     Escape,
     /// A reference stands where the format has no scalar, such as an anchor or a tag.
@@ -220,10 +222,15 @@ impl FaultKind {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Syntax { .. } => "mend it there, or name the file's format with `--format`",
-            Self::Unsafe { hint, .. } => hint,
+            Self::Syntax { .. } => {
+                "mend it there, or name another format: `--format text` reads any file, and \
+                 escapes nothing"
+            }
+            Self::Unsafe { hint, .. } | Self::Unread { hint, .. } => hint,
             Self::Escape => "write `$$NAME` for the plain text `$NAME`",
-            Self::NoScalar => "move the reference into a value, or write `$$NAME` for plain text",
+            Self::NoScalar => {
+                "move the reference into a value, or keep plain text with `--literal`"
+            }
         }
     }
 }
@@ -232,7 +239,7 @@ impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Syntax { format, message } => write!(f, "this is no {format}: {message}"),
-            Self::Unsafe { what, .. } => f.write_str(what),
+            Self::Unsafe { what, .. } | Self::Unread { what, .. } => f.write_str(what),
             Self::Escape => f.write_str("an escape reaches into a reference"),
             Self::NoScalar => f.write_str("a reference stands where the format has no value"),
         }

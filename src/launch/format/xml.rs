@@ -7,6 +7,8 @@
 mod attributes;
 mod characters;
 mod dtd;
+mod encoding;
+mod faults;
 mod write;
 
 use std::ops::Range;
@@ -18,6 +20,8 @@ use quick_xml::events::Event;
 use self::attributes::Attributes;
 use self::characters::{first_unheld, is_blank, is_char, is_name};
 use self::dtd::Dtd;
+use self::encoding::{is_utf8, not_utf8};
+use self::faults::{DECLARATION, ENCODING, NO_NAME, OUTSIDE, RETURN, UNQUOTED, VERSION};
 pub use self::write::write;
 use super::sites::{Sites, mask};
 use super::{Fault, FaultKind, Layout};
@@ -43,8 +47,8 @@ pub fn lay_out(text: &[u8], references: &[Range<usize>]) -> Result<Layout, Fault
     if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [b'<', 0, ..] | [0, b'<', ..] = text {
         return Err(syntax(0, "it is UTF-16, and not UTF-8"));
     }
-    let document = std::str::from_utf8(&masked)
-        .map_err(|error| syntax(error.valid_up_to(), "it is not UTF-8"))?;
+    let document =
+        std::str::from_utf8(&masked).map_err(|error| not_utf8(text, error.valid_up_to()))?;
     let mut walker = Walker {
         text,
         document,
@@ -150,7 +154,7 @@ impl Walker<'_> {
         let words = self.dtd.as_ref().is_some_and(|dtd| dtd.types_attributes);
         let place = if words { Place::Words } else { Place::Attribute };
         for attribute in Attributes::new(self.document, name_end..end) {
-            let attribute = attribute.map_err(|(at, message)| self.syntax(at, message))?;
+            let attribute = attribute.map_err(|fault| self.or_no_scalar(fault))?;
             let name = &self.document[attribute.name.clone()];
             if !is_name(name) {
                 return Err(self.syntax(attribute.name.start, NO_NAME));
@@ -170,7 +174,12 @@ impl Walker<'_> {
         let bytes = &self.document.as_bytes()[value.clone()];
         for found in memchr::memchr2_iter(b'<', b'&', bytes) {
             match bytes[found] {
-                b'<' => return Err(self.syntax(value.start + found, "`<` in an attribute")),
+                b'<' => {
+                    return Err(self.syntax(
+                        value.start + found,
+                        "`<` in an attribute, where it is written `&lt;`",
+                    ));
+                }
                 _ => self.entity(value.start + found)?,
             }
         }
@@ -189,7 +198,9 @@ impl Walker<'_> {
         }
         self.put(range.clone(), Place::Text)?;
         match memchr::memmem::find(bytes, b"]]>") {
-            Some(at) => Err(self.syntax(range.start + at, "`]]>` in text")),
+            Some(at) => {
+                Err(self.syntax(range.start + at, "`]]>` in text, where it is written `]]&gt;`"))
+            }
             None => Ok(()),
         }
     }
@@ -215,12 +226,12 @@ impl Walker<'_> {
             return Err(Fault { at: inner.start + masked, kind: FaultKind::Escape });
         }
         if !rest[length..].starts_with(';') {
-            return Err(self.syntax(at, "a lone `&`"));
+            return Err(self.syntax(at, "a lone `&`, which is written `&amp;`"));
         }
         let name = &rest[..length];
         match name.strip_prefix('#') {
             Some(number) if is_char(number) => Ok(()),
-            Some(_) => Err(self.syntax(at, "a number of no character")),
+            Some(_) => Err(self.syntax(at, "a number that stands for no character")),
             None if matches!(name, "amp" | "lt" | "gt" | "quot" | "apos") => Ok(()),
             None if self.dtd.as_ref().is_some_and(|dtd| dtd.declares(name)) => Ok(()),
             None => Err(self.syntax(at, "an entity that is not declared")),
@@ -231,7 +242,7 @@ impl Walker<'_> {
         let mut expected = ["version", "encoding", "standalone"].iter();
         let mut first = true;
         for attribute in Attributes::new(self.document, range.start + 5..range.end - 2) {
-            let attribute = attribute.map_err(|(at, message)| self.syntax(at, message))?;
+            let attribute = attribute.map_err(|fault| self.or_no_scalar(fault))?;
             let name = &self.document[attribute.name.clone()];
             let value = &self.document[attribute.value.clone()];
             if !expected.any(|one| *one == name) || first != (name == "version") {
@@ -254,10 +265,10 @@ impl Walker<'_> {
     }
 
     fn encoding(&mut self, at: usize, name: &str) -> Result<(), Fault> {
-        let name = name.to_ascii_lowercase();
-        if matches!(name.as_str(), "utf-8" | "utf8") {
+        if is_utf8(name) {
             return Ok(());
         }
+        let name = name.to_ascii_lowercase();
         let beyond = self.document.bytes().position(|b| !b.is_ascii());
         self.ascii = true;
         match (name.as_str(), beyond) {
@@ -278,7 +289,7 @@ impl Walker<'_> {
             return Err(self.syntax(range.start, "a DOCTYPE behind another, or behind the root"));
         }
         let Some(dtd) = Dtd::read(&self.document[range.clone()]) else {
-            return Err(self.syntax(range.start, "a DOCTYPE that is none"));
+            return Err(self.syntax(range.start, "a DOCTYPE that cannot be read"));
         };
         for comment in &dtd.comments {
             self.sites.comment(range.start + comment.start..range.start + comment.end)?;
@@ -305,7 +316,7 @@ impl Walker<'_> {
         match error {
             Error::IllFormed(IllFormedError::UnclosedReference) => match self.entity(at) {
                 Err(fault) => fault,
-                Ok(()) => self.syntax(at, "a lone `&`"),
+                Ok(()) => self.syntax(at, "a lone `&`, which is written `&amp;`"),
             },
             Error::IllFormed(
                 IllFormedError::MismatchedEndTag { .. } | IllFormedError::UnmatchedEndTag(_),
@@ -323,8 +334,10 @@ impl Walker<'_> {
     }
 
     /// A reference up to there that no scalar took is what is wrong, and not what its mask makes.
+    /// One that is an attribute's value only lacks its quotes.
     fn or_no_scalar(&self, fault: Fault) -> Fault {
-        self.no_scalar_before(fault.at + 1).unwrap_or(fault)
+        let limit = if fault.kind == UNQUOTED { fault.at } else { fault.at + 1 };
+        self.no_scalar_before(limit).unwrap_or(fault)
     }
 
     fn no_scalar_before(&self, limit: usize) -> Option<Fault> {
@@ -332,24 +345,6 @@ impl Walker<'_> {
         Some(Fault { at: reference.start, kind: FaultKind::NoScalar })
     }
 }
-
-const DECLARATION: &str = "an XML declaration is `<?xml version=\"1.0\" encoding=\"UTF-8\"?>`";
-const NO_NAME: &str = "no name stands here";
-const OUTSIDE: &str = "text outside of the root element";
-
-const ENCODING: FaultKind = FaultKind::Unsafe {
-    what: "this document declares another encoding than UTF-8",
-    hint: "save it as UTF-8, and declare `encoding=\"UTF-8\"`",
-};
-/// `roxmltree` reads one as a line feed, but not beside a character reference.
-const RETURN: FaultKind = FaultKind::Unsafe {
-    what: "a carriage return stands alone beside a reference, and readers differ on it",
-    hint: "end the lines with line feeds",
-};
-const VERSION: FaultKind = FaultKind::Unsafe {
-    what: "this document is not of XML 1.0, and few readers know another",
-    hint: "declare `version=\"1.0\"`",
-};
 
 fn syntax(at: usize, message: &str) -> Fault {
     Fault { at, kind: FaultKind::Syntax { format: "xml", message: message.to_owned() } }

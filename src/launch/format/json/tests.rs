@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::super::trial::{Failed, lay_out, render};
 use super::super::{Changed, Fault, FaultKind, Format, Refusal};
+use super::judge::{COMMA_IN_ARRAY, COMMA_IN_OBJECT, COMMENT};
 
 fn rendered(text: &str, value: &str) -> Result<String, Failed> {
     let out = render(Format::Json, text.as_bytes(), |_| value.as_bytes().to_vec())?;
@@ -76,25 +77,26 @@ fn a_bare_token_becomes_one_scalar_or_is_refused() {
 #[test]
 fn a_template_that_is_no_json_is_refused_where_it_ends_to_be_some() {
     for (text, at, message) in [
-        (&b""[..], 0, "EOF while parsing a value"),
+        (&b""[..], 0, "the file ends where a value should begin"),
         (b"{\"a\": \"$NAME\",\n \"b\" \"c\"}", 20, "expected `:`"),
-        (b"{\"a\": \"$NAME\",\n}", 15, "key must be a string"),
         (b"\xef\xbb\xbf[$NAME $NAME]", 10, "expected `,` or `]`"),
-        (b"\xef\xbb\xbf\xef\xbb\xbf[]", 3, "expected value"),
-        (b"{$NAME: 1}", 1, "key must be a string"),
-        (b"[1] // $NAME", 4, "trailing characters"),
-        (b"['$NAME']", 1, "expected value"),
-        (b"[$$NAME]", 1, "expected value"),
+        (b"\xef\xbb\xbf\xef\xbb\xbf[]", 3, "a value is expected here"),
+        (b"{$NAME: 1}", 1, "a key in double quotes is expected here"),
+        (b"[1] / $NAME", 4, "something stands behind the end of the value"),
+        (b"{\"a\": 1", 7, "the file ends within an object"),
+        (b"[$NAME", 6, "the file ends within an array"),
+        (b"['$NAME']", 1, "a value is expected here"),
+        (b"[$$NAME]", 1, "a value is expected here"),
         (b"[1$NAME%]", 2, "expected `,` or `]`"),
         (b"[${NAME}{$NAME}]", 8, "expected `,` or `]`"),
-        (b"[\"$NAME]", 8, "EOF while parsing a string"),
-        (b"[\"$NAME\n\"]", 7, "control character (\\u0000-\\u001F) found while parsing a string"),
+        (b"[\"$NAME]", 8, "the file ends within a string"),
+        (b"[\"$NAME\n\"]", 7, "a line end or another control character stands in a string"),
         (b"[\"\\q$NAME\"]", 3, "invalid escape"),
         (b"[\"$NAME\" \"\\$NAME\"]", 9, "expected `,` or `]`"),
         (b"[\"$NAME\", \"\xff\"]", 11, "it is not UTF-8"),
         (b"\xff\xfe[\0", 0, "it is not UTF-8"),
-        (b"[\"$NAME\0\"]", 7, "control character (\\u0000-\\u001F) found while parsing a string"),
-        (b"[1,\n\n\n  x]", 8, "expected value"),
+        (b"[\"$NAME\0\"]", 7, "a line end or another control character stands in a string"),
+        (b"[1,\n\n\n  x]", 8, "a value is expected here"),
         (b"[01, $NAME]", 2, "invalid number"),
         (b"[\"\\ud83d$NAME\"]", 2, "lone surrogate in a `\\u` escape"),
         (b"[\"$NAME\\ude00\"]", 7, "lone surrogate in a `\\u` escape"),
@@ -103,6 +105,39 @@ fn a_template_that_is_no_json_is_refused_where_it_ends_to_be_some() {
     ] {
         let kind = FaultKind::Syntax { format: "json", message: message.to_owned() };
         assert_eq!(fault(text), Fault { at, kind }, "{}", text.escape_ascii());
+    }
+}
+
+#[test]
+fn comments_and_a_last_comma_have_a_way_out() {
+    for (text, at, kind) in [
+        ("// x\n[\"$NAME\"]", 0, COMMENT),
+        ("\u{feff}/* x */[\"$NAME\"]", 3, COMMENT),
+        ("[1] // $NAME", 4, COMMENT),
+        ("{\"a\": $NAME, // it's\n\"b\": 1}", 13, COMMENT),
+        ("{\"a\": $NAME// \"x\n}", 11, COMMENT),
+        ("{ // $NAME\n}", 2, COMMENT),
+        ("{\"a\" /* \"\\$NAME\" */: 1}", 5, COMMENT),
+        ("[1, /**/ $NAME]", 4, COMMENT),
+        ("[$NAME /**/]", 7, COMMENT),
+        ("{\"a\": \"$NAME\",\n}", 15, COMMA_IN_OBJECT),
+        ("[$NAME, ]", 8, COMMA_IN_ARRAY),
+    ] {
+        assert_eq!(fault(text.as_bytes()), Fault { at, kind }, "{text}");
+    }
+}
+
+#[test]
+fn a_number_that_is_read_as_infinity_is_refused() {
+    let large = "9".repeat(400);
+    for (text, value) in
+        [("[1e$NAME]", "12345"), ("[-$NAME]", "1e309"), ("[$NAME]", "1.8e308"), ("[$NAME]", &large)]
+    {
+        let refused = Refusal::NotBare { allowed: super::FINITE };
+        assert_eq!(rendered(text, value), Err(Failed::Value(refused)), "{text} {value}");
+    }
+    for value in ["1.7e308", "-1e-999", "18446744073709551616", "0e999"] {
+        assert_eq!(rendered("[$NAME]", value), Ok(format!("[{value}]")));
     }
 }
 

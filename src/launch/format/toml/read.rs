@@ -210,7 +210,19 @@ fn range(span: Span) -> Range<usize> {
     span.start()..span.end()
 }
 
+/// What the parser says of a document that is too deep for it.
+const DEEP: &str = "cannot recurse further; max recursion depth met";
+
+pub const TOO_DEEP: FaultKind = FaultKind::Unread {
+    what: "this is nested deeper than 256 levels, which is more than `inject` reads",
+    hint: "nest it less deep, or use `--format text`, which escapes nothing",
+};
+
 fn fault(error: &ParseError) -> Fault {
+    let at = error.unexpected().or(error.context()).map_or(0, |span| span.start());
+    if error.description() == DEEP {
+        return Fault { at, kind: TOO_DEEP };
+    }
     let mut message = error.description().to_owned();
     let all = error.expected().unwrap_or_default();
     for (number, expected) in all.iter().enumerate() {
@@ -226,7 +238,6 @@ fn fault(error: &ParseError) -> Fault {
             _ => {}
         }
     }
-    let at = error.unexpected().or(error.context()).map_or(0, |span| span.start());
     Fault { at, kind: FaultKind::Syntax { format: "toml", message } }
 }
 

@@ -7,6 +7,7 @@ mod suite;
 
 use super::super::trial::{Failed, lay_out, render};
 use super::super::{Changed, Fault, FaultKind, Format, Refusal};
+use super::read::TOO_DEEP;
 
 fn rendered(text: &str, value: &str) -> Result<String, Failed> {
     let out = render(Format::Toml, text.as_bytes(), |_| value.as_bytes().to_vec())?;
@@ -224,7 +225,8 @@ fn what_is_no_number_and_no_boolean_is_refused_outside_of_quotes() {
         "1u",
         "\u{661}",
     ] {
-        let expected = Err(Failed::Value(Refusal::NotBare { allowed: "a number or a boolean" }));
+        let allowed = "a boolean, or a number that 64 bits hold";
+        let expected = Err(Failed::Value(Refusal::NotBare { allowed }));
         assert_eq!(rendered("a = $NAME", value), expected, "{value:?}");
         assert_eq!(rendered("a = [$NAME]", value), expected, "{value:?}");
     }
@@ -304,11 +306,14 @@ fn depth_is_bounded_and_size_is_not() {
     let nested = |depth| format!("a = {}\"$NAME\"{}", "[".repeat(depth), "]".repeat(depth));
     let text = nested(100);
     assert_eq!(rendered(&text, "\""), Ok(text.replace("$NAME", "\\\"")));
-    assert_eq!(fault(nested(100_000).as_bytes()).at, 4 + 256);
+    let deep = |at| Fault { at, kind: TOO_DEEP };
+    assert!(lay_out(Format::Toml, nested(256).as_bytes()).is_ok());
+    assert_eq!(fault(nested(257).as_bytes()), deep(4 + 256));
+    assert_eq!(fault(nested(100_000).as_bytes()), deep(4 + 256));
     assert_eq!(fault(nested(100_000).trim_end_matches(']').as_bytes()).at, 4 + 256);
     let tables = |depth| format!("a = {}1{}", "{$NAME=".repeat(depth), "}".repeat(depth));
     assert_eq!(rendered(&tables(100), "x"), Ok(tables(100).replace("$NAME", "\"x\"")));
-    assert_eq!(fault(tables(100_000).as_bytes()).at, 4 + 7 * 256);
+    assert_eq!(fault(tables(100_000).as_bytes()), deep(4 + 7 * 256));
     assert_eq!(fault(tables(100_000).trim_end_matches('}').as_bytes()).at, 4 + 7 * 256);
     let dotted = |count| format!("[{}b]\n", "$NAME.".repeat(count));
     assert_eq!(rendered(&dotted(1_000), "x"), Ok(dotted(1_000).replace("$NAME", "\"x\"")));

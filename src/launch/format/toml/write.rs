@@ -63,7 +63,7 @@ fn write_bare(parts: &[Part<'_>], out: &mut Vec<u8>) -> Result<(), Refusal> {
     if token.is_ok_and(is_number_or_boolean) { Ok(()) } else { Err(NOT_BARE) }
 }
 
-const NOT_BARE: Refusal = Refusal::NotBare { allowed: "a number or a boolean" };
+const NOT_BARE: Refusal = Refusal::NotBare { allowed: "a boolean, or a number that 64 bits hold" };
 
 fn utf8(value: &[u8]) -> Result<&[u8], Refusal> {
     std::str::from_utf8(value).map(str::as_bytes).map_err(|_| Refusal::NotUtf8)

@@ -6,6 +6,8 @@ use std::ops::Range;
 use quick_xml::events::attributes::{AttrError, Attributes as Inner};
 
 use super::characters::is_blank;
+use super::faults::UNQUOTED;
+use super::{Fault, syntax};
 
 /// One attribute; its value without the quotes, which stand right beside it.
 pub struct Attribute {
@@ -31,12 +33,12 @@ impl<'t> Attributes<'t> {
         Self { document, inner, start: range.start, at: range.start, broken: false }
     }
 
-    fn find(&mut self, name: &str, value: &str) -> Result<Attribute, (usize, &'static str)> {
+    fn find(&mut self, name: &str, value: &str) -> Result<Attribute, Fault> {
         let bytes = self.document.as_bytes();
         let blanks = bytes[self.at..].iter().take_while(|b| is_blank(**b)).count();
         let start = self.at + blanks;
         if blanks == 0 {
-            return Err((start, "an attribute begins behind a blank"));
+            return Err(syntax(start, "a blank is missing before this attribute"));
         }
         let name = start..start + name.len();
         let quote = bytes[name.end..].iter().position(|b| matches!(b, b'"' | b'\''));
@@ -46,19 +48,22 @@ impl<'t> Attributes<'t> {
         Ok(Attribute { name, value })
     }
 
-    fn fault(&self, error: &AttrError) -> (usize, &'static str) {
-        match error {
-            AttrError::ExpectedEq(at) => (self.start + at, "expected `=` and a value"),
-            AttrError::ExpectedValue(at) => (self.start + at, "expected a value"),
-            AttrError::UnquotedValue(at) => (self.start + at, "a value without quotes"),
-            AttrError::ExpectedQuote(at, _) => (self.start + at, "the value's quote is not closed"),
-            AttrError::Duplicated(at, _) => (self.start + at, "an attribute that is there already"),
-        }
+    fn fault(&self, error: &AttrError) -> Fault {
+        let (at, message) = match error {
+            AttrError::UnquotedValue(at) => {
+                return Fault { at: self.start + at, kind: UNQUOTED };
+            }
+            AttrError::ExpectedEq(at) => (at, "expected `=` and a value"),
+            AttrError::ExpectedValue(at) => (at, "expected a value"),
+            AttrError::ExpectedQuote(at, _) => (at, "the value's quote is not closed"),
+            AttrError::Duplicated(at, _) => (at, "this attribute is there already"),
+        };
+        syntax(self.start + at, message)
     }
 }
 
 impl Iterator for Attributes<'_> {
-    type Item = Result<Attribute, (usize, &'static str)>;
+    type Item = Result<Attribute, Fault>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.broken {

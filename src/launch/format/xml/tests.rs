@@ -2,8 +2,9 @@
 
 use super::super::trial::{Failed, lay_out, render};
 use super::super::{Fault, FaultKind, Format, Refusal};
+use super::faults::{DECLARATION, ENCODING, NO_NAME, OUTSIDE, RETURN, UNQUOTED, VERSION};
 use super::readers::{expat, roxmltree};
-use super::{DECLARATION, ENCODING, NO_NAME, OUTSIDE, RETURN, VERSION, write};
+use super::write;
 
 fn rendered(text: &str, value: &str) -> Result<String, Failed> {
     let out = render(Format::Xml, text.as_bytes(), |_| value.as_bytes().to_vec())?;
@@ -160,17 +161,17 @@ fn a_template_that_is_no_xml_is_refused_where_it_ends_to_be_some() {
         (b"&amp;<a/>", 0, OUTSIDE),
         (b"<a/><![CDATA[]]>", 4, OUTSIDE),
         (b"\xef\xbb\xbf\xef\xbb\xbf<a/>", 3, OUTSIDE),
-        (b"<a>$NAME & b</a>", 9, "a lone `&`"),
+        (b"<a>$NAME & b</a>", 9, "a lone `&`, which is written `&amp;`"),
         (b"<a>&$NAME b</a", 4, ""),
-        (b"<a>&amp</a>", 3, "a lone `&`"),
-        (b"<a>& amp;</a>", 3, "a lone `&`"),
+        (b"<a>&amp</a>", 3, "a lone `&`, which is written `&amp;`"),
+        (b"<a>& amp;</a>", 3, "a lone `&`, which is written `&amp;`"),
         (b"<a>&nbsp;</a>", 3, "an entity that is not declared"),
         (b"<a b='&e;'/>", 6, "an entity that is not declared"),
-        (b"<a>&#0;</a>", 3, "a number of no character"),
-        (b"<a>&#xD800;</a>", 3, "a number of no character"),
-        (b"<a>&#x;</a>", 3, "a number of no character"),
-        (b"<a>&#1114112;</a>", 3, "a number of no character"),
-        (b"<a>$NAME ]]> </a>", 9, "`]]>` in text"),
+        (b"<a>&#0;</a>", 3, "a number that stands for no character"),
+        (b"<a>&#xD800;</a>", 3, "a number that stands for no character"),
+        (b"<a>&#x;</a>", 3, "a number that stands for no character"),
+        (b"<a>&#1114112;</a>", 3, "a number that stands for no character"),
+        (b"<a>$NAME ]]> </a>", 9, "`]]>` in text, where it is written `]]&gt;`"),
         (b"<a><!-- $NAME -- --></a>", 14, "`--` in a comment"),
         (b"<a><!-- --->$NAME</a>", 8, "`--` in a comment"),
         (b"<a><!-- $NAME ->", 3, "comment not closed: `-->` not found before end of input"),
@@ -182,12 +183,11 @@ fn a_template_that_is_no_xml_is_refused_where_it_ends_to_be_some() {
                                 input",
         ),
         (b"<a b='$NAME", 0, "attribute value not closed: `'` not found before end of input"),
-        (b"<a b='$NAME'c=''/>", 12, "an attribute begins behind a blank"),
-        (b"<a b='$NAME' b=''/>", 13, "an attribute that is there already"),
+        (b"<a b='$NAME'c=''/>", 12, "a blank is missing before this attribute"),
+        (b"<a b='$NAME' b=''/>", 13, "this attribute is there already"),
         (b"<a b='$NAME' c/>", 14, "expected `=` and a value"),
         (b"<a b='$NAME' c=/>", 15, "expected a value"),
-        (b"<a b='$NAME' c=d/>", 15, "a value without quotes"),
-        (b"<a b='$NAME<'/>", 11, "`<` in an attribute"),
+        (b"<a b='$NAME<'/>", 11, "`<` in an attribute, where it is written `&lt;`"),
         (b"<a b='$NAME' 1c=''/>", 13, NO_NAME),
         (b"<1>$NAME</1>", 1, NO_NAME),
         (b"< a>$NAME</ a>", 1, NO_NAME),
@@ -217,8 +217,8 @@ fn a_declaration_a_dtd_and_characters_that_are_none_are_refused() {
                                                                        and is not",
         ),
         (b"<a/><!DOCTYPE a>", 4, "a DOCTYPE behind another, or behind the root"),
-        (b"<!doctype a><a/>", 0, "a DOCTYPE that is none"),
-        (b"<!DOCTYPE [ ]><a/>", 0, "a DOCTYPE that is none"),
+        (b"<!doctype a><a/>", 0, "a DOCTYPE that cannot be read"),
+        (b"<!DOCTYPE [ ]><a/>", 0, "a DOCTYPE that cannot be read"),
         (b"<a>$NAME\x01</b>", 8, "a character that XML cannot hold"),
         (b"<a>$NAME</b>\x01", 8, "expected `</a>`, but `</b>` was found"),
         (b"<a>$NAME\xef\xbf\xbf</a>", 8, "a character that XML cannot hold"),
@@ -247,13 +247,46 @@ fn a_document_that_readers_differ_on_is_refused() {
 }
 
 #[test]
+fn an_attribute_without_quotes() {
+    for (text, at) in [
+        ("<a b=$NAME/>", 5),
+        ("<a b = ${NAME}>x</a>", 7),
+        ("<a b='$NAME' c=$$NAME/>", 15),
+        ("<a b='$NAME' c=d/>", 15),
+        ("<a b=http://$NAME/>", 5),
+    ] {
+        assert_eq!(fault(text.as_bytes()), Fault { at, kind: UNQUOTED }, "{text}");
+    }
+}
+
+#[test]
+fn bytes_of_the_encoding_that_is_declared() {
+    for (text, at) in [
+        (&b"<?xml version='1.0' encoding='windows-1252'?><a>$NAME\xe9</a>"[..], 30),
+        (b"<?xml version=\"1.0\" encoding=\"ISO-8859-1\" ?>\n<a b='\x80'>$NAME</a>", 30),
+        (b"<?xml version='1.0' encoding='us-ascii'?><a>$NAME\xe9</a>", 30),
+        (b"\xef\xbb\xbf<?xml version='1.0' encoding='latin1'?><a>$NAME\xe9</a>", 33),
+    ] {
+        assert_eq!(fault(text), Fault { at, kind: ENCODING }, "{}", text.escape_ascii());
+    }
+    for (text, at) in [
+        (&b"<?xml version='1.0' encoding='utf-8'?><a>$NAME\xe9</a>"[..], 46),
+        (b"<?xml version='1.0'?><a>$NAME\xe9<?xml encoding='latin1'?></a>", 29),
+        (b"<?xml version='1.0' encoding='$NAME'?><a>\xe9</a>", 41),
+        (b"<?xml version='1.0' encoding='latin1\xe9'?><a>$NAME</a>", 36),
+    ] {
+        assert_eq!(fault(text), syntax(at, "it is not UTF-8"), "{}", text.escape_ascii());
+    }
+}
+
+#[test]
 fn references_where_there_is_no_scalar_or_half_an_entity() {
     for (text, at) in [
         ("<$NAME/>", 1),
         ("<a>x</a$NAME>", 7),
         ("<a $NAME=''>$NAME</a>", 3),
         ("<a $NAME/>", 3),
-        ("<a b=$NAME/>", 5),
+        ("<a $NAME=$NAME/>", 3),
         ("<a ${NAME}b='${NAME}'/>", 3),
         ("<a xmlns='$NAME'/>", 10),
         ("<a xmlns:n='u$NAME'/>", 13),
