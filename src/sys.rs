@@ -204,6 +204,28 @@ pub fn is_mounted_on(path: &CStr) -> bool {
     seen.stx_attributes & libc::STATX_ATTR_MOUNT_ROOT as u64 != 0
 }
 
+/// Bytes from the kernel (getrandom(2)). No file is opened for them: no `/dev` is needed, and no
+/// descriptor stays.
+pub fn random<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    let mut filled = 0;
+    while filled < N {
+        let rest = &mut bytes[filled..];
+        // SAFETY: the kernel writes to these bytes, and to no more of them than there are.
+        let got = unsafe { libc::getrandom(rest.as_mut_ptr().cast(), rest.len(), 0) };
+        match usize::try_from(got) {
+            Ok(got) => filled += got,
+            Err(_) => {
+                let error = io::Error::last_os_error();
+                if error.kind() != io::ErrorKind::Interrupted {
+                    return Err(error);
+                }
+            }
+        }
+    }
+    Ok(bytes)
+}
+
 /// From here on the process holds values: no core, no tracing by its own user, and what is freed
 /// is wiped first. Execve ends both.
 pub fn hold_values() {
