@@ -142,15 +142,27 @@ extern "C" fn end(signal: c_int) {
     unsafe { libc::_exit(128 + signal) }
 }
 
-/// SIGTERM and SIGINT, kept waiting until this is dropped: one that waited ends the process then.
+/// Signals, kept waiting until this is dropped: one that waited does then what it does.
 #[derive(Debug)]
 pub struct HeldSignals(SigSet);
 
-/// Keeps SIGTERM and SIGINT waiting, for the few steps that must not be left half done.
+/// What a process does to itself: waiting would only hide where it happened.
+const OWN_FAULTS: [Signal; 7] = [
+    Signal::SIGSEGV,
+    Signal::SIGBUS,
+    Signal::SIGFPE,
+    Signal::SIGILL,
+    Signal::SIGTRAP,
+    Signal::SIGSYS,
+    Signal::SIGABRT,
+];
+
+/// Keeps every signal waiting that can be, for the few steps that must not be left half done.
 pub fn hold_signals() -> HeldSignals {
-    let mut held = SigSet::empty();
-    held.add(Signal::SIGTERM);
-    held.add(Signal::SIGINT);
+    let mut held = SigSet::all();
+    for fault in OWN_FAULTS {
+        held.remove(fault);
+    }
     let mut before = SigSet::empty();
     // Blocking a signal that can be blocked has no way to fail.
     let _ = pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&held), Some(&mut before));
@@ -190,15 +202,15 @@ pub fn duplicate_to(file: &OwnedFd, number: RawFd) -> io::Result<OwnedFd> {
     }
 }
 
-/// Whether something is mounted on exactly this path, which is followed through no link (statx(2)).
-/// Before Linux 5.8 the kernel does not say.
-pub fn is_mounted_on(path: &CStr) -> bool {
+/// Whether something is mounted on exactly this name in a folder, which is followed through no link
+/// (statx(2)). Before Linux 5.8 the kernel does not say.
+pub fn is_mounted_on(folder: BorrowedFd<'_>, name: &CStr) -> bool {
     let mut seen = std::mem::MaybeUninit::<libc::statx>::zeroed();
     let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT;
-    // SAFETY: the path ends in NUL, and the call fills in the structure, for which all zeros, which
+    // SAFETY: the name ends in NUL, and the call fills in the structure, for which all zeros, which
     // stay where it fails, is valid.
     let seen = unsafe {
-        libc::statx(libc::AT_FDCWD, path.as_ptr(), flags, 0, seen.as_mut_ptr());
+        libc::statx(folder.as_raw_fd(), name.as_ptr(), flags, 0, seen.as_mut_ptr());
         seen.assume_init()
     };
     seen.stx_attributes & libc::STATX_ATTR_MOUNT_ROOT as u64 != 0

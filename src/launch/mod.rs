@@ -23,6 +23,7 @@ use std::ffi::{CStr, CString};
 use crate::launch::document::Target;
 use crate::launch::exec::Command;
 use crate::launch::fetch::Stores;
+use crate::launch::place::Inputs;
 use crate::launch::plan::{Plan, Planned, PlannedValue};
 use crate::launch::problem::{OutputFault, Problem};
 use crate::launch::read::Read;
@@ -46,10 +47,11 @@ pub fn launch(
     let mut plan = plan::plan(variables, documents, &settings.grammar, &settings.require);
     plan.problems.splice(0..0, problems);
     plan.problems.extend(descriptors_taken(&settings.additions));
-    plan.problems.extend(place::faults(&plan.documents));
+    let inputs = Inputs::of(&settings.additions);
+    plan.problems.extend(place::faults(&settings.additions.templates, &inputs));
     let organization = stores.organization();
     let store = (!plan.wanted.is_empty()).then(|| stores.label());
-    let failed = attempt(plan, settings, command, stores, mask);
+    let failed = attempt(plan, inputs, settings, command, stores, mask);
     Report {
         command: Some(command.shown()),
         organization: store.is_some().then_some(organization).flatten(),
@@ -60,6 +62,7 @@ pub fn launch(
 
 fn attempt(
     mut plan: Plan,
+    inputs: Inputs,
     settings: Settings,
     command: &Command,
     stores: impl Stores,
@@ -102,12 +105,13 @@ fn attempt(
             return problems;
         }
     };
-    finish(rendered, file, command, mask)
+    finish(rendered, &inputs, file, command, mask)
 }
 
 /// From here on everything is known; what still fails has nothing else to be reported with.
 fn finish(
     rendered: Rendered,
+    inputs: &Inputs,
     file: Option<CString>,
     command: &Command,
     mask: Option<sys::Inherited>,
@@ -117,12 +121,12 @@ fn finish(
         Ok(file) => file,
         Err(problem) => return vec![problem],
     };
-    let staged = match place::stage(rendered) {
+    let staged = match place::stage(rendered, inputs) {
         Ok(staged) => staged,
         Err(problems) => return problems,
     };
     if let Err(problem) = exec::check_length(command, &file, &staged.environment) {
-        return vec![problem];
+        return [problem].into_iter().chain(staged.discard()).collect();
     }
     match staged.put() {
         Ok(placed) => vec![exec::exec(command, &file, &placed, mask)],

@@ -5,8 +5,6 @@ mod document;
 use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 use std::ops::Range;
-use std::path::PathBuf;
-use std::rc::Rc;
 
 use crate::launch::document::Target;
 use crate::launch::plan::{Planned, PlannedDocument, PlannedValue};
@@ -29,7 +27,6 @@ pub struct Rendered {
 
 /// A document with its values, and where it goes.
 pub struct RenderedFile {
-    pub template: Rc<PathBuf>,
     pub target: Option<Target>,
     pub contents: Secret,
 }
@@ -80,8 +77,7 @@ pub fn render(
     for document in documents {
         match document::write(&document, &values) {
             Ok(contents) => {
-                let PlannedDocument { path: template, target, .. } = document;
-                files.push(RenderedFile { template, target, contents });
+                files.push(RenderedFile { target: document.target, contents });
             }
             Err(failed) => problems.extend(failed),
         }

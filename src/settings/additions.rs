@@ -37,6 +37,7 @@ impl Resolver {
         let mut additions = Additions {
             env_files: self.paths("env-file", &sources.env_file),
             export_from: self.paths("export-from", &sources.export_from),
+            manifest: self.manifest.as_ref().map(|manifest| manifest.path.clone()),
             format: format.as_ref().map(|(format, _)| *format),
             ..Additions::default()
         };

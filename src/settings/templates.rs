@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::names::made_name;
 use super::{Additions, Origin, Resolver, Template, setting, value};
 use crate::cli::Sources;
-use crate::launch::document::{Output, Target};
+use crate::launch::document::{FileId, Output, Target};
 use crate::launch::format::Format;
 use crate::manifest::Table;
 use crate::name::{Environment, SecretName};
@@ -118,6 +118,11 @@ impl Resolver {
                     .to_owned());
             }
             let mut made = Output::new(output);
+            if !manifest.trusted {
+                // It is judged again when its folder is open, and nothing can be put in between.
+                let own = fs::metadata(manifest.folder()).map_err(|_| "its folder is gone")?;
+                made.within = Some(FileId::of(&own));
+            }
             if let Some(mode) = table.text("mode") {
                 made.mode = value::mode(mode)?;
             }

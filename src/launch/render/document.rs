@@ -24,11 +24,12 @@ const SCALAR_TOO_LARGE: Refusal = Refusal::Unheld {
     hint: "refer to it less often, or deliver it as a file with `--as-file`",
 };
 
-/// The rendered text, or everything that cannot stand in it. A file that is left alone has none.
+/// The rendered text, or everything that cannot stand in it. A file that is left alone has none,
+/// nor has one with a fault, which was told.
 pub fn write(document: &PlannedDocument, values: &Values) -> Result<Secret, Vec<Problem>> {
-    let PlannedDocument { text, scalars, edits, target, .. } = document;
+    let PlannedDocument { text, scalars, edits, target, whole, .. } = document;
     let mut out = Vec::new();
-    if target.is_none() {
+    if target.is_none() || !whole {
         return Ok(Secret::new(out));
     }
     let length = rendered_length(text, edits, values);
