@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use toml::Value;
 
+use crate::launch::document::folder_of;
 use crate::launch::problem::os_text;
 
 /// The name that is looked for from the working directory upward.
@@ -229,9 +230,14 @@ impl Manifest {
 
     /// The folder that its paths are relative to.
     pub fn folder(&self) -> &Path {
-        match self.path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
+        folder_of(&self.path)
+    }
+
+    /// A path of it as seen from the working directory.
+    pub fn path_of(&self, path: &str) -> PathBuf {
+        match self.folder() {
+            here if here == Path::new(".") => PathBuf::from(path),
+            folder => folder.join(path),
         }
     }
 
@@ -251,7 +257,7 @@ impl Manifest {
 
     /// As [`Manifest::holds`], for a file that need not be there yet.
     pub fn holds_new(&self, path: &Path) -> bool {
-        path.file_name().is_some() && path.parent().is_some_and(|folder| self.holds(folder))
+        path.file_name().is_some() && self.holds(folder_of(path))
     }
 }
 

@@ -80,6 +80,8 @@ pub struct Additions {
     pub export: Vec<SecretName>,
     pub as_file: Vec<(Vec<u8>, SecretName)>,
     pub templates: Vec<Template>,
+    /// The manifest that is in use.
+    pub manifest: Option<PathBuf>,
     /// The format of every file that is left alone, instead of what its name says.
     pub format: Option<Format>,
 }

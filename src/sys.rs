@@ -142,15 +142,27 @@ extern "C" fn end(signal: c_int) {
     unsafe { libc::_exit(128 + signal) }
 }
 
-/// SIGTERM and SIGINT, kept waiting until this is dropped: one that waited ends the process then.
+/// Signals, kept waiting until this is dropped: one that waited does then what it does.
 #[derive(Debug)]
 pub struct HeldSignals(SigSet);
 
-/// Keeps SIGTERM and SIGINT waiting, for the few steps that must not be left half done.
+/// What a process does to itself: waiting would only hide where it happened.
+const OWN_FAULTS: [Signal; 7] = [
+    Signal::SIGSEGV,
+    Signal::SIGBUS,
+    Signal::SIGFPE,
+    Signal::SIGILL,
+    Signal::SIGTRAP,
+    Signal::SIGSYS,
+    Signal::SIGABRT,
+];
+
+/// Keeps every signal waiting that can be, for the few steps that must not be left half done.
 pub fn hold_signals() -> HeldSignals {
-    let mut held = SigSet::empty();
-    held.add(Signal::SIGTERM);
-    held.add(Signal::SIGINT);
+    let mut held = SigSet::all();
+    for fault in OWN_FAULTS {
+        held.remove(fault);
+    }
     let mut before = SigSet::empty();
     // Blocking a signal that can be blocked has no way to fail.
     let _ = pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&held), Some(&mut before));
@@ -190,18 +202,40 @@ pub fn duplicate_to(file: &OwnedFd, number: RawFd) -> io::Result<OwnedFd> {
     }
 }
 
-/// Whether something is mounted on exactly this path, which is followed through no link (statx(2)).
-/// Before Linux 5.8 the kernel does not say.
-pub fn is_mounted_on(path: &CStr) -> bool {
+/// Whether something is mounted on exactly this name in a folder, which is followed through no link
+/// (statx(2)). Before Linux 5.8 the kernel does not say.
+pub fn is_mounted_on(folder: BorrowedFd<'_>, name: &CStr) -> bool {
     let mut seen = std::mem::MaybeUninit::<libc::statx>::zeroed();
     let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT;
-    // SAFETY: the path ends in NUL, and the call fills in the structure, for which all zeros, which
+    // SAFETY: the name ends in NUL, and the call fills in the structure, for which all zeros, which
     // stay where it fails, is valid.
     let seen = unsafe {
-        libc::statx(libc::AT_FDCWD, path.as_ptr(), flags, 0, seen.as_mut_ptr());
+        libc::statx(folder.as_raw_fd(), name.as_ptr(), flags, 0, seen.as_mut_ptr());
         seen.assume_init()
     };
     seen.stx_attributes & libc::STATX_ATTR_MOUNT_ROOT as u64 != 0
+}
+
+/// Bytes from the kernel (getrandom(2)). No file is opened for them: no `/dev` is needed, and no
+/// descriptor stays.
+pub fn random<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    let mut filled = 0;
+    while filled < N {
+        let rest = &mut bytes[filled..];
+        // SAFETY: the kernel writes to these bytes, and to no more of them than there are.
+        let got = unsafe { libc::getrandom(rest.as_mut_ptr().cast(), rest.len(), 0) };
+        match usize::try_from(got) {
+            Ok(got) => filled += got,
+            Err(_) => {
+                let error = io::Error::last_os_error();
+                if error.kind() != io::ErrorKind::Interrupted {
+                    return Err(error);
+                }
+            }
+        }
+    }
+    Ok(bytes)
 }
 
 /// From here on the process holds values: no core, no tracing by its own user, and what is freed

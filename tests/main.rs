@@ -13,6 +13,8 @@ mod harness;
 mod launch;
 mod memfd;
 mod output_faults;
+mod output_owners;
+mod output_races;
 mod outputs;
 mod render;
 mod scripted_store;

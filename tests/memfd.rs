@@ -4,6 +4,7 @@
 use std::fs;
 
 use crate::harness::{INJECT, Run, World, contains, files, needs_root, probe};
+use crate::scripted_store::{Answer, ScriptedStore, secrets};
 
 const VALUE: &str = "s3cr3t-in-a-m3mory-file";
 
@@ -131,6 +132,34 @@ fn the_chosen_descriptors_and_no_others_are_open() {
     }
 }
 
+/// Whatever a launch has had to do before: nothing of it is left at such a number.
+#[test]
+fn a_retry_leaves_no_descriptor_behind() {
+    let world = world();
+    let later = Answer::Status(503, String::new(), String::new());
+    let store = ScriptedStore::tcp([later, secrets([("DB_KEY", VALUE)])]);
+    let options: Vec<String> = (3..10).map(|number| format!("--memfd={number}=t.txt")).collect();
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let run = shell(&world, &options, "cat <&3; cat <&9").env("INJECT_STORE", &store.url);
+    let ended = run.env("INJECT_ORG", "acme").env("INJECT_TOKEN", "inj_w_token").run();
+    ended.code(0);
+    assert_eq!(ended.out(), rendered().repeat(2));
+    assert_eq!(store.requests().len(), 2, "it was tried again");
+}
+
+/// What is random comes from the kernel, and from no file.
+#[test]
+fn without_dev() {
+    needs_root();
+    let world = world();
+    let gone = "mount -t tmpfs none /dev";
+    let set = world.inject(["secret", "set", "OTHER_KEY"]).stdin("other").with_mounts(gone);
+    set.env("INJECT_DATA", world.text("fresh")).run().code(0);
+    let options = ["--render", "t.txt:out", "--memfd", "M=t.txt"];
+    let ended = shell(&world, &options, "cat out $M").with_mounts(gone).run();
+    assert_eq!(ended.code(0).out(), rendered().repeat(2));
+}
+
 #[test]
 fn its_variable_takes_the_place_of_an_inherited_one() {
     let world = world();
@@ -208,6 +237,7 @@ fn too_many_of_them_are_an_error() {
     --- stderr
     inject: `sh` was not started
       cannot make `memory file of F`: Too many open files
+        let it have more files open (`ulimit -n`)
     ");
 }
 

@@ -7,13 +7,13 @@ use std::os::unix::fs::MetadataExt;
 use crate::harness::{Ended, INJECT, Run, World, needs_root};
 use crate::scripted_store::{ScriptedStore, secrets};
 
-const NEW: &str = "new s3cr3t\n";
+pub const NEW: &str = "new s3cr3t\n";
 
 /// Where a process cannot find its own descriptors, no file can be given a name later.
 const NAMED: &str = "mount -t tmpfs none /proc";
 
 /// A template, a folder for outputs, and in it `old`, which is to be replaced.
-fn world() -> World {
+pub fn world() -> World {
     let world = World::new();
     world.set("DB_KEY", "s3cr3t");
     world.write("work/t.txt", "new $DB_KEY\n");
@@ -22,7 +22,7 @@ fn world() -> World {
 }
 
 /// Renders to `old` and to two that are not there yet; the application prints `started`.
-fn launch(world: &World) -> Run<'_> {
+pub fn launch(world: &World) -> Run<'_> {
     let folder = world.text("work/out");
     let options = ["old", "first", "last"].map(|name| format!("--render=t.txt:{folder}/{name}"));
     let program = ["--", "echo", "started"].map(str::to_owned);
@@ -37,7 +37,7 @@ fn traced<'w>(run: Run<'w>, calls: &str, changes: &[&str]) -> Run<'w> {
 }
 
 /// What is in the outputs' folder: each name with its text.
-fn outputs(world: &World) -> Vec<(String, String)> {
+pub fn outputs(world: &World) -> Vec<(String, String)> {
     let entries = fs::read_dir(world.path("work/out")).expect("a folder that is there");
     let mut found: Vec<_> = entries
         .map(|entry| {
@@ -50,7 +50,7 @@ fn outputs(world: &World) -> Vec<(String, String)> {
     found
 }
 
-fn texts(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+pub fn texts(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
 }
 
@@ -60,7 +60,7 @@ fn unchanged(world: &World, ended: &Ended) {
 }
 
 #[track_caller]
-fn all_there(world: &World, ended: &Ended) {
+pub fn all_there(world: &World, ended: &Ended) {
     let expected = texts(&[("first", NEW), ("last", NEW), ("old", NEW)]);
     assert_eq!(outputs(world), expected, "{}", ended.whole());
 }
@@ -171,21 +171,18 @@ fn a_rename_that_fails() {
     let world = world();
     // `old` is exchanged; `first` and `last` are found to be new, and renamed.
     let plain = "/^rename(at)?$";
-    for (changes, met) in [
-        (&["renameat2:error=EIO:when=1".to_owned()][..], 1),
-        (&["renameat2:error=EIO:when=2".to_owned()], 1),
-        (&["renameat2:error=EIO:when=3".to_owned()], 1),
-        (&[format!("{plain}:error=EIO:when=1")], 1),
-        (&[format!("{plain}:error=EIO:when=2")], 1),
-        (&["renameat2:error=EINVAL".to_owned(), format!("{plain}:error=EDQUOT:when=1")], 1),
-        (&["renameat2:error=ENOSYS".to_owned(), format!("{plain}:error=EDQUOT:when=2")], 1),
-        (&["renameat2:error=EINVAL".to_owned(), format!("{plain}:error=EDQUOT:when=3")], 1),
-    ] {
+    let each = (1..=5).map(|call| vec![format!("renameat2:error=EIO:when={call}")]);
+    // Where no names can be exchanged all are renamed.
+    let plainly = ["EINVAL", "ENOSYS", "EPERM"].iter().flat_map(|errno| {
+        let without = format!("renameat2:error={errno}");
+        (1..=3).map(move |call| vec![without.clone(), format!("{plain}:error=EDQUOT:when={call}")])
+    });
+    for changes in each.chain(plainly) {
         let changes: Vec<&str> = changes.iter().map(String::as_str).collect();
         let run = traced(launch(&world), "renameat2,/^rename(at)?$", &changes);
         let ended = run.run();
         assert_eq!(ended.exit(), 74, "{changes:?}\n{}", ended.whole());
-        assert_eq!(ended.err().matches("cannot").count(), met, "{}", ended.whole());
+        assert_eq!(ended.err().matches("cannot").count(), 1, "{}", ended.whole());
         assert_eq!(ended.out(), "", "not started");
         unchanged(&world, &ended);
     }
@@ -216,6 +213,11 @@ fn file_systems_that_can_less() {
         (false, &["renameat2:error=EOPNOTSUPP", "linkat:error=EPERM:when=4"]),
         (true, &["renameat2:error=EINVAL", "linkat:error=EPERM"]),
         (true, &["renameat2:error=ENOSYS"]),
+        // As a filter of system calls answers.
+        (false, &["renameat2:error=EPERM"]),
+        (false, &["renameat2:error=ENOSYS"]),
+        (false, &["linkat:error=EPERM"]),
+        (false, &["renameat2:error=EPERM", "linkat:error=EPERM"]),
     ] {
         let world = world();
         let mut run = launch(&world).situation(["--umask", "0"]);
@@ -231,7 +233,9 @@ fn file_systems_that_can_less() {
         }
     }
     let world = world();
-    let run = traced(launch(&world), "openat", &["openat:error=EOPNOTSUPP"]);
+    // The folder is opened twice, to judge it and to stay there; then each file without a name is
+    // refused, and one with a name is not.
+    let run = traced(launch(&world), "openat", &["openat:error=EOPNOTSUPP:when=3+2"]);
     let ended = run.within(["-P", &world.text("work/out")]).run();
     ended.code(0);
     all_there(&world, &ended);
@@ -282,6 +286,38 @@ fn a_signal_waits_for_the_last_rename() {
             }
         }
     }
+}
+
+/// So does every other that would end the process in between, or stop it.
+#[test]
+fn no_signal_comes_in_between() {
+    for (name, number) in
+        [("HUP", 1), ("QUIT", 3), ("USR1", 10), ("ALRM", 14), ("XCPU", 24), ("RTMIN+5", 39)]
+    {
+        for call in ["fchmod", "linkat", "renameat2"] {
+            let world = world();
+            let change = format!("{call}:signal={number}:when=1");
+            let ended = traced(launch(&world), call, &[&change]).run();
+            assert_eq!(ended.exit(), -number, "{name} in {call}\n{}", ended.whole());
+            assert_eq!(ended.out(), "", "not started");
+            all_there(&world, &ended);
+        }
+    }
+}
+
+/// A name that stays is told: what it holds may be secret.
+#[test]
+fn a_staged_file_that_cannot_be_removed() {
+    let world = world();
+    let changes = ["renameat2:error=EIO:when=2", "unlinkat:error=EPERM"];
+    let ended = traced(launch(&world), "renameat2,unlinkat", &changes).run();
+    ended.code(74);
+    for name in outputs(&world).iter().map(|(name, _)| name).filter(|name| *name != "old") {
+        let said = format!("cannot remove `[DIR]/work/out/{name}`: Operation not permitted");
+        assert!(ended.err().contains(&said), "{name}\n{}", ended.whole());
+    }
+    assert_eq!(ended.err().matches("cannot remove").count(), 3, "{}", ended.whole());
+    assert!(ended.err().contains("it may hold values: remove it yourself"), "{}", ended.whole());
 }
 
 #[test]

@@ -1,20 +1,19 @@
-//! Config files rendered to paths: mode and owner, what stands at the place before, what is never
-//! written over, and that a launch which fails changes nothing. Faults of disks and signals in
-//! between are in output_faults.rs.
+//! Config files rendered to paths: mode, what stands at the place before, what is never
+//! written over, and that a launch which fails changes nothing. Owners are in
+//! output_owners.rs, faults of disks and signals in between in output_faults.rs.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown, symlink};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 
 use crate::harness::{Run, World, needs_root};
 use crate::scripted_store::{ScriptedStore, secrets};
 
-const NOBODY: u32 = 65534;
-const RENDERED: &str = "password: s3cr3t\n";
+pub const RENDERED: &str = "password: s3cr3t\n";
 
 /// A world with one secret and the template `work/t.txt`.
-fn world() -> World {
+pub fn world() -> World {
     let world = World::new();
     world.set("DB_KEY", "s3cr3t");
     world.write("work/t.txt", "password: $DB_KEY\n");
@@ -22,30 +21,22 @@ fn world() -> World {
 }
 
 /// A launch of `true` that renders these.
-fn render<'w>(world: &'w World, outputs: &[&str]) -> Run<'w> {
+pub fn render<'w>(world: &'w World, outputs: &[&str]) -> Run<'w> {
     let options = outputs.iter().flat_map(|output| ["--render", output]);
     world.inject(options.chain(["--", "true"]))
 }
 
-fn read(world: &World, path: &str) -> String {
+pub fn read(world: &World, path: &str) -> String {
     fs::read_to_string(world.path(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// The names in a folder, hidden ones included.
-fn names(world: &World, folder: &str) -> Vec<String> {
+pub fn names(world: &World, folder: &str) -> Vec<String> {
     let entries = fs::read_dir(world.path(folder)).expect("a folder that is there");
     let name = |entry: std::io::Result<fs::DirEntry>| entry.expect("an entry").file_name();
     let mut names: Vec<_> = entries.map(name).map(|name| name.display().to_string()).collect();
     names.sort();
     names
-}
-
-/// Makes a world that belongs to `nobody`, as far as a launch needs it.
-fn give_away(world: &World) {
-    fs::set_permissions(world.path(""), fs::Permissions::from_mode(0o755)).expect("it is ours");
-    for part in ["", "work", "home"] {
-        chown(world.path(part), Some(NOBODY), Some(NOBODY)).expect("root may give it away");
-    }
 }
 
 #[test]
@@ -72,44 +63,6 @@ fn an_old_file_s_mode_does_not_stay() {
     render(&world, &["t.txt:out"]).run().code(0);
     assert_eq!(fs::metadata(old).expect("it is there").mode() & 0o7777, 0o600);
     assert_eq!(read(&world, "work/out"), RENDERED);
-}
-
-#[test]
-fn root_gives_a_file_to_another_user() {
-    needs_root();
-    let world = world();
-    let owner = |spec: &str| {
-        render(&world, &[&format!("t.txt:out:{spec}")]).run().code(0);
-        let file = fs::metadata(world.path("work/out")).expect("it is there");
-        (file.mode() & 0o7777, file.uid(), file.gid())
-    };
-    assert_eq!(owner("640:65534:1234"), (0o640, NOBODY, 1234));
-    assert_eq!(owner("400:4242"), (0o400, 4242, 0));
-    assert_eq!(owner("600:0:0"), (0o600, 0, 0));
-}
-
-#[test]
-fn no_other_user_does() {
-    needs_root();
-    let world = World::new();
-    give_away(&world);
-    let as_nobody = |run: Run<'_>| run.situation(["--user", "65534"]).run();
-    as_nobody(world.inject(["secret", "set", "DB_KEY"]).stdin("s3cr3t")).code(0);
-    world.write("work/t.txt", "password: $DB_KEY\n");
-    as_nobody(render(&world, &["t.txt:out:640:65534:65534"])).code(0);
-    assert_eq!(read(&world, "work/out"), RENDERED, "its own name is no other's");
-    let ended = as_nobody(render(&world, &["t.txt:out:644:0:0", "t.txt:other"]));
-    insta::assert_snapshot!(ended.report(), @"
-    exit 74
-    --- stderr
-    inject: `true` was not started
-      cannot set the owner of `out`: Operation not permitted
-        only root gives a file to another user
-      store: the embedded store in [DIR]/data, organization `default`
-    ");
-    ended.code(74);
-    assert_eq!(names(&world, "work"), ["out", "t.txt"]);
-    assert_eq!(fs::metadata(world.path("work/out")).expect("it stays").mode() & 0o777, 0o640);
 }
 
 #[test]
@@ -209,6 +162,95 @@ fn what_is_wrong_with_outputs_is_told_with_all_else() {
         make its folder first
       store: the embedded store in [DIR]/data, organization `default`
     ");
+}
+
+/// A template that cannot be read or understood hides nothing of its output.
+#[test]
+fn a_template_s_own_fault_does_not_hide_its_output_s() {
+    let world = world();
+    fs::create_dir(world.path("work/folder")).expect("a fresh folder");
+    world.write("work/bad.yaml", "a: $DB_KEY\nb: [\n");
+    let store = ScriptedStore::tcp([secrets([("DB_KEY", "s3cr3t")])]);
+    let run = |template: &str| {
+        let run = render(&world, &[&format!("{template}:folder")]);
+        let run = run.env("INJECT_STORE", &store.url);
+        run.env("INJECT_ORG", "acme").env("INJECT_TOKEN", "inj_w_token").run()
+    };
+    insta::assert_snapshot!(run("bad.yaml").report(), @"
+    exit 64
+    --- stderr
+    inject: `true` was not started: 2 problems
+      this is no yaml: unclosed bracket '['
+        in bad.yaml:2:4
+        mend it there, or name another format: `--format text` reads any file, and escapes nothing
+      cannot write `folder`: it is a folder
+        name a file in it
+      store: http://127.0.0.1:[PORT], organization `acme`
+    ");
+    insta::assert_snapshot!(run("none.yaml").report(), @"
+    exit 64
+    --- stderr
+    inject: `true` was not started: 2 problems
+      cannot read `none.yaml`: No such file or directory
+      cannot write `folder`: it is a folder
+        name a file in it
+    ");
+    assert_eq!(store.requests().len(), 0, "it was known before anything was fetched");
+}
+
+/// The other files that are read are not written over either.
+#[test]
+fn no_env_file_or_manifest_is_written_over() {
+    let world = world();
+    world.write("work/prod.env", "A=$DB_KEY\n");
+    world.write("work/inject.toml", "");
+    fs::hard_link(world.path("work/prod.env"), world.path("work/hard")).expect("a fresh name");
+    let run = |output: &str| {
+        let spec = format!("t.txt:{output}");
+        let options = ["--format=text", "--env-file=prod.env", "--render", &spec];
+        world.inject(options.into_iter().chain(["--", "true"])).run()
+    };
+    insta::assert_snapshot!(run("prod.env").report(), @"
+    exit 64
+    --- stderr
+    inject: `true` was not started
+      cannot write `prod.env`: it is an env file
+        render to another path
+      store: the embedded store in [DIR]/data, organization `default`
+    ");
+    insta::assert_snapshot!(run("inject.toml").report(), @"
+    exit 64
+    --- stderr
+    inject: `true` was not started
+      cannot write `inject.toml`: it is the manifest
+        render to another path
+      store: the embedded store in [DIR]/data, organization `default`
+    ");
+    run("hard").code(64);
+    world.inject(["render", "t.txt", "-o", "inject.toml"]).run().code(64);
+    assert_eq!(read(&world, "work/prod.env"), "A=$DB_KEY\n");
+    assert_eq!(read(&world, "work/inject.toml"), "");
+}
+
+/// What is asked of the system for one output does not grow with how many there are.
+#[test]
+fn many_outputs() {
+    const COUNT: usize = 300;
+    let world = world();
+    fs::create_dir(world.path("work/out")).expect("a fresh folder");
+    let mut words = Vec::new();
+    for number in 0..COUNT {
+        world.write(&format!("work/templates/{number}"), "password: $DB_KEY\n");
+        let spec = format!("templates/{number}:out/{number}");
+        words.extend(["--render".to_owned(), spec]);
+    }
+    words.extend(["--", "true"].map(str::to_owned));
+    let calls = world.text("calls");
+    let strace = ["strace", "-f", "-qq", "-o", &calls, "-e", "trace=%file,%desc"];
+    world.inject(words).within(strace).run().code(0);
+    assert_eq!(names(&world, "work/out").len(), COUNT);
+    let calls = fs::read_to_string(calls).expect("strace wrote it").lines().count();
+    assert!(calls < COUNT * 50, "{calls} calls for {COUNT} outputs");
 }
 
 #[test]

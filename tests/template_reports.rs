@@ -295,7 +295,7 @@ fn exports_from_a_file_that_the_manifest_names() {
     launch().run().code(65);
     world.write("work/inject.toml", format!("format = \"env\"\n{named}"));
     let ended = launch().run();
-    assert!(ended.code(65).err().contains("`${HOST` is not closed"), "{}", ended.whole());
+    assert!(ended.code(65).err().contains("`${HOST` is followed by `:`"), "{}", ended.whole());
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn the_same_place_twice() {
     exit 64
     --- stderr
     inject: `sh` was not started: 4 problems
-      `render` in `twice.toml`: two files are rendered to `././out`
+      `render` in `twice.toml`: two files are rendered to `./out`
       `INJECT_RENDER`: two files are rendered to `new`
       `--memfd`: two files are rendered to descriptor 7
       `M` is set by `--env` and by `--memfd`; keep one

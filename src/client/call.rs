@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::name::SecretName;
 use crate::secret::Secret;
+use crate::sys;
 
 use super::answer::{Asked, Verdict, judge};
 use super::connect::{Stream, connect};
@@ -350,9 +351,5 @@ fn may_have_reached(failure: &Failure) -> bool {
 
 /// Uniform over `u64`. Should the kernel have none, a round waits for its whole bound.
 fn jitter() -> u64 {
-    let mut bytes = [0; 8];
-    match getrandom::fill(&mut bytes) {
-        Ok(()) => u64::from_ne_bytes(bytes),
-        Err(_) => u64::MAX,
-    }
+    sys::random().map_or(u64::MAX, u64::from_ne_bytes)
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::launch::exec::Command;
 use crate::launch::fetch::{self, Stores};
-use crate::launch::place;
+use crate::launch::place::{self, Inputs};
 use crate::launch::plan;
 use crate::launch::problem::{Place, Problem};
 use crate::launch::read::Read;
@@ -64,7 +64,6 @@ pub fn check(
 ) -> Checked {
     sys::end_at_signals();
     let mut read = Read::new(inherited, &settings.scan_env, &settings.additions, &settings.grammar);
-    let launched = read.documents.len();
     // What a launch would render is there already, as the settings have it.
     for file in subject.files.iter().filter(|file| settings.additions.template(file).is_none()) {
         read.document(file, &settings.additions);
@@ -74,7 +73,8 @@ pub fn check(
     problems.extend(plan.problems);
     if stores.is_some() {
         problems.extend(descriptors_taken(&settings.additions));
-        problems.extend(place::faults(&plan.documents[..launched]));
+        let inputs = Inputs::of(&settings.additions);
+        problems.extend(place::faults(&settings.additions.templates, &inputs));
     }
     if let (Some(command), KnownPath::Known(path)) = (&subject.command, known_path(&plan.variables))
     {

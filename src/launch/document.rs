@@ -2,7 +2,9 @@
 //! references stand. Pure.
 
 use std::borrow::Cow;
+use std::fs::Metadata;
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -41,6 +43,23 @@ pub struct Output {
     pub mode: u32,
     pub uid: Option<u32>,
     pub gid: Option<u32>,
+    /// The folder that it may not leave, where it was named by a manifest that was only found.
+    pub within: Option<FileId>,
+}
+
+/// A file or a folder, however it is called: the device that it is on, and its number there.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct FileId {
+    pub device: u64,
+    pub inode: u64,
+}
+
+/// The folder that a path's last name is in.
+pub fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
 }
 
 impl Target {
@@ -56,7 +75,13 @@ impl Output {
     pub const MODE_DEFAULT: u32 = 0o600;
 
     pub fn new(path: PathBuf) -> Self {
-        Self { path, mode: Self::MODE_DEFAULT, uid: None, gid: None }
+        Self { path, mode: Self::MODE_DEFAULT, uid: None, gid: None, within: None }
+    }
+}
+
+impl FileId {
+    pub fn of(file: &Metadata) -> Self {
+        Self { device: file.dev(), inode: file.ino() }
     }
 }
 

@@ -23,6 +23,7 @@ use std::ffi::{CStr, CString};
 use crate::launch::document::Target;
 use crate::launch::exec::Command;
 use crate::launch::fetch::Stores;
+use crate::launch::place::Inputs;
 use crate::launch::plan::{Plan, Planned, PlannedValue};
 use crate::launch::problem::{OutputFault, Problem};
 use crate::launch::read::Read;
@@ -47,10 +48,11 @@ pub fn launch(
     let mut plan = plan::plan(variables, documents, &settings.grammar, &settings.require);
     plan.problems.splice(0..0, problems);
     plan.problems.extend(descriptors_taken(&settings.additions));
-    plan.problems.extend(place::faults(&plan.documents));
+    let inputs = Inputs::of(&settings.additions);
+    plan.problems.extend(place::faults(&settings.additions.templates, &inputs));
     let organization = stores.organization();
     let store = (!plan.wanted.is_empty()).then(|| stores.label());
-    let failed = attempt(plan, settings, command, stores, mask);
+    let failed = attempt(plan, inputs, settings, command, stores, mask);
     Report {
         command: Some(command.shown()),
         organization: store.is_some().then_some(organization).flatten(),
@@ -61,6 +63,7 @@ pub fn launch(
 
 fn attempt(
     mut plan: Plan,
+    inputs: Inputs,
     settings: Settings,
     command: &Command,
     stores: impl Stores,
@@ -78,7 +81,7 @@ fn attempt(
         mask = mask.or_else(|| Some(sys::end_at_signals()));
     }
     match fetch_and_render(plan, settings.workload, stores) {
-        Ok(rendered) => finish(rendered, file, command, mask),
+        Ok(rendered) => finish(rendered, &inputs, file, command, mask),
         Err(problems) => problems,
     }
 }
@@ -122,6 +125,7 @@ fn fetch_and_render(
 /// From here on everything is known; what still fails has nothing else to be reported with.
 fn finish(
     rendered: Rendered,
+    inputs: &Inputs,
     file: Option<CString>,
     command: &Command,
     mask: Option<sys::Inherited>,
@@ -131,12 +135,12 @@ fn finish(
         Ok(file) => file,
         Err(problem) => return vec![problem],
     };
-    let staged = match place::stage(rendered) {
+    let staged = match place::stage(rendered, inputs) {
         Ok(staged) => staged,
         Err(problems) => return problems,
     };
     if let Err(problem) = exec::check_length(command, &file, &staged.environment) {
-        return vec![problem];
+        return [problem].into_iter().chain(staged.discard()).collect();
     }
     match staged.put() {
         Ok(placed) => vec![exec::exec(command, &file, &placed, mask)],

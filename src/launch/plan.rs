@@ -74,6 +74,8 @@ pub struct PlannedDocument {
     pub scalars: Vec<Scalar>,
     pub edits: Vec<Edit>,
     pub target: Option<Target>,
+    /// Whether nothing is wrong with it: else it is not rendered.
+    pub whole: bool,
 }
 
 /// Reads every variable and document with the grammar.
@@ -158,8 +160,8 @@ impl Plan {
         let (edits, malformed) = self.counted(&document.text, &grammar, counts, source);
         let whole = !malformed && self.problems.len() == faults_before;
         let Document { path, text, format, target, .. } = document;
-        let (scalars, target) = (layout.scalars, target.filter(|_| whole));
-        self.documents.push(PlannedDocument { path, text, format, scalars, edits, target });
+        let scalars = layout.scalars;
+        self.documents.push(PlannedDocument { path, text, format, scalars, edits, target, whole });
     }
 
     /// Scans one text; what is malformed in it becomes a problem.

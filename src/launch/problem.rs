@@ -15,7 +15,7 @@ pub use self::not_executable::NotExecutable;
 pub use self::output::OutputFault;
 
 /// Where something stands.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Place {
     Variable {
         name: String,
@@ -284,6 +284,14 @@ fn file_hint(doing: &str, error: &std::io::Error) -> Option<&'static str> {
             Some("mount it writable, render to another path, or to memory with `--memfd`")
         }
         ("set the owner of", Errno::EPERM) => Some("only root gives a file to another user"),
+        ("set the group of", Errno::EPERM) => {
+            Some("only root gives a file to a group that its owner is not in")
+        }
+        ("set the owner of" | "set the group of", Errno::EINVAL) => {
+            Some("this user namespace does not map that number; choose one that it does")
+        }
+        ("remove", _) => Some("it may hold values: remove it yourself"),
+        (_, Errno::EMFILE) => Some("let it have more files open (`ulimit -n`)"),
         _ => None,
     }
 }

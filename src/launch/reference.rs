@@ -52,7 +52,7 @@ pub enum Fault {
 }
 
 /// What stands behind a name in the place of `}`, if it is fit to be shown.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Behind {
     Blank,
     LineEnd,

@@ -5,8 +5,6 @@ mod document;
 use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 use std::ops::Range;
-use std::path::PathBuf;
-use std::rc::Rc;
 
 use crate::launch::document::Target;
 use crate::launch::plan::{Planned, PlannedDocument, PlannedValue};
@@ -33,7 +31,6 @@ pub struct Rendered {
 
 /// A document with its values, and where it goes.
 pub struct RenderedFile {
-    pub template: Rc<PathBuf>,
     pub target: Option<Target>,
     pub contents: Secret,
 }
@@ -86,8 +83,7 @@ pub fn render(
         match document::write(&document, &values, bytes_left) {
             Ok(contents) => {
                 bytes_left -= contents.len();
-                let PlannedDocument { path: template, target, .. } = document;
-                files.push(RenderedFile { template, target, contents });
+                files.push(RenderedFile { target: document.target, contents });
             }
             Err(failed) => problems.extend(failed),
         }

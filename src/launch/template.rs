@@ -4,7 +4,7 @@
 use crate::launch::document::Target;
 use crate::launch::fetch::Stores;
 use crate::launch::fetch_and_render;
-use crate::launch::place;
+use crate::launch::place::{self, Inputs};
 use crate::launch::plan::{self, Plan};
 use crate::launch::problem::Problem;
 use crate::launch::read::Read;
@@ -25,10 +25,11 @@ pub fn render(
     let read = Read::alone(template, settings.additions.format);
     let mut plan = plan::plan(Vec::new(), read.documents, &settings.grammar, &settings.require);
     plan.problems.splice(0..0, read.problems);
-    plan.problems.extend(place::faults(&plan.documents));
+    let inputs = Inputs::of_one(template, &settings.additions);
+    plan.problems.extend(place::faults(std::slice::from_ref(template), &inputs));
     let organization = stores.organization();
     let store = (!plan.wanted.is_empty()).then(|| stores.label());
-    attempt(plan, settings.workload, stores).map_err(|problems| Report {
+    attempt(plan, &inputs, settings.workload, stores).map_err(|problems| Report {
         organization: store.is_some().then_some(organization).flatten(),
         store,
         ..Report::of(problems)
@@ -37,6 +38,7 @@ pub fn render(
 
 fn attempt(
     plan: Plan,
+    inputs: &Inputs,
     workload: Option<WorkloadName>,
     stores: impl Stores,
 ) -> Result<Option<Secret>, Vec<Problem>> {
@@ -44,7 +46,7 @@ fn attempt(
     if let Some(contents) = printed(&mut rendered) {
         return Ok(Some(contents));
     }
-    place::stage(rendered)?.put()?;
+    place::stage(rendered, inputs)?.put()?;
     Ok(None)
 }
 

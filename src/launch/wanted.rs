@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -142,7 +142,15 @@ impl Wanted {
     /// Every place where the name stands.
     pub fn places(&self, name: &SecretName) -> Vec<Place> {
         let Some(id) = self.id(name) else { return Vec::new() };
-        self.names[id as usize].1.iter().map(|spot| self.place(*spot)).collect()
+        let mut places = Vec::new();
+        let mut seen = HashSet::new();
+        for place in self.names[id as usize].1.iter().map(|spot| self.place(*spot)) {
+            // A file may be there for more than one use.
+            if seen.insert(place.clone()) {
+                places.push(place);
+            }
+        }
+        places
     }
 
     /// Whether a place of the name looks like a password hash (crypt(5): `$id$…`).

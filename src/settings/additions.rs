@@ -37,6 +37,7 @@ impl Resolver {
         let mut additions = Additions {
             env_files: self.paths("env-file", &sources.env_file),
             export_from: self.paths("export-from", &sources.export_from),
+            manifest: self.manifest.as_ref().map(|manifest| manifest.path.clone()),
             format: format.as_ref().map(|(format, _)| *format),
             ..Additions::default()
         };
@@ -69,7 +70,7 @@ impl Resolver {
     fn paths(&self, key: &'static str, given: &[PathBuf]) -> Vec<PathBuf> {
         let mut paths = Vec::new();
         if let Some(manifest) = &self.manifest {
-            paths.extend(manifest.list(key).map(|path| manifest.folder().join(path)));
+            paths.extend(manifest.list(key).map(|path| manifest.path_of(path)));
         }
         if let Some(text) = self.variables.get(key) {
             paths.extend(text.lines().filter(|line| !line.is_empty()).map(PathBuf::from));

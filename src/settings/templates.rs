@@ -10,7 +10,7 @@ use super::names::made_name;
 use super::value::Faults;
 use super::{Additions, Origin, Resolver, Template, setting, value};
 use crate::cli::Sources;
-use crate::launch::document::{Output, Target};
+use crate::launch::document::{FileId, Output, Target, folder_of};
 use crate::launch::format::Format;
 use crate::manifest::{Manifest, Table};
 use crate::name::{Environment, SecretName};
@@ -162,7 +162,7 @@ fn needed<'t>(table: &'t Table, key: &str, faults: &mut Faults) -> Option<&'t st
 }
 
 fn template_of(manifest: &Manifest, table: &Table, faults: &mut Faults) -> Option<PathBuf> {
-    let path = manifest.folder().join(needed(table, "template", faults)?);
+    let path = manifest.path_of(needed(table, "template", faults)?);
     if !manifest.trusted && manifest.leads_out(&path) {
         faults.add(
             "a manifest that was only found cannot read a template outside its own folder; trust \
@@ -173,10 +173,10 @@ fn template_of(manifest: &Manifest, table: &Table, faults: &mut Faults) -> Optio
 }
 
 fn output_of(manifest: &Manifest, table: &Table, faults: &mut Faults) -> Option<Output> {
-    let path = needed(table, "output", faults).map(|output| manifest.folder().join(output));
+    let path = needed(table, "output", faults).map(|output| manifest.path_of(output));
     if let Some(path) = path.as_ref().filter(|path| !manifest.trusted && !manifest.holds_new(path))
     {
-        faults.add(match path.parent().is_some_and(|folder| !folder.exists()) {
+        faults.add(match !folder_of(path).exists() {
             true => "the output's folder is not there; make it first",
             false => {
                 "a manifest that was only found cannot write outside its own folder; trust it with \
@@ -186,7 +186,14 @@ fn output_of(manifest: &Manifest, table: &Table, faults: &mut Faults) -> Option<
     }
     // Its mode and owner are judged even where it has no path.
     let [mode, uid, gid] = ["mode", "uid", "gid"].map(|key| table.text(key));
-    let output = faults.output(path.clone().unwrap_or_default(), mode, uid, gid);
+    let mut output = faults.output(path.clone().unwrap_or_default(), mode, uid, gid);
+    if !manifest.trusted {
+        // It is judged again when its folder is open, and nothing can be put in between.
+        match fs::metadata(manifest.folder()) {
+            Ok(own) => output.within = Some(FileId::of(&own)),
+            Err(_) => faults.add("its folder is gone"),
+        }
+    }
     path.map(|_| output)
 }
 
@@ -290,9 +297,7 @@ impl Place {
 
 /// The path with its folder as it is: what stands at its end is replaced, and never followed.
 fn of_output(path: &Path) -> PathBuf {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = fs::canonicalize(folder.unwrap_or(Path::new(".")));
-    match (folder, path.file_name()) {
+    match (fs::canonicalize(folder_of(path)), path.file_name()) {
         (Ok(folder), Some(name)) => folder.join(name),
         _ => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
     }

@@ -211,7 +211,7 @@ mod tests {
     fn renders() {
         let read = |text: &str| render(text.as_bytes());
         let made = |path: &str, mode, uid, gid| {
-            Ok((PathBuf::from("a"), Output { path: path.into(), mode, uid, gid }))
+            Ok((PathBuf::from("a"), Output { mode, uid, gid, ..Output::new(path.into()) }))
         };
         assert_eq!(read("a:b"), made("b", 0o600, None, None));
         assert_eq!(read("a:b:640"), made("b", 0o640, None, None));

@@ -6,6 +6,7 @@ use std::io;
 use crate::secret::Secret;
 use crate::store::canonical::Canonical;
 use crate::store::seal::{self, Damaged, FORMAT, Key, MasterKey};
+use crate::sys;
 
 /// What a key of the ring is for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -92,7 +93,7 @@ impl KeyringRow {
 }
 
 fn seal_one(master: &MasterKey, purpose: Purpose, now: i64) -> io::Result<KeyringRow> {
-    let salt = seal::random()?;
+    let salt = sys::random()?;
     let key = Key::random()?;
     let mut row = KeyringRow {
         purpose: purpose.as_str().into(),

@@ -15,9 +15,10 @@ use zeroize::Zeroizing;
 use crate::secret::Secret;
 use crate::store::error::OpenError;
 use crate::store::lock::DirectoryLock;
-use crate::store::seal::{self, KEY_BYTES, Key, MasterKey};
+use crate::store::seal::{KEY_BYTES, Key, MasterKey};
 use crate::store::storage::deadline::Deadline;
 use crate::store::storage::sqlite::{beside, sync_directory};
+use crate::sys;
 
 /// The key's file in the data directory.
 pub const FILE_NAME: &str = "master.key";
@@ -173,7 +174,7 @@ fn decode(text: &Secret, source: &MasterKeySource) -> Result<MasterKey, OpenErro
 /// Writes a fresh key under another name, then links it to `path`: the file is there whole or not
 /// at all, and one that somebody has put there meanwhile stays.
 fn make(path: &Path, staged: &Path) -> io::Result<()> {
-    let key = Zeroizing::new(seal::random::<KEY_BYTES>()?);
+    let key = Zeroizing::new(sys::random::<KEY_BYTES>()?);
     let mut text = Zeroizing::new(STANDARD.encode(key.as_slice()));
     text.push('\n');
     let linked = write_new(staged, text.as_bytes()).and_then(|()| fs::hard_link(staged, path));

@@ -12,6 +12,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::secret::Secret;
 use crate::store::canonical::Canonical;
+use crate::sys;
 
 pub const KEY_BYTES: usize = 32;
 pub const SALT_BYTES: usize = 32;
@@ -128,7 +129,7 @@ pub fn row_code_holds(key: &Key, row: &Canonical, code: &[u8]) -> bool {
 impl Key {
     /// A key from the kernel's random source.
     pub fn random() -> io::Result<Self> {
-        Ok(Self(random()?))
+        Ok(Self(sys::random()?))
     }
 
     /// `None` if these are not 32 bytes.
@@ -180,16 +181,6 @@ impl Columns {
             .bytes(&self.key_id)
             .number(self.slot)
     }
-}
-
-/// Bytes from the kernel.
-pub fn random<const N: usize>() -> io::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| match error.raw_os_error() {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => io::Error::from(io::ErrorKind::Unsupported),
-    })?;
-    Ok(bytes)
 }
 
 /// A key and a nonce that are used for one message.

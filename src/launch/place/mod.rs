@@ -18,7 +18,7 @@ use crate::launch::render::{Rendered, RenderedFile, RenderedVariable};
 use crate::secret::Secret;
 use crate::sys;
 
-pub use self::path::faults;
+pub use self::path::{Inputs, faults};
 
 /// Everything is made, and no path shows anything of it yet.
 pub struct Staged {
@@ -36,8 +36,10 @@ pub struct Placed {
 }
 
 /// Makes the memory files, sets their variables, and stages the files that go to paths. From here
-/// until all are in their places, SIGTERM and SIGINT wait: neither comes between two of them.
-pub fn stage(rendered: Rendered) -> Result<Staged, Vec<Problem>> {
+/// until all are in their places signals wait: none comes between two of them. The files at chosen
+/// descriptors come first, then those of variables: what is opened for a path takes no number of
+/// theirs.
+pub fn stage(rendered: Rendered, inputs: &Inputs) -> Result<Staged, Vec<Problem>> {
     let Rendered { variables, files, values } = rendered;
     let held = files.iter().any(has_path).then(sys::hold_signals);
     let mut memory = Memory::default();
@@ -55,7 +57,7 @@ pub fn stage(rendered: Rendered) -> Result<Staged, Vec<Problem>> {
             }
         });
     }
-    let files = StagedFiles::stage(&files)?;
+    let files = StagedFiles::stage(&files, inputs)?;
     Ok(Staged { environment, memory: memory.files, files, held })
 }
 
@@ -66,6 +68,11 @@ impl Staged {
         files.put()?;
         drop(held);
         Ok(Placed { environment, memory })
+    }
+
+    /// Gives all up, and tells what cannot be removed.
+    pub fn discard(mut self) -> Vec<Problem> {
+        self.files.discard()
     }
 }
 

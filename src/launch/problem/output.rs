@@ -7,6 +7,12 @@ use std::path::Path;
 pub enum OutputFault {
     /// A template, its own or another one's, would be lost.
     Template,
+    /// The same for an env file.
+    EnvFile,
+    /// The same for the manifest in use.
+    Manifest,
+    /// It is not in the folder of the manifest that named it, which was only found.
+    Outside,
     /// Another file is written to the same place.
     Twice,
     Directory,
@@ -26,7 +32,10 @@ pub enum OutputFault {
 impl OutputFault {
     pub fn hint(self) -> &'static str {
         match self {
-            Self::Template | Self::Twice => "render to another path",
+            Self::Template | Self::EnvFile | Self::Manifest | Self::Twice => {
+                "render to another path"
+            }
+            Self::Outside => "trust the manifest with `--config`",
             Self::Directory => "name a file in it",
             Self::Special => "render to a file, or to memory with `--memfd`",
             Self::Mounted => {
@@ -42,6 +51,13 @@ impl OutputFault {
         let path = path.display();
         match self {
             Self::Template => write!(f, "cannot write `{path}`: it is a template"),
+            Self::EnvFile => write!(f, "cannot write `{path}`: it is an env file"),
+            Self::Manifest => write!(f, "cannot write `{path}`: it is the manifest"),
+            Self::Outside => write!(
+                f,
+                "cannot write `{path}`: it is outside the folder of the manifest, which was only \
+                 found"
+            ),
             Self::Twice => write!(f, "cannot write `{path}`: another file is rendered to it"),
             Self::Directory => write!(f, "cannot write `{path}`: it is a folder"),
             Self::Special => {

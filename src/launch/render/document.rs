@@ -22,15 +22,15 @@ const SCALAR_TOO_LARGE: Refusal = Refusal::Unheld {
 };
 
 /// The rendered text of so many bytes at most, or everything that cannot stand in it. A file that
-/// is left alone has none.
+/// is left alone has none, nor has one with a fault, which was told.
 pub fn write(
     document: &PlannedDocument,
     values: &Values,
     bytes_max: usize,
 ) -> Result<Secret, Vec<Problem>> {
-    let PlannedDocument { text, scalars, edits, target, .. } = document;
+    let PlannedDocument { text, scalars, edits, target, whole, .. } = document;
     let mut out = Vec::new();
-    if target.is_none() {
+    if target.is_none() || !whole {
         return Ok(Secret::new(out));
     }
     let length = rendered_length(text, edits, values);

@@ -13,6 +13,7 @@ use crate::store::service::{
 };
 use crate::store::storage::Unpurged;
 use crate::store::storage::transaction::Transaction;
+use crate::sys;
 use crate::wire::{Metadata, VALUE_BYTES_MAX};
 
 /// What must be so for a change to be made.
@@ -97,7 +98,7 @@ struct Fresh {
 
 impl Fresh {
     fn take() -> io::Result<Self> {
-        Ok(Self { id: seal::random()?, salt: seal::random()? })
+        Ok(Self { id: sys::random()?, salt: sys::random()? })
     }
 }
 

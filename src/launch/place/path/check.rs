@@ -1,98 +1,134 @@
-//! What can be told of a place before anything is written to it. It changes nothing.
+//! What can be told of an output before anything is written to it, and its folder, opened. It
+//! changes nothing.
 
-use std::ffi::CString;
-use std::fs;
-use std::io;
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileTypeExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::rc::Rc;
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags};
-use nix::unistd::{AccessFlags, faccessat};
+use nix::sys::stat::{FileStat, SFlag};
 
-use crate::launch::document::Output;
-use crate::launch::place::path::identity::{Identity, TemplateFile, folder};
+use crate::launch::document::{Output, folder_of};
+use crate::launch::place::path::folder::{Folder, id};
+use crate::launch::place::path::identity::{Identity, Inputs};
 use crate::launch::problem::{OutputFault, Problem};
-use crate::sys;
 
-/// Where the kernel shows its own state, open descriptors included (proc(5)): `/dev/stdout` leads
-/// there.
-const PROC: &str = "/proc";
-
-/// The places that are known to be taken, by templates and by outputs.
-pub struct Check {
-    templates: Vec<TemplateFile>,
-    outputs: Vec<Identity>,
+/// Where an output goes.
+pub struct Place {
+    pub output: Output,
+    pub folder: Rc<Folder>,
 }
 
-impl Check {
-    pub fn new<'p>(templates: impl Iterator<Item = &'p Path>) -> Self {
-        Self { templates: templates.map(TemplateFile::of).collect(), outputs: Vec::new() }
+impl Place {
+    /// The output's name in its folder.
+    pub fn name(&self) -> &OsStr {
+        self.output.path.file_name().expect("an output without a name was refused")
+    }
+}
+
+/// Judges these outputs: the places of all, or everything that is wrong with them.
+pub fn places<'o>(
+    outputs: impl Iterator<Item = &'o Output>,
+    inputs: &Inputs,
+) -> Result<Vec<Place>, Vec<Problem>> {
+    let mut check = Check { inputs, taken: HashSet::new(), folders: HashMap::new() };
+    let mut places = Vec::new();
+    let mut problems = Vec::new();
+    for output in outputs {
+        match check.output(output) {
+            Ok(folder) => places.push(Place { output: output.clone(), folder }),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if problems.is_empty() { Ok(places) } else { Err(problems) }
+}
+
+struct Check<'c> {
+    inputs: &'c Inputs,
+    /// The places of the outputs before.
+    taken: HashSet<Identity>,
+    /// One descriptor for each folder, however many outputs go there.
+    folders: HashMap<&'c Path, Rc<Folder>>,
+}
+
+impl<'c> Check<'c> {
+    /// Judges one output, which takes its place then.
+    fn output(&mut self, output: &'c Output) -> Result<Rc<Folder>, Problem> {
+        let path = output.path.as_path();
+        let fault = |why| Problem::Output { path: path.to_owned(), why };
+        let name = file_name(path).ok_or_else(|| fault(OutputFault::Directory))?;
+        let folder = self.open(folder_of(path)).map_err(|errno| unwritable(path, errno))?;
+        if let Some(own) = output.within {
+            match folder.lies_in(own) {
+                Ok(true) => {}
+                Ok(false) => return Err(fault(OutputFault::Outside)),
+                Err(errno) => return Err(unwritable(path, errno)),
+            }
+        }
+        let there = folder.look_at(name).ok();
+        let place = Identity { folder: folder.id, name: name.to_owned() };
+        if self.taken.contains(&place) {
+            return Err(fault(OutputFault::Twice));
+        }
+        let lost = self.inputs.lost_at(&place, there.as_ref().map(id));
+        if let Some(why) = lost {
+            return Err(fault(why));
+        }
+        self.taken.insert(place);
+        let hinders = there.and_then(|there| what_hinders(&folder, name, &there));
+        match (hinders, folder.refuses) {
+            (Some(why), _) => Err(fault(why)),
+            (None, Some(errno)) => Err(unwritable(path, errno)),
+            (None, None) => Ok(folder),
+        }
     }
 
-    /// Judges one output, which takes its place then.
-    pub fn output(&mut self, output: &Output) -> Result<(), Problem> {
-        let path = output.path.as_path();
-        let fault = |why| Err(Problem::Output { path: path.to_owned(), why });
-        if names_folder(path) {
-            return fault(OutputFault::Directory);
+    fn open(&mut self, path: &'c Path) -> nix::Result<Rc<Folder>> {
+        if let Some(folder) = self.folders.get(path) {
+            return Ok(Rc::clone(folder));
         }
-        let place = Identity::of_place(path).map_err(|error| unwritable(path, error))?;
-        if self.outputs.contains(&place) {
-            return fault(OutputFault::Twice);
-        }
-        if self.templates.iter().any(|template| template.stands_at(&place, path)) {
-            return fault(OutputFault::Template);
-        }
-        self.outputs.push(place);
-        match what_stands_at(path) {
-            Some(why) => fault(why),
-            None => may_write(folder(path)).map_err(|error| unwritable(path, error)),
-        }
+        let folder = Rc::new(Folder::open(path)?);
+        self.folders.insert(path, Rc::clone(&folder));
+        Ok(folder)
     }
+}
+
+/// What keeps a file from being put in the place of this one, as far as its kind shows it.
+pub fn kind_fault(file: &FileStat) -> Option<OutputFault> {
+    match kind(file) {
+        SFlag::S_IFREG | SFlag::S_IFLNK => None,
+        SFlag::S_IFDIR => Some(OutputFault::Directory),
+        _ => Some(OutputFault::Special),
+    }
+}
+
+fn kind(file: &FileStat) -> SFlag {
+    SFlag::from_bits_truncate(file.st_mode) & SFlag::S_IFMT
+}
+
+/// The same, and what is around it. A symlink is replaced and never followed, but nobody means one
+/// that stands for an open descriptor.
+fn what_hinders(folder: &Folder, name: &OsStr, there: &FileStat) -> Option<OutputFault> {
+    if let Some(why) = kind_fault(there) {
+        return Some(why);
+    }
+    let is_link = kind(there) == SFlag::S_IFLNK;
+    if folder.is_proc || is_link && folder.leads_to_proc(name) {
+        return Some(OutputFault::Special);
+    }
+    folder.is_mounted_on(name).then_some(OutputFault::Mounted)
 }
 
 /// The fault as it is told wherever a file cannot be written.
-fn unwritable(path: &Path, error: io::Error) -> Problem {
-    Problem::File { path: path.to_owned(), doing: "write", error }
+fn unwritable(path: &Path, errno: Errno) -> Problem {
+    Problem::File { path: path.to_owned(), doing: "write", error: errno.into() }
 }
 
-/// Whether a path ends where only a folder can be.
-fn names_folder(path: &Path) -> bool {
+/// The last name of a path, unless only a folder can be there.
+fn file_name(path: &Path) -> Option<&OsStr> {
     let text = path.as_os_str().as_bytes();
-    path.file_name().is_none() || text.ends_with(b"/") || text.ends_with(b"/.")
-}
-
-/// What keeps a file from being put there, as far as what is there shows it.
-fn what_stands_at(path: &Path) -> Option<OutputFault> {
-    let kind = fs::symlink_metadata(path).ok()?.file_type();
-    if kind.is_dir() {
-        return Some(OutputFault::Directory);
-    }
-    let is_device = kind.is_char_device() || kind.is_block_device();
-    if is_device || kind.is_fifo() || kind.is_socket() || is_descriptor(path) {
-        return Some(OutputFault::Special);
-    }
-    let text = CString::new(path.as_os_str().as_bytes()).ok()?;
-    sys::is_mounted_on(&text).then_some(OutputFault::Mounted)
-}
-
-/// Whether a path is one of those that stand for an open descriptor. A symlink is replaced and
-/// never followed, but nobody means this one.
-fn is_descriptor(path: &Path) -> bool {
-    let leads = |to: io::Result<PathBuf>| to.is_ok_and(|to| to.starts_with(PROC));
-    leads(fs::read_link(path)) || leads(fs::canonicalize(folder(path)))
-}
-
-/// Whether this process may make files in a folder.
-fn may_write(folder: &Path) -> io::Result<()> {
-    let asked = AccessFlags::W_OK | AccessFlags::X_OK;
-    match faccessat(AT_FDCWD, folder, asked, AtFlags::AT_EACCESS) {
-        Err(errno @ (Errno::EACCES | Errno::EROFS | Errno::ENOTDIR | Errno::ENOENT)) => {
-            Err(errno.into())
-        }
-        // What cannot be asked shows when it is done.
-        _ => Ok(()),
-    }
+    let names_folder = text.ends_with(b"/") || text.ends_with(b"/.");
+    path.file_name().filter(|_| !names_folder)
 }
