@@ -141,6 +141,7 @@ fn fill_embedded_store(data: &Path) -> Outcome {
             .env("INJECT_DATA", data)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
+            .stderr(Stdio::null())
             .spawn()?;
         set.stdin.take().expect("it is piped").write_all(value.as_bytes())?;
         succeed("inject secret set", set.wait()?.success())?;

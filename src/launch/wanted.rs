@@ -18,8 +18,8 @@ use crate::name::SecretName;
 pub struct Wanted {
     names: Vec<(SecretName, Vec<Spot>)>,
     ids: HashMap<SecretName, Id>,
-    /// The name that was found last.
-    last: Id,
+    /// The names that were found last, by their `slot`.
+    recent: [Id; SLOTS],
     sources: Vec<Source>,
 }
 
@@ -208,16 +208,17 @@ impl Wanted {
     }
 
     fn want_str(&mut self, name: &str, spot: Spot) -> Id {
-        // A text tends to repeat the name that it has just used, and to compare is less than to
-        // hash.
-        if let Some((last, spots)) = self.names.get_mut(self.last as usize)
-            && last.as_str() == name
+        // A text tends to repeat the names that it has used, and to compare is less than to hash.
+        let slot = slot(name);
+        let recent = self.recent[slot];
+        if let Some((known, spots)) = self.names.get_mut(recent as usize)
+            && known.as_str() == name
         {
             spots.push(spot);
-            return self.last;
+            return recent;
         }
-        self.last = self.look_up(name, spot);
-        self.last
+        self.recent[slot] = self.look_up(name, spot);
+        self.recent[slot]
     }
 
     fn look_up(&mut self, name: &str, spot: Spot) -> Id {
@@ -249,6 +250,15 @@ impl Wanted {
             Source::File(file) => file.place(spot.at()),
         }
     }
+}
+
+/// Where a name is kept that was found just now.
+const SLOTS: usize = 16;
+
+fn slot(name: &str) -> usize {
+    let bytes = name.as_bytes();
+    let ends = bytes.first().zip(bytes.last()).map_or(0, |(first, last)| first ^ last >> 1);
+    (bytes.len() ^ usize::from(ends)) % SLOTS
 }
 
 /// The place of one offset in a file.
