@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::harness::{World, files};
 
 /// Which part of the house may not name which others. A part is a file or a directory of `src`.
-const FORBIDDEN: [(&str, &[&str]); 14] = [
+const FORBIDDEN: [(&str, &[&str]); 15] = [
     ("name", &["client", "launch", "store", "admin", "settings", "cli", "run", "sys", "wire"]),
     ("sys", &["client", "launch", "store", "admin", "settings", "cli", "run", "wire"]),
     ("secret", &["client", "launch", "store", "admin", "settings", "cli", "run", "sys", "wire"]),
@@ -19,6 +19,10 @@ const FORBIDDEN: [(&str, &[&str]); 14] = [
     ("store", &["client", "launch", "admin", "run", "cli", "settings"]),
     ("admin", &["launch", "store", "run"]),
     ("launch/reference.rs", &["client", "sys", "launch::plan", "launch::render", "launch::exec"]),
+    (
+        "launch/format",
+        &["client", "sys", "settings", "launch::plan", "launch::render", "launch::place"],
+    ),
     ("launch/render.rs", &["client", "launch::exec", "launch::report"]),
     ("store/permission.rs", &["sys", "store::storage", "store::http", "store::seal"]),
     ("store/storage", &["secret", "store::http", "store::permission", "store::auth"]),
