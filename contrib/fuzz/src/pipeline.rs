@@ -21,7 +21,7 @@ const ENTRY_BYTES_MAX: usize = 1 << 17;
 pub fn planned(format: Format, template: &[u8]) -> Result<Plan, Vec<Problem>> {
     let document = Document {
         path: Rc::new(PathBuf::from("template")),
-        text: template.into(),
+        text: Rc::new(template.to_vec()),
         format,
         literal: Vec::new(),
         target: Some(Target::Stdout),

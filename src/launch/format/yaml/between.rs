@@ -66,9 +66,6 @@ fn in_line(text: &[u8], line: Range<usize>) -> Option<Fault> {
         if b == b'#' && is_blank(before) {
             return None;
         }
-        if whole[at..].starts_with(MARK) && line.start + at > 0 {
-            return fault(at, INNER_MARK);
-        }
         let names = b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
         if is_blank(b) || b",[]{}".contains(&b) {
             token = at + 1;
@@ -80,16 +77,10 @@ fn in_line(text: &[u8], line: Range<usize>) -> Option<Fault> {
     None
 }
 
-const MARK: &[u8] = b"\xef\xbb\xbf";
-
 /// For PyYAML and libyaml an anchor's name ends at what is none of these, and text begins there.
 pub const ANCHOR: FaultKind = FaultKind::Unsafe {
     what: "readers do not agree where the name of this anchor ends",
     hint: "name it with letters, digits, `_` and `-`",
-};
-pub const INNER_MARK: FaultKind = FaultKind::Unsafe {
-    what: "a byte order mark stands within the file, and some readers take it for text",
-    hint: "take it out",
 };
 /// libyaml reads such a line behind plain text, and not behind a quoted one.
 pub const TAB: FaultKind = FaultKind::Unsafe {

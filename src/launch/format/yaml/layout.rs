@@ -15,6 +15,9 @@ pub fn lay_out(text: &[u8], references: &[Range<usize>]) -> Result<Layout, Fault
     // It is a letter, but neither a digit of a number nor of an escape, and no escape by itself.
     let masked = mask(text, references, b'Z');
     let masked = std::str::from_utf8(&masked).map_err(|error| encoding(text, &error))?;
+    if let Some(at) = masked.rfind('\u{feff}').filter(|at| *at > 0) {
+        return Err(Fault { at, kind: INNER_MARK });
+    }
     let mut walk = Walk::new(masked, references);
     for event in Parser::new_from_str_with_options(masked, parser_options()) {
         let (event, span) = event.map_err(|error| fault(&error, masked, references))?;
@@ -227,6 +230,12 @@ impl<'m, 'r> Walk<'m, 'r> {
         Ok(layout)
     }
 }
+
+/// Within a text some readers take it for one of its characters, and others begin a document.
+pub const INNER_MARK: FaultKind = FaultKind::Unsafe {
+    what: "a byte order mark stands within the file, and readers differ on it",
+    hint: "take it out, or write it as `\\uFEFF` in double quotes",
+};
 
 pub const UNENDED: FaultKind = FaultKind::Unsafe {
     what: "the file ends in a block scalar with a line of blanks, which readers take differently",

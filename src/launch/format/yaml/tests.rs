@@ -2,8 +2,8 @@
 
 use super::super::trial::{Failed, lay_out, render};
 use super::super::{Changed, Fault, FaultKind, Format, Refusal};
-use super::between::{ANCHOR, INNER_MARK, TAB};
-use super::layout::{DEEP, LONE_TAG, UNENDED};
+use super::between::{ANCHOR, TAB};
+use super::layout::{DEEP, INNER_MARK, LONE_TAG, UNENDED};
 use super::readers::READERS;
 
 fn rendered(text: &str, value: &str) -> Result<String, Failed> {
@@ -209,6 +209,8 @@ fn a_reference_where_no_scalar_is_or_in_an_escape_is_refused() {
         ("[&a:b '$NAME']", 1, ANCHOR),
         ("&a.b\n$NAME: 1", 0, ANCHOR),
         ("# c\n\u{feff} k $NAME", 4, INNER_MARK),
+        ("1\n\u{feff}---\n- $NAME", 2, INNER_MARK),
+        ("a: '\u{feff}'\nb: $NAME", 4, INNER_MARK),
         ("a: $NAME\n \t\nb: 1", 9, TAB),
         ("a:\n\t\n  '$NAME'", 3, TAB),
         ("a: ! $NAME", 5, LONE_TAG),
