@@ -9,6 +9,7 @@ mod command;
 mod conformance;
 mod container;
 mod failure;
+mod formats;
 mod harness;
 mod launch;
 mod memfd;
