@@ -193,6 +193,9 @@ impl<'m, 'r> Walk<'m, 'r> {
         } else {
             return Err(unsure());
         }
+        if let Some(at) = lone_return(self.text, header..end + 1) {
+            return Err(Fault { at, kind: RETURN });
+        }
         let written = first_indent(&self.text[content.min(end)..end]);
         let meant = first_indent(value.as_bytes());
         let (Some(written), Some(meant)) = (written, meant) else { return Err(unsure()) };
@@ -235,6 +238,12 @@ impl<'m, 'r> Walk<'m, 'r> {
 pub const INNER_MARK: FaultKind = FaultKind::Unsafe {
     what: "a byte order mark stands within the file, and readers differ on it",
     hint: "take it out, or write it as `\\uFEFF` in double quotes",
+};
+
+/// What is written beside it could make it one with a line feed.
+pub const RETURN: FaultKind = FaultKind::Unsafe {
+    what: "a carriage return alone ends a line of this text",
+    hint: "end the lines with line feeds",
 };
 
 pub const UNENDED: FaultKind = FaultKind::Unsafe {
@@ -290,6 +299,13 @@ fn first_indent(text: &[u8]) -> Option<usize> {
     let mut lines = text.split(|b| is_break(*b));
     let line = lines.find(|line| !line.iter().all(|b| is_blank(*b)))?;
     Some(line.iter().take_while(|b| **b == b' ').count())
+}
+
+/// The first carriage return that no line feed follows.
+fn lone_return(text: &[u8], within: Range<usize>) -> Option<usize> {
+    let all = &text[within.start..within.end.min(text.len())];
+    let mut returns = memchr::memchr_iter(b'\r', all).map(|at| within.start + at);
+    returns.find(|at| text.get(at + 1) != Some(&b'\n'))
 }
 
 fn line_end(text: &[u8], at: usize) -> usize {

@@ -3,7 +3,7 @@
 use super::super::trial::{Failed, lay_out, render};
 use super::super::{Changed, Fault, FaultKind, Format, Refusal};
 use super::between::{ANCHOR, TAB};
-use super::layout::{DEEP, INNER_MARK, LONE_TAG, UNENDED};
+use super::layout::{DEEP, INNER_MARK, LONE_TAG, RETURN, UNENDED};
 use super::readers::READERS;
 
 fn rendered(text: &str, value: &str) -> Result<String, Failed> {
@@ -213,6 +213,9 @@ fn a_reference_where_no_scalar_is_or_in_an_escape_is_refused() {
         ("a: '\u{feff}'\nb: $NAME", 4, INNER_MARK),
         ("a: $NAME\n \t\nb: 1", 9, TAB),
         ("a:\n\t\n  '$NAME'", 3, TAB),
+        ("a: |+\r  $NAME\n  o\n\n", 5, RETURN),
+        ("a: >\n  $NAME\r", 12, RETURN),
+        ("a: |\r\n  $NAME\r\n  b\r  c\r\n", 18, RETURN),
         ("a: ! $NAME", 5, LONE_TAG),
         ("a: ! '$NAME'", 5, LONE_TAG),
         ("a: &x ! \"$NAME\"", 8, LONE_TAG),
