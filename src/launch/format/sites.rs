@@ -1,8 +1,6 @@
 //! References are put in their scalars as a format's reader goes through the text, in order; one
 //! that no scalar and no comment takes is refused. It knows no format.
 
-#![allow(dead_code)]
-
 use std::borrow::Cow;
 use std::ops::Range;
 
