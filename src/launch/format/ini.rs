@@ -174,6 +174,10 @@ fn check_option(written: &str, parts: &[Part<'_>]) -> Result<(), Refusal> {
     if written.starts_with(['#', ';', '[']) {
         return Err(OPENING);
     }
+    // In the first line of a file it would be none of the name.
+    if written.starts_with('\u{feff}') {
+        return Err(MARK);
+    }
     if written.contains(['=', ':']) {
         return Err(DELIMITER);
     }
@@ -218,6 +222,8 @@ const DEFAULTS: Refusal = Refusal::Unheld {
 };
 const OPENING: Refusal =
     Refusal::Unheld { what: "with it the option would be a comment or a section", hint: NAME_IT };
+const MARK: Refusal =
+    Refusal::Unheld { what: "with it the line begins with a byte order mark", hint: NAME_IT };
 const DELIMITER: Refusal =
     Refusal::Unheld { what: "it holds what ends a name, such as `=` or `]`", hint: NAME_IT };
 const CASE: Refusal = Refusal::Unheld {

@@ -96,6 +96,7 @@ fn what_does_not_read_back_is_refused() {
     for (text, values, refusal) in [
         (further, &["#", "# x", ";x"][..], super::COMMENT),
         (begins_option, &["#", ";x", "[", "[x]"], super::OPENING),
+        (begins_option, &["\u{feff}", "\u{feff}a"], super::MARK),
         (option, &["=", "a:b"], super::DELIMITER),
         (section, &["]", "a]b", "] ["], super::DELIMITER),
         (option, &["A", "aÉ", "İ"], super::CASE),
