@@ -112,7 +112,9 @@ fn an_empty_value_does_not_change_how_a_line_is_read() {
         let marked = load_latin(mark.as_bytes()).expect("it is read").remove(0);
         assert_eq!(load_latin(out), Some(vec![(without(marked.0), without(marked.1))]), "{text:?}");
     }
-    for text in ["$NAME=a", "$NAME a", "$NAME", " \\\n $NAME:b", "$NAME\\\n =b", "$NAME\\\n"] {
+    for text in
+        ["$NAME=a", "$NAME a", "$NAME", " \\\n $NAME:b", "$NAME\\\n =b", "$NAME\\\n", "$NAME\\"]
+    {
         assert_eq!(rendered(text, b""), Err(Failed::Value(EMPTY_KEY)), "{text:?}");
     }
 }

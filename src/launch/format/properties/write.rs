@@ -63,6 +63,10 @@ impl Writer<'_> {
 
     /// How much of this comes before the next backslash, or is an escape.
     fn raw_text(&mut self, text: &[u8]) -> usize {
+        // At the file's end it escapes nothing, and is no text.
+        if text == b"\\" {
+            return 1;
+        }
         if self.begins && self.emptied && (is_blank(text[0]) || is_special(text[0].into())) {
             self.out.push(b'\\');
         }
