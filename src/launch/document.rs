@@ -63,11 +63,16 @@ pub fn folder_of(path: &Path) -> &Path {
 }
 
 impl Target {
-    pub fn path(&self) -> Option<&Path> {
+    /// What is to be at a path, where it is one.
+    pub fn output(&self) -> Option<&Output> {
         match self {
-            Self::Path(output) => Some(&output.path),
+            Self::Path(output) => Some(output),
             Self::Variable(_) | Self::Descriptor(_) | Self::Stdout => None,
         }
+    }
+
+    pub fn path(&self) -> Option<&Path> {
+        self.output().map(|output| output.path.as_path())
     }
 }
 

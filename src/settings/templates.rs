@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::names::made_name;
 use super::value::Faults;
+use super::variables::Variables;
 use super::{Additions, Origin, Resolver, Template, setting, value};
 use crate::cli::Sources;
 use crate::launch::document::{FileId, Output, Target, folder_of};
@@ -54,10 +55,10 @@ impl Resolver {
         added.extend(self.of_manifest("memfd", environment));
         for key in ["render", "memfd"] {
             let Some(lines) = self.variables.get(key).map(str::to_owned) else { continue };
-            let name = if key == "render" { "INJECT_RENDER" } else { "INJECT_MEMFD" };
+            let variable = Origin::Variable(Variables::variable(key));
             for (number, line) in (1..).zip(lines.lines().map(str::trim)) {
                 if !line.is_empty() {
-                    let named = Named { origin: Origin::Variable(name), what: "line", number };
+                    let named = Named { origin: variable.clone(), what: "line", number };
                     self.put(of_line(key, line, environment), named, &mut added);
                 }
             }

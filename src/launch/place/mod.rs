@@ -41,7 +41,8 @@ pub struct Placed {
 /// theirs.
 pub fn stage(rendered: Rendered, inputs: &Inputs) -> Result<Staged, Vec<Problem>> {
     let Rendered { variables, files, values } = rendered;
-    let held = files.iter().any(has_path).then(sys::hold_signals);
+    let has_path = files.iter().flat_map(|file| &file.target).any(|it| it.output().is_some());
+    let held = has_path.then(sys::hold_signals);
     let mut memory = Memory::default();
     memory.chosen(&files).map_err(|problem| vec![problem])?;
     let mut environment = Vec::with_capacity(variables.len());
@@ -114,8 +115,4 @@ impl Memory {
         let entry = [name, path.as_bytes()].concat();
         Ok(Cow::Owned(CString::new(entry).expect("a variable's name was checked for NUL")))
     }
-}
-
-fn has_path(file: &RenderedFile) -> bool {
-    matches!(file.target, Some(Target::Path(_)))
 }

@@ -1,7 +1,6 @@
 //! Files at paths: each is staged in the folder of its place, and renamed onto it when all are
 //! staged. If one of them fails, those before it are undone.
 
-use crate::launch::document::{Output, Target};
 use crate::launch::place::path::check::places;
 use crate::launch::place::path::staged::Staged;
 use crate::launch::problem::Problem;
@@ -17,7 +16,7 @@ pub use self::identity::Inputs;
 
 /// What can be told of the outputs before anything is fetched.
 pub fn faults(templates: &[Template], inputs: &Inputs) -> Vec<Problem> {
-    let outputs = templates.iter().filter_map(|template| output(Some(&template.target)));
+    let outputs = templates.iter().filter_map(|template| template.target.output());
     places(outputs, inputs).err().unwrap_or_default()
 }
 
@@ -28,12 +27,12 @@ impl StagedFiles {
     /// Writes all, each in the folder of its place. The places are judged once more: the store may
     /// have taken its time, and a folder may be another one by now. From here on it is this one.
     pub fn stage(files: &[RenderedFile], inputs: &Inputs) -> Result<Self, Vec<Problem>> {
-        let with_path = || files.iter().filter(|file| output(file.target.as_ref()).is_some());
-        let outputs = with_path().filter_map(|file| output(file.target.as_ref()));
-        let places = places(outputs, inputs)?;
+        let with_path =
+            || files.iter().filter_map(|file| Some((file, file.target.as_ref()?.output()?)));
+        let places = places(with_path().map(|(_, output)| output), inputs)?;
         let mut staged = Self(Vec::with_capacity(places.len()));
         let mut problems = Vec::new();
-        for (file, place) in with_path().zip(places) {
+        for ((file, _), place) in with_path().zip(places) {
             let mut one = Staged::new(place);
             problems.extend(one.write(&file.contents).err());
             staged.0.push(one);
@@ -69,12 +68,5 @@ impl StagedFiles {
     /// Removes all that stands beside the places, and tells what cannot be removed.
     pub fn discard(&mut self) -> Vec<Problem> {
         self.0.iter_mut().flat_map(Staged::discard).collect()
-    }
-}
-
-fn output(target: Option<&Target>) -> Option<&Output> {
-    match target {
-        Some(Target::Path(output)) => Some(output),
-        _ => None,
     }
 }
