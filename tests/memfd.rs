@@ -251,7 +251,7 @@ fn the_key_s_command_inherits_nothing() {
     let ended = shell(&world, &options, "cat $M /proc/self/fd/50").run();
     assert_eq!(ended.out(), rendered().repeat(2), "{}", ended.whole());
     let open = fs::read_to_string(world.path("open")).expect("the command wrote it");
-    assert!(open.contains("pipe:") && !open.contains("memfd"), "{open}");
+    assert!(open.contains(" 0 -> /dev/null") && !open.contains("memfd"), "{open}");
 }
 
 #[test]
