@@ -8,6 +8,14 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Error, Parser, Subcommand};
 
+mod manage;
+mod secret;
+mod store;
+
+pub use manage::*;
+pub use secret::{Secret, SecretList, SecretRm, SecretSet, SecretShow};
+pub use store::*;
+
 /// Gets an organization's secrets into the programs that need them, at deploy time.
 ///
 /// Finds the `$NAME` references in the environment and in config files, fetches exactly those
@@ -137,6 +145,26 @@ pub enum Command {
     /// Manage secrets
     #[command(subcommand, arg_required_else_help = true)]
     Secret(Box<Secret>),
+    /// Manage organizations
+    #[command(subcommand, arg_required_else_help = true)]
+    Org(Box<Org>),
+    /// Manage the members of an organization
+    #[command(subcommand, arg_required_else_help = true)]
+    Member(Box<Member>),
+    /// Manage the tokens of members and workloads
+    #[command(subcommand, arg_required_else_help = true)]
+    Token(Box<TokenCommand>),
+    /// Show what each workload resolved
+    #[command(subcommand, arg_required_else_help = true)]
+    Workload(Box<Workload>),
+    /// Read and verify the audit trail
+    #[command(subcommand, arg_required_else_help = true)]
+    Audit(Box<Audit>),
+    /// Keep a token for a store, after asking for it
+    Login(Box<Login>),
+    /// Run a store for others, and look after its data
+    #[command(subcommand, arg_required_else_help = true)]
+    Store(Box<Store>),
     /// Print a completion script for a shell
     Completions {
         /// bash, elvish, fish, powershell or zsh
@@ -176,93 +204,6 @@ pub struct Render {
     pub format: Option<OsString>,
     #[command(flatten)]
     pub names: Names,
-    #[command(flatten)]
-    pub common: Common,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Secret {
-    /// Create or update a secret; the value is read from stdin, or asked for
-    Set(SecretSet),
-    /// List secrets: names, versions, times and people, never a value
-    List(SecretList),
-    /// Show what is known of one secret, never its value
-    Show(SecretShow),
-    /// Delete a secret for good
-    Rm(SecretRm),
-}
-
-impl Secret {
-    pub fn common(&self) -> &Common {
-        match self {
-            Self::Set(set) => &set.common,
-            Self::List(list) => &list.common,
-            Self::Show(show) => &show.common,
-            Self::Rm(rm) => &rm.common,
-        }
-    }
-}
-
-#[derive(Args, Debug)]
-pub struct SecretSet {
-    /// The secret's name, such as DB_PASSWORD_PROD
-    pub name: OsString,
-    /// A value is never an argument: this is here to refuse it without repeating it
-    #[arg(hide = true, allow_hyphen_values = true, num_args = 0..)]
-    pub refused: Vec<OsString>,
-    /// Allow an empty value
-    #[arg(long)]
-    pub allow_empty: bool,
-    /// Create only: fail if the secret exists
-    #[arg(long, conflicts_with = "if_version")]
-    pub if_absent: bool,
-    /// Update only what is still at this version
-    #[arg(long, value_name = "VERSION")]
-    pub if_version: Option<u64>,
-    #[command(flatten)]
-    pub common: Common,
-}
-
-#[derive(Args, Debug)]
-pub struct SecretList {
-    /// Only names that hold this text, in any case
-    #[arg(long, value_name = "TEXT")]
-    pub search: Option<String>,
-    /// Only what was not updated for this long, such as 90d
-    #[arg(long, value_name = "TIME")]
-    pub stale: Option<String>,
-    /// The order
-    #[arg(long, value_name = "KEY", value_parser = ["name", "-name", "updated", "-updated"])]
-    #[arg(allow_hyphen_values = true)]
-    pub sort: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-    #[command(flatten)]
-    pub common: Common,
-}
-
-#[derive(Args, Debug)]
-pub struct SecretShow {
-    /// The secret's name
-    pub name: OsString,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-    #[command(flatten)]
-    pub common: Common,
-}
-
-#[derive(Args, Debug)]
-pub struct SecretRm {
-    /// The secret's name
-    pub name: OsString,
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
-    /// Delete only what is still at this version
-    #[arg(long, value_name = "VERSION")]
-    pub if_version: Option<u64>,
     #[command(flatten)]
     pub common: Common,
 }

@@ -4,6 +4,7 @@
 pub mod admin;
 pub mod cli;
 pub mod client;
+pub mod grant;
 pub mod launch;
 pub mod manifest;
 pub mod name;

@@ -9,6 +9,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub const SECRET_NAME_BYTES_MAX: usize = 128;
 /// The longest name of an organization or a workload, in bytes.
 pub const LABEL_BYTES_MAX: usize = 63;
+/// The longest address (RFC 5321, section 4.5.3.1.3, less the brackets), in bytes.
+pub const EMAIL_BYTES_MAX: usize = 254;
+/// The length of a token's public part.
+pub const TOKEN_ID_BYTES: usize = 12;
 /// The longest name of an environment, in bytes.
 pub const ENVIRONMENT_BYTES_MAX: usize = 32;
 
@@ -31,6 +35,16 @@ pub struct WorkloadName(Box<str>);
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Environment(Box<str>);
 
+/// A member's e-mail address, in lower case: one `@`, and nothing that ends a word or quotes one.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct EmailAddress(Box<str>);
+
+/// The public part of a token, by which it is listed and revoked: 12 of base62.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct TokenId(Box<str>);
+
 /// Why a text is not a name. Its `Display` says what is wrong and what to write instead.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct NameError {
@@ -45,6 +59,8 @@ enum Kind {
     Org,
     Workload,
     Environment,
+    Email,
+    TokenId,
 }
 
 impl SecretName {
@@ -96,6 +112,47 @@ impl WorkloadName {
     }
 }
 
+impl EmailAddress {
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let lower = text.to_lowercase();
+        let (local, domain) = lower.split_once('@').unwrap_or_default();
+        let valid = lower.len() <= EMAIL_BYTES_MAX
+            && !local.is_empty()
+            && !domain.is_empty()
+            && !domain.contains('@')
+            && lower.chars().all(may_stand_in_address);
+        if valid { Ok(Self(lower.into())) } else { Err(NameError::new(text, Kind::Email)) }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// As one segment of a path: what RFC 3986 does not let stand there is percent-encoded.
+    pub fn in_path(&self) -> String {
+        let mut path = String::with_capacity(self.0.len());
+        for byte in self.0.bytes() {
+            if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'@') {
+                path.push(char::from(byte));
+            } else {
+                path.push_str(&format!("%{byte:02X}"));
+            }
+        }
+        path
+    }
+}
+
+impl TokenId {
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let valid = text.len() == TOKEN_ID_BYTES && text.bytes().all(|b| b.is_ascii_alphanumeric());
+        if valid { Ok(Self(text.into())) } else { Err(NameError::new(text, Kind::TokenId)) }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl Environment {
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let upper = text.to_ascii_uppercase();
@@ -136,6 +193,35 @@ const VAGUE: [&str; 14] = [
     "VALUE",
 ];
 
+/// No blank, no control, nothing invisible that passes for something else, and none of what quotes,
+/// brackets, separates or stands for something.
+fn may_stand_in_address(c: char) -> bool {
+    let special = matches!(
+        c,
+        '"' | '\''
+            | '`'
+            | '('
+            | ')'
+            | '<'
+            | '>'
+            | '['
+            | ']'
+            | ','
+            | ';'
+            | ':'
+            | '\\'
+            | '*'
+            | '/'
+            | '?'
+            | '#'
+            | '%'
+            | '&'
+            | '|'
+            | '$'
+    );
+    if c.is_ascii() { c.is_ascii_graphic() && !special } else { c.is_alphanumeric() }
+}
+
 fn is_lower_or_digit(b: u8) -> bool {
     b.is_ascii_lowercase() || b.is_ascii_digit()
 }
@@ -172,6 +258,11 @@ impl fmt::Display for NameError {
                 " is not a workload's name; use lower case, digits, `.`, `_` and `-`, such as \
                  `billing`"
             }
+            Kind::Email => " is not an e-mail address; write one such as `alice@acme.com`",
+            Kind::TokenId => {
+                " is not a token's id; `inject token list` shows them, and a token itself is never \
+                 an argument"
+            }
             Kind::Environment => {
                 " is not an environment's name; use letters, digits and `_`, such as `PROD`"
             }
@@ -205,6 +296,8 @@ macro_rules! text_like {
 text_like!(SecretName);
 text_like!(OrgName);
 text_like!(WorkloadName);
+text_like!(EmailAddress);
+text_like!(TokenId);
 
 impl fmt::Display for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -224,6 +317,31 @@ mod tests {
         for bad in ["", "a", "1A", "_A", "A-B", "A B", "Ä", "A\n", &"A".repeat(129)] {
             assert!(SecretName::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn addresses() {
+        for good in ["alice@acme.com", "a.b+c@x", "O_o-1@sub.acme.com", "jörg@bücher.example"] {
+            let address = EmailAddress::parse(good).expect(good);
+            assert_eq!(address.as_str(), good.to_lowercase());
+        }
+        for bad in [
+            "",
+            "a",
+            "@",
+            "a@",
+            "@b",
+            "a@b@c",
+            "*@acme.com",
+            "a b@c",
+            "a@b\n",
+            "<a@b>",
+            "a/b@c",
+            "a\u{202e}@b",
+        ] {
+            assert!(EmailAddress::parse(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(EmailAddress::parse("Jö+x@a.b").expect("one").in_path(), "j%C3%B6%2Bx@a.b");
     }
 
     #[test]

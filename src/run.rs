@@ -19,6 +19,7 @@ mod check;
 mod join;
 mod render;
 mod secret;
+mod store;
 
 use join::Join;
 
@@ -45,6 +46,15 @@ pub fn run(process: Process) -> u8 {
         Some(cli::Command::Check(check)) => check::run(check, &process),
         Some(cli::Command::Render(render)) => render::run(render, &process),
         Some(cli::Command::Secret(secret)) => secret::run(*secret, environment, format()),
+        Some(cli::Command::Store(store)) => store::run(*store, environment, format()),
+        Some(
+            cli::Command::Org(_)
+            | cli::Command::Member(_)
+            | cli::Command::Token(_)
+            | cli::Command::Workload(_)
+            | cli::Command::Audit(_)
+            | cli::Command::Login(_),
+        ) => exit::INTERNAL,
         Some(cli::Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut cli::definition(), "inject", &mut script);

@@ -1,13 +1,26 @@
 //! What the launcher's side and the store's side say to each other: paths, bodies and limits.
 //! It opens no connection and decides nothing.
 
+mod people;
+mod trail;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::name::{OrgName, SecretName, WorkloadName};
+use crate::name::{EmailAddress, OrgName, SecretName, TokenId, WorkloadName};
 use crate::secret::Secret;
+
+pub use people::{
+    Issued, IssuedToken, Member, MemberChange, MemberList, MemberRequest, OrgList, OrgRequest,
+    Organization, Role, Session, SessionRequest, Token, TokenList, TokenRequest,
+};
+pub use trail::{
+    AuditList, AuditRecord, BrokenHow, BrokenRecord, Checkpoint, NamedVersion, SecretUse, UsedBy,
+    VerifyAnswer, VerifyRequest, WATCH_SECONDS_DEFAULT, WATCH_SECONDS_MAX, WatchAnswer,
+    WatchRequest, WorkloadList, WorkloadUse,
+};
 
 /// The largest value of a secret, in bytes.
 pub const VALUE_BYTES_MAX: usize = 64 * 1024;
@@ -18,6 +31,9 @@ pub const PAGE_ROWS_MAX: usize = 1000;
 pub const PAGE_ROWS_DEFAULT: usize = 100;
 /// The largest request body: a value of which every byte needs six in JSON, and its frame.
 pub const REQUEST_BYTES_MAX: usize = 6 * VALUE_BYTES_MAX + 4096;
+
+/// How long a workload's token is good for when nothing is said, in days.
+pub const TOKEN_DAYS_DEFAULT: i64 = 90;
 
 /// What every path of the API begins with.
 pub const API_PREFIX: &str = "/api/v1";
@@ -30,6 +46,12 @@ pub mod problem_type {
     pub const UNRESOLVED: &str = "urn:inject:problem:unresolved";
     /// The one secret that the path names is not there.
     pub const NO_SECRET: &str = "urn:inject:problem:no-secret";
+    /// What the path names otherwise, a member or a token, is not there.
+    pub const NOT_FOUND: &str = "urn:inject:problem:not-found";
+    /// It is there already.
+    pub const EXISTS: &str = "urn:inject:problem:exists";
+    /// The organization would be left without an owner.
+    pub const LAST_OWNER: &str = "urn:inject:problem:last-owner";
     /// A condition (`If-Match`, `If-None-Match`) did not hold.
     pub const PRECONDITION: &str = "urn:inject:problem:precondition-failed";
     /// What is stored does not carry its authentication code: trying again changes nothing.
@@ -50,6 +72,46 @@ pub fn resolve_path(org: &OrgName) -> String {
 
 pub fn secrets_path(org: &OrgName) -> String {
     format!("{API_PREFIX}/orgs/{org}/secrets")
+}
+
+pub fn orgs_path() -> String {
+    format!("{API_PREFIX}/orgs")
+}
+
+pub fn members_path(org: &OrgName) -> String {
+    format!("{API_PREFIX}/orgs/{org}/members")
+}
+
+pub fn member_path(org: &OrgName, email: &EmailAddress) -> String {
+    format!("{API_PREFIX}/orgs/{org}/members/{}", email.in_path())
+}
+
+pub fn tokens_path(org: &OrgName) -> String {
+    format!("{API_PREFIX}/orgs/{org}/tokens")
+}
+
+pub fn token_path(org: &OrgName, id: &TokenId) -> String {
+    format!("{API_PREFIX}/orgs/{org}/tokens/{id}")
+}
+
+pub fn workloads_path(org: &OrgName) -> String {
+    format!("{API_PREFIX}/orgs/{org}/workloads")
+}
+
+pub fn watch_path(org: &OrgName) -> String {
+    format!("{API_PREFIX}/orgs/{org}/watch")
+}
+
+pub fn audit_path(org: &OrgName) -> String {
+    format!("{API_PREFIX}/orgs/{org}/audit")
+}
+
+pub fn checkpoint_path(org: &OrgName) -> String {
+    format!("{API_PREFIX}/orgs/{org}/audit/checkpoint")
+}
+
+pub fn verify_path(org: &OrgName) -> String {
+    format!("{API_PREFIX}/orgs/{org}/audit/verify")
 }
 
 pub fn secret_path(org: &OrgName, name: &SecretName) -> String {
@@ -157,6 +219,9 @@ pub struct Metadata {
     /// Advice on a poor name, in the answer to a `PUT`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// Who resolved it in the last 30 days, in the answer to a `GET` of this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workloads: Option<Vec<UsedBy>>,
 }
 
 /// `GET /orgs/{org}/secrets`.
@@ -194,6 +259,11 @@ pub struct Unresolved {
 pub enum Reason {
     Missing,
     Forbidden,
+}
+
+/// A text that nothing but its receiver may see.
+fn secret_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    String::deserialize(deserializer).map(|text| Secret::new(text.into_bytes()))
 }
 
 fn yes() -> bool {

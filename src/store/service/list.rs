@@ -159,5 +159,6 @@ fn damaged(name: String) -> Metadata {
         updated_by: None,
         damaged: true,
         hint: None,
+        workloads: None,
     }
 }

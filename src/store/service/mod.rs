@@ -243,5 +243,6 @@ fn metadata(row: &SealedRow) -> Metadata {
         updated_by: Some(columns.updated_by.clone()),
         damaged: false,
         hint: None,
+        workloads: None,
     }
 }

@@ -1,0 +1,209 @@
+//! The command line of what manages an organization: `inject org`, `member`, `token`, `workload`,
+//! `audit`, `login`. Shapes alone, nothing is judged here.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::Common;
+
+#[derive(Debug, Subcommand)]
+pub enum Org {
+    /// List the organizations that the token reaches
+    List(Listing),
+    /// Make a new organization, and print its owner's first token
+    Create(OrgCreate),
+}
+
+#[derive(Args, Debug)]
+pub struct OrgCreate {
+    /// The organization's name, such as acme
+    pub name: OsString,
+    /// The owner's e-mail address; on the machine itself it has to be said
+    #[arg(long, value_name = "ADDRESS")]
+    pub owner: Option<OsString>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Member {
+    /// List the members and their roles
+    List(Listing),
+    /// Add a member, and print the first token
+    Add(MemberAdd),
+    /// Change a member's role, or which secrets may be resolved
+    Set(MemberSet),
+    /// Remove a member, and revoke every token that the member has or made
+    Rm(MemberRm),
+}
+
+#[derive(Args, Debug)]
+pub struct MemberAdd {
+    /// The e-mail address
+    pub email: OsString,
+    /// `owner`, `editor` or `reader`
+    #[arg(long, value_name = "ROLE", default_value = "reader")]
+    pub role: OsString,
+    /// Secrets that the member may resolve: names and globs such as `DEV_*`; none unless given
+    #[arg(long, value_name = "NAME,GLOB*")]
+    pub names: Vec<OsString>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Args, Debug)]
+pub struct MemberSet {
+    /// The e-mail address
+    pub email: OsString,
+    /// `owner`, `editor` or `reader`
+    #[arg(long, value_name = "ROLE")]
+    pub role: Option<OsString>,
+    /// Secrets that the member may resolve: names and globs such as `DEV_*`
+    #[arg(long, value_name = "NAME,GLOB*", conflicts_with = "no_names")]
+    pub names: Vec<OsString>,
+    /// Let the member resolve nothing
+    #[arg(long)]
+    pub no_names: bool,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Args, Debug)]
+pub struct MemberRm {
+    /// The e-mail address
+    pub email: OsString,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// List tokens: whose they are and what they reach, never the tokens themselves
+    List(Listing),
+    /// Make a token for a workload or a member, and print it once
+    Create(TokenCreate),
+    /// Revoke a token: the next request with it is refused
+    Revoke(TokenRevoke),
+}
+
+#[derive(Args, Debug)]
+pub struct TokenCreate {
+    /// The workload that the token is for
+    #[arg(long, value_name = "NAME", required_unless_present = "member")]
+    pub workload: Option<OsString>,
+    /// The member that the token is for
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["workload", "names"])]
+    pub member: Option<OsString>,
+    /// Secrets that it may resolve: names and globs such as `STRIPE_*`; all unless given
+    #[arg(long, value_name = "NAME,GLOB*")]
+    pub names: Vec<OsString>,
+    /// When it ends: a time from now such as 90d, a date, or `never` for a member's
+    #[arg(long, value_name = "TIME")]
+    pub expires: Option<OsString>,
+    /// The only network that it is accepted from, such as 10.0.0.0/8
+    #[arg(long, value_name = "NETWORK")]
+    pub network: Option<OsString>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Args, Debug)]
+pub struct TokenRevoke {
+    /// The token's id, as `inject token list` shows it
+    pub id: OsString,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Workload {
+    /// List workloads: what each resolved, which version and when, and which have fallen behind
+    List(Listing),
+}
+
+/// A list that has no options of its own.
+#[derive(Args, Debug)]
+pub struct Listing {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// List records, newest first
+    List(AuditList),
+    /// Verify the chain of records, and name the first that is wrong
+    Verify(AuditVerify),
+    /// Print a checkpoint: with it, `verify` also sees a cut tail
+    Checkpoint(AuditCheckpoint),
+}
+
+#[derive(Args, Debug)]
+pub struct AuditList {
+    /// Only records about this secret
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<OsString>,
+    /// Only what this person or token did
+    #[arg(long, value_name = "ACTOR")]
+    pub actor: Option<OsString>,
+    /// Only launches of this workload
+    #[arg(long, value_name = "NAME")]
+    pub workload: Option<OsString>,
+    /// Only from this time on: a date, a time, or how long ago such as 7d
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<OsString>,
+    /// Only before this time
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<OsString>,
+    /// At most so many records
+    #[arg(long, value_name = "NUMBER", default_value = "100")]
+    pub limit: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Args, Debug)]
+pub struct AuditVerify {
+    /// A checkpoint that was saved before; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: Option<PathBuf>,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Args, Debug)]
+pub struct AuditCheckpoint {
+    /// The file to write, instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Args, Debug)]
+pub struct Login {
+    /// The store's address, with its pin where it has one
+    pub url: OsString,
+    #[command(flatten)]
+    pub common: Common,
+}
