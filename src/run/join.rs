@@ -10,7 +10,7 @@ use crate::launch::fetch::Stores;
 use crate::launch::problem::Problem;
 use crate::name::OrgName;
 use crate::settings::{MasterKey, ReportFormat, Settings, Store};
-use crate::store::{self, Embedded, MasterKeySource, OpenError, OpenErrorKind, OpenMode};
+use crate::store::{self, MasterKeySource, OpenError, OpenErrorKind, OpenMode};
 use crate::sys;
 
 /// The one organization that an embedded store begins with.
@@ -73,7 +73,7 @@ impl Join {
             Store::Embedded { data, master_key } => {
                 let data = data.expect("missing settings were reported before");
                 let source = key_source(master_key, &data, warns);
-                let opened = Embedded::open(&data, &source, mode, &operator(), timeout)
+                let opened = store::Store::open(&data, &source, mode, &operator(), timeout)
                     .map_err(not_opened)?;
                 let store = opened.store;
                 let connect = Box::new(move || store.connect());

@@ -20,6 +20,15 @@ pub enum Action {
     Create,
     Update,
     Delete,
+    #[allow(dead_code)]
+    Watch,
+    OrgCreate,
+    MemberAdd,
+    MemberUpdate,
+    MemberRemove,
+    TokenCreate,
+    TokenRevoke,
+    SignIn,
 }
 
 /// What came of it.
@@ -33,8 +42,12 @@ pub enum Outcome {
     /// A condition of the request did not hold.
     Precondition,
     Damaged,
-    /// The value is one that is not kept.
+    /// What was sent is not kept.
     Invalid,
+    /// It is there already.
+    Exists,
+    /// The organization would have been left without an owner.
+    LastOwner,
 }
 
 /// One record, as it is stored. Times are milliseconds since 1970 in UTC.
@@ -46,13 +59,27 @@ pub struct Record {
     pub at: i64,
     pub actor: String,
     pub action: String,
-    /// The one secret that a create, update or delete changed. These records anchor the version.
-    pub name: Option<String>,
+    /// What a change was made to: a secret by its name, or what [`subject`] says. These records
+    /// anchor the row: it may only be the one that the last of them made.
+    pub subject: Option<String>,
     /// The secrets asked for, as JSON: a list of [`Named`].
     pub secrets: String,
+    /// What was set, as a JSON object: a role, a name list, an expiry.
+    pub detail: Option<String>,
     pub workload: Option<String>,
     pub client: Option<String>,
     pub outcome: String,
+}
+
+/// How records name what is no secret. No secret's name holds a `:`.
+pub mod subject {
+    pub fn member(email: &str) -> String {
+        format!("member:{email}")
+    }
+
+    pub fn token(id: &str) -> String {
+        format!("token:{id}")
+    }
 }
 
 /// A secret in a record; no version where there is none.
@@ -120,8 +147,8 @@ impl<'a> Verifier<'a> {
 }
 
 impl Anchor {
-    /// Whether this record is one that was written, for this name in this organization.
-    pub fn holds(&self, key: &Key, organization: &str, name: &str) -> bool {
+    /// Whether this record is one that was written, for this subject in this organization.
+    pub fn holds(&self, key: &Key, organization: &str, subject: &str) -> bool {
         let record = &self.chained.record;
         let previous = match &self.previous {
             Some(code) => code.as_slice(),
@@ -129,12 +156,20 @@ impl Anchor {
             None => return false,
         };
         record.organization == organization
-            && record.name.as_deref() == Some(name)
+            && record.subject.as_deref() == Some(subject)
             && holds(key, previous, &self.chained)
     }
 
+    /// Whether it took its subject away.
     pub fn is_delete(&self) -> bool {
-        self.chained.record.action == Action::Delete.as_str()
+        let action = self.chained.record.action.as_str();
+        [Action::Delete, Action::MemberRemove, Action::TokenRevoke]
+            .iter()
+            .any(|taking| taking.as_str() == action)
+    }
+
+    pub fn sequence(&self) -> i64 {
+        self.chained.record.sequence
     }
 
     /// The version that the change made or took away; 0 if it had none.
@@ -152,6 +187,14 @@ impl Action {
             Self::Create => "create",
             Self::Update => "update",
             Self::Delete => "delete",
+            Self::Watch => "watch",
+            Self::OrgCreate => "org.create",
+            Self::MemberAdd => "member.add",
+            Self::MemberUpdate => "member.update",
+            Self::MemberRemove => "member.remove",
+            Self::TokenCreate => "token.create",
+            Self::TokenRevoke => "token.revoke",
+            Self::SignIn => "sign-in",
         }
     }
 }
@@ -166,6 +209,8 @@ impl Outcome {
             Self::Precondition => "precondition",
             Self::Damaged => "damaged",
             Self::Invalid => "invalid",
+            Self::Exists => "exists",
+            Self::LastOwner => "last-owner",
         }
     }
 }
@@ -182,8 +227,9 @@ fn chain(key: &Key, previous: &[u8], record: &Record) -> Hmac<Sha256> {
         .number(record.at)
         .text(&record.actor)
         .text(&record.action)
-        .optional(record.name.as_deref())
+        .optional(record.subject.as_deref())
         .text(&record.secrets)
+        .optional(record.detail.as_deref())
         .optional(record.workload.as_deref())
         .optional(record.client.as_deref())
         .text(&record.outcome);

@@ -23,6 +23,7 @@ pub enum Purpose {
 pub struct Keyring {
     pub audit: Key,
     pub row: Key,
+    pub token: Key,
 }
 
 /// One sealed key, as stored. Times are milliseconds since 1970 in UTC.
@@ -61,8 +62,8 @@ impl Keyring {
             return Err(RingError::WrongKey { sealed_under: first.key_id.clone() });
         }
         let key = |purpose| open_one(master, rows, purpose).map_err(|_| RingError::Damaged);
-        key(Purpose::Token)?;
-        Ok(Self { audit: key(Purpose::Audit)?, row: key(Purpose::Row)? })
+        let (audit, row, token) = (key(Purpose::Audit)?, key(Purpose::Row)?, key(Purpose::Token)?);
+        Ok(Self { audit, row, token })
     }
 }
 

@@ -1,30 +1,34 @@
-//! The store: opened in the process, served over HTTP on in-process connections. It knows nothing
-//! of launches; `run` joins the two.
+//! The store: opened in the process that needs it, or served to many, over HTTP either way. It knows
+//! nothing of launches; `run` joins the two.
 
 mod audit;
 mod canonical;
 mod error;
 mod http;
 mod keyring;
+mod lane;
 mod lock;
 mod master_key;
 mod open;
 mod permission;
 mod seal;
 mod service;
+mod session;
 mod storage;
+mod token;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::DuplexStream;
 
-use crate::name::OrgName;
-use crate::store::permission::Principal;
-use crate::store::service::Service;
+use crate::store::http::{Lately, Peer};
+use crate::store::lane::Lane;
+use crate::store::service::{Decided, Desk, Keys, Refusal, Service};
+use crate::store::session::Sessions;
+use crate::store::storage::transaction::Transaction;
 
-pub use crate::store::audit::Broken;
 pub use crate::store::error::{OpenError, OpenErrorKind};
 pub use crate::store::master_key::{FILE_NAME as MASTER_KEY_NAME, MasterKeySource};
 pub use crate::store::open::{DATABASE_NAME, OpenMode, exists};
@@ -33,28 +37,32 @@ pub use crate::store::storage::{StorageError, StorageErrorKind};
 /// Bytes under way in one direction of an in-process connection.
 const CONNECTION_BYTES_MAX: usize = 64 * 1024;
 
-/// An open store, served to whoever connects in this process. A clone is another handle on it.
+/// An open store. A clone is another handle on it.
 #[derive(Clone)]
-pub struct Embedded {
+pub struct Store {
     shared: Arc<Shared>,
 }
 
 /// An open store, and whether it was made just now.
 pub struct Opened {
-    pub store: Embedded,
+    pub store: Store,
     pub made: bool,
 }
 
-/// What all connections share. SQLite's calls block: one connection to it, behind one lock.
+/// What all connections share.
 struct Shared {
-    service: Mutex<Service>,
-    /// Who all in-process connections speak for.
-    operator: Principal,
+    lane: Lane,
+    keys: Arc<Keys>,
+    sessions: Sessions,
+    lately: Lately,
+    /// The operating system's user, for whom in-process connections speak.
+    operator: Arc<str>,
 }
 
-impl Embedded {
-    /// Opens the store in `data_directory`; `operator` is the name of the operating system's user,
-    /// `wait_max` how long opening, and then each request, waits for other processes.
+impl Store {
+    /// Opens the store in `data_directory` for this process alone; `operator` is the name of the
+    /// operating system's user, `wait_max` how long opening, and then each request, waits for other
+    /// processes.
     pub fn open(
         data_directory: &Path,
         master_key: &MasterKeySource,
@@ -62,35 +70,68 @@ impl Embedded {
         operator: &str,
         wait_max: Duration,
     ) -> Result<Opened, OpenError> {
-        let operator = Principal::Operator { name: operator.to_owned() };
-        let found = open::find(data_directory, master_key, mode, &operator.actor(), wait_max)?;
-        let service = Service::new(found.database, found.master, found.keyring);
-        let shared = Arc::new(Shared { service: Mutex::new(service), operator });
-        Ok(Opened { store: Self { shared }, made: found.made })
+        let actor = format!("os:{operator}");
+        let found = open::find(data_directory, master_key, mode, &actor, wait_max)?;
+        let keys = Arc::new(Keys { master: found.master, ring: found.keyring });
+        let service = Service::new(found.database, Desk::forgetful(Arc::clone(&keys)));
+        let lane = Lane::here(service);
+        Ok(Opened { store: Self::with(lane, keys, operator), made: found.made })
     }
 
-    /// Walks an organization's audit chain: how many records it has, or the first that is wrong.
-    pub fn verify_audit(
-        &self,
-        organization: &OrgName,
-    ) -> Result<Result<i64, Broken>, StorageError> {
-        self.service().verify_chain(organization)
+    /// The same for a server: one thread writes, and what many ask for at once it does in one
+    /// transaction; others read beside it.
+    pub fn open_to_serve(
+        data_directory: &Path,
+        master_key: &MasterKeySource,
+        operator: &str,
+        wait_max: Duration,
+    ) -> Result<Self, OpenError> {
+        let actor = format!("os:{operator}");
+        let mode = OpenMode::Existing;
+        let found = open::find(data_directory, master_key, mode, &actor, wait_max)?;
+        let path = found.database.path().to_owned();
+        let keys = Arc::new(Keys { master: found.master, ring: found.keyring });
+        let desk = Desk::remembering(Arc::clone(&keys));
+        let service = Service::new(found.database.for_many(), desk);
+        let lane = Lane::thread(service, path, Arc::clone(&keys), wait_max)
+            .map_err(|error| OpenError::io("start a thread for", data_directory, error))?;
+        Ok(Self::with(lane, keys, operator))
     }
 
-    /// One HTTP/1.1 connection, served on the current tokio runtime until either side ends it.
+    /// One HTTP/1.1 connection of this process itself, served on the current tokio runtime until
+    /// either side ends it.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn connect(&self) -> DuplexStream {
         let (near, far) = tokio::io::duplex(CONNECTION_BYTES_MAX);
-        tokio::spawn(http::serve(self.clone(), far));
+        let peer = Peer::Operator(Arc::clone(&self.shared.operator));
+        tokio::spawn(http::serve(self.clone(), far, peer));
         near
     }
 
-    /// One operation at a time. A transaction that a panic ended was rolled back, so the service
-    /// is whole behind a poisoned lock.
-    fn service(&self) -> MutexGuard<'_, Service> {
-        self.shared.service.lock().unwrap_or_else(PoisonError::into_inner)
+    fn with(lane: Lane, keys: Arc<Keys>, operator: &str) -> Self {
+        let (sessions, lately) = (Sessions::default(), Lately::default());
+        let operator = operator.into();
+        Self { shared: Arc::new(Shared { lane, keys, sessions, lately, operator }) }
+    }
+
+    /// Does this in a transaction that others may share, and answers once it is durable.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&mut Desk, &Transaction<'_>) -> Decided<T> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        self.shared.lane.write(work).await
+    }
+
+    /// Does this on one unchanging view of the database.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Desk, &Transaction<'_>) -> Result<Result<T, Refusal>, StorageError>
+        + Send
+        + 'static,
+    ) -> Result<T, Refusal> {
+        self.shared.lane.read(work).await
     }
 }
 

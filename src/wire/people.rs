@@ -110,7 +110,7 @@ pub struct MemberChange {
 }
 
 /// A token, never the token itself. A damaged row says its id and no more.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Token {
     pub id: String,
     /// Whose it is: a workload's or a member's.

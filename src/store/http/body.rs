@@ -1,13 +1,19 @@
 //! Bodies: what a request's says, and what an answer's holds. What cannot be read is never
 //! repeated, for it may hold a value.
 
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
 use serde::Deserialize;
 
+use crate::grant::Grant;
 use crate::name::{SecretName, WorkloadName};
 use crate::secret::Secret;
 use crate::store::http::problem::Fault;
-use crate::store::service::{Condition, Put, Resolve, ResolvedSecret};
-use crate::wire::{RESOLVE_NAMES_MAX, value_from_wire, write_value_member};
+use crate::store::service::{Condition, Holder, NewToken, Put, Resolve, ResolvedSecret};
+use crate::store::token::Kind;
+use crate::wire::{RESOLVE_NAMES_MAX, TokenRequest, value_from_wire, write_value_member};
 
 /// As it comes, so that every bad name can be said at once.
 #[derive(Deserialize)]
@@ -64,9 +70,42 @@ pub fn put(body: &Secret, condition: Condition) -> Result<Put, Fault> {
     Ok(Put { value, allow_empty: body.allow_empty, condition })
 }
 
+/// A token that is to be made, and of which kind.
+pub fn token(body: &Secret) -> Result<(NewToken, Kind), Fault> {
+    let shape = r#"{"workload":"billing","names":["STRIPE_*"]} or {"member":"alice@acme.com"}"#;
+    let ask: TokenRequest = parse(body, shape)?;
+    let unfit = |what| Fault::Value { what };
+    let network = ask.network.as_deref().map(network).transpose();
+    let network = network.map_err(unfit)?;
+    if ask.expires_at.is_some_and(|end| end <= Timestamp::now()) {
+        return Err(unfit("`expires_at` is in the past"));
+    }
+    let (holder, kind) = match (ask.workload, ask.member) {
+        (Some(name), None) => {
+            let names = ask.names.unwrap_or_else(Grant::all);
+            (Holder::Workload { name, names }, Kind::Workload)
+        }
+        (None, Some(_)) if ask.names.is_some() => {
+            return Err(unfit("a member's token goes by the member's own `names`"));
+        }
+        (None, Some(email)) => (Holder::Member(email), Kind::Member),
+        _ => return Err(unfit("either `workload` or `member` is to be given")),
+    };
+    Ok((NewToken { holder, expires_at: ask.expires_at, network }, kind))
+}
+
+/// A network, or one address.
+fn network(text: &str) -> Result<IpNet, &'static str> {
+    let address = || text.parse().map(|address: IpAddr| IpNet::from(address.to_canonical()));
+    let network = text.parse().or_else(|_| address());
+    network
+        .map(|network: IpNet| network.trunc())
+        .map_err(|_| "`network` is a network such as `10.0.0.0/8` or `fd00::/8`, or one address")
+}
+
 /// `{"secrets":{"NAME":{"value":"…","version":3,"updated_at":"…"}}}`, written at once: a tree of
 /// values would be copies to wipe.
-pub fn resolved(secrets: &[ResolvedSecret]) -> Vec<u8> {
+pub fn resolved(secrets: &[ResolvedSecret], values: bool) -> Vec<u8> {
     let each = |one: &ResolvedSecret| {
         128 + one.name.as_str().len() + one.value.as_ref().map_or(0, |value| 2 * value.len())
     };
@@ -78,13 +117,13 @@ pub fn resolved(secrets: &[ResolvedSecret]) -> Vec<u8> {
         }
         write_json(&mut out, &secret.name);
         out.extend_from_slice(b":{");
-        if let Some(value) = &secret.value {
+        if let Some(value) = secret.value.as_ref().filter(|_| values) {
             write_value_member(&mut out, value);
             out.push(b',');
         }
         out.extend_from_slice(b"\"version\":");
-        write_json(&mut out, &secret.version);
-        if let Ok(time) = jiff::Timestamp::from_millisecond(secret.updated_at) {
+        write_json(&mut out, &secret.row.columns.version);
+        if let Ok(time) = jiff::Timestamp::from_millisecond(secret.row.columns.updated_at) {
             out.extend_from_slice(b",\"updated_at\":");
             write_json(&mut out, &time);
         }
@@ -98,7 +137,8 @@ fn write_json(out: &mut Vec<u8>, value: &impl serde::Serialize) {
     serde_json::to_writer(out, value).expect("a vector takes every write");
 }
 
-fn parse<'a, T: Deserialize<'a>>(body: &'a Secret, shape: &'static str) -> Result<T, Fault> {
+/// A body of this shape. What is wrong with it is said by its place alone.
+pub fn parse<'a, T: Deserialize<'a>>(body: &'a Secret, shape: &'static str) -> Result<T, Fault> {
     serde_json::from_slice(body.expose_secret()).map_err(|error| Fault::Body {
         shape,
         line: error.line(),

@@ -1,41 +1,47 @@
 //! Routes and limits: an HTTP request into an operation, its outcome into an answer. Failures
 //! become a status in `problem`, and nowhere else.
 
+mod answer;
 mod body;
+mod door;
+mod people;
 mod problem;
 mod query;
+mod route;
+mod secrets;
+mod sign_in;
+mod trail;
 
 use std::convert::Infallible;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, HeaderMap};
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::name::{OrgName, SecretName};
-use crate::store::Embedded;
+use crate::secret::Secret;
+use crate::store::Store;
 use crate::store::http::problem::Fault;
-use crate::store::service::{Caller, Refusal, Service};
-use crate::wire::{API_PREFIX, Metadata, REQUEST_BYTES_MAX, RESOLVE_NAMES_MAX, SecretList};
-use crate::{name, secret::Secret};
+use crate::store::http::route::{Match, To};
+use crate::store::service::{Knock, Refusal};
+
+pub use crate::store::http::door::{Lately, Peer};
 
 /// The bytes of a request's line and headers, and how many headers there may be.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 64;
-/// The largest body of a resolve: each name with its quotes and comma, and the frame around them.
-const RESOLVE_BYTES_MAX: usize = RESOLVE_NAMES_MAX * (name::SECRET_NAME_BYTES_MAX + 4) + 4096;
 
 type Answer = Response<Full<Bytes>>;
 
 /// Serves one connection to its end.
-pub async fn serve(store: Embedded, stream: impl AsyncRead + AsyncWrite + Unpin) {
+pub async fn serve(store: Store, stream: impl AsyncRead + AsyncWrite + Unpin, peer: Peer) {
     let answer = service_fn(move |request| {
-        let store = store.clone();
-        async move { Ok::<_, Infallible>(answer(&store, request).await) }
+        let (store, peer) = (store.clone(), peer.clone());
+        async move { Ok::<_, Infallible>(answer(&store, &peer, request).await) }
     });
     let served = hyper::server::conn::http1::Builder::new()
         .max_buf_size(HEAD_BYTES_MAX)
@@ -45,164 +51,101 @@ pub async fn serve(store: Embedded, stream: impl AsyncRead + AsyncWrite + Unpin)
     let _ended = served.await;
 }
 
-async fn answer(store: &Embedded, request: Request<Incoming>) -> Answer {
-    let routed = route(request.method(), request.uri().path());
-    let answered = match routed {
-        Ok(Route::Health) => Ok(text("ok\n")),
-        Ok(Route::Api { organization, operation }) => {
-            act(store, &organization, operation, request).await
-        }
+async fn answer(store: &Store, peer: &Peer, request: Request<Incoming>) -> Answer {
+    let (head, body) = request.into_parts();
+    let answered = match route::find(&head.method, head.uri.path()) {
+        Ok(found) => act(store, peer, &found, &head, body).await,
         Err(fault) => Err(fault),
     };
-    answered.unwrap_or_else(|fault| fault.answer())
+    answered.unwrap_or_else(Fault::answer)
 }
 
-/// What a path and a method ask for.
-enum Route {
-    Health,
-    Api { organization: OrgName, operation: Operation },
-}
-
-enum Operation {
-    Resolve,
-    List,
-    Show(SecretName),
-    Put(SecretName),
-    Delete(SecretName),
-}
-
-/// Exact segments only: what needs decoding or normalizing is no path of this API.
-fn route(method: &Method, path: &str) -> Result<Route, Fault> {
-    if path == "/healthz" {
-        return allow(method, &[Method::GET], "GET").map(|()| Route::Health);
-    }
-    let rest = path.strip_prefix(API_PREFIX).and_then(|rest| rest.strip_prefix("/orgs/"));
-    let (organization, rest) = rest.and_then(|rest| rest.split_once('/')).ok_or(Fault::NoPath)?;
-    let organization = OrgName::parse(organization).map_err(|_| Fault::NoPath)?;
-    let operation = match rest.split_once('/') {
-        None if rest == "resolve" => {
-            allow(method, &[Method::POST], "POST").map(|()| Operation::Resolve)
-        }
-        None if rest == "secrets" => allow(method, &[Method::GET], "GET").map(|()| Operation::List),
-        Some(("secrets", name)) if is_plain(name) => of_one(method, name),
-        _ => Err(Fault::NoPath),
-    };
-    Ok(Route::Api { organization, operation: operation? })
-}
-
-fn of_one(method: &Method, name: &str) -> Result<Operation, Fault> {
-    allow(method, &[Method::GET, Method::PUT, Method::DELETE], "GET, PUT, DELETE")?;
-    let name = SecretName::parse(name).map_err(|error| Fault::Name(vec![error]))?;
-    Ok(match *method {
-        Method::PUT => Operation::Put(name),
-        Method::DELETE => Operation::Delete(name),
-        _ => Operation::Show(name),
-    })
-}
-
-fn allow(method: &Method, allowed: &[Method], shown: &'static str) -> Result<(), Fault> {
-    if allowed.contains(method) { Ok(()) } else { Err(Fault::Method { allowed: shown }) }
-}
-
-/// Whether a segment could be meant as a name: the unreserved characters of RFC 3986, and not the
-/// segments that stand for a directory.
-fn is_plain(segment: &str) -> bool {
-    let unreserved = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
-    !matches!(segment, "" | "." | "..") && segment.bytes().all(unreserved)
-}
+/// What a request says beside its body.
+type Head = hyper::http::request::Parts;
 
 async fn act(
-    store: &Embedded,
-    organization: &OrgName,
-    operation: Operation,
-    request: Request<Incoming>,
+    store: &Store,
+    peer: &Peer,
+    found: &Match<'_>,
+    head: &Head,
+    body: Incoming,
 ) -> Result<Answer, Fault> {
-    let caller = Caller { principal: &store.shared.operator, organization, client: None };
-    let headers = request.headers().clone();
-    match operation {
-        Operation::Resolve => {
-            let ask = body::resolve(&read(request, RESOLVE_BYTES_MAX).await?)?;
-            let resolved = with(store, |service| service.resolve(caller, &ask))?;
-            Ok(json(StatusCode::OK, body::resolved(&resolved)))
-        }
-        Operation::List => {
-            let (ask, order) = query::list(request.uri().query().unwrap_or(""))?;
-            let page = with(store, |service| service.list(caller, &ask))?;
-            let next = page.next.map(|after| query::cursor(order, &after));
-            Ok(as_json(StatusCode::OK, &SecretList { secrets: page.secrets, next }))
-        }
-        Operation::Show(name) => {
-            let metadata = with(store, |service| service.show(caller, &name))?;
-            Ok(described(StatusCode::OK, &metadata))
-        }
-        Operation::Put(name) => {
-            let condition = query::condition(&headers)?;
-            let put = body::put(&read(request, REQUEST_BYTES_MAX).await?, condition)?;
-            let written = with(store, |service| service.put(caller, &name, &put))?;
-            let status = if written.created { StatusCode::CREATED } else { StatusCode::OK };
-            Ok(described(status, &written.metadata))
-        }
-        Operation::Delete(name) => {
-            let condition = query::condition(&headers)?;
-            with(store, |service| service.delete(caller, &name, condition))?;
-            Ok(with_status(StatusCode::NO_CONTENT, Full::default()))
-        }
+    match found.route.to {
+        To::Health => return Ok(answer::text("ok\n")),
+        To::Ready => return sign_in::ready(store).await,
+        To::Metrics => return Ok(answer::text("")),
+        To::OpenApi => return Ok(answer::text("")),
+        To::SignIn => return sign_in::sign_in(store, peer, found, head, body).await,
+        To::SignOut => return sign_in::sign_out(store, head),
+        _ => {}
     }
+    let knock = door::knock(store, peer, &head.method, &head.headers)?;
+    let asked = Asked { store, found, head, knock: knock.clone() };
+    let answered = asked.act(body).await;
+    if let Err(Fault::Refusal(Refusal::Unauthorized)) = &answered {
+        store.shared.lately.forget(&knock);
+    }
+    answered
 }
 
-fn with<T>(
-    store: &Embedded,
-    operation: impl FnOnce(&mut Service) -> Result<T, Refusal>,
-) -> Result<T, Fault> {
-    operation(&mut store.service()).map_err(Fault::Refusal)
+/// A request of somebody.
+struct Asked<'a> {
+    store: &'a Store,
+    found: &'a Match<'a>,
+    head: &'a Head,
+    knock: Knock,
+}
+
+impl Asked<'_> {
+    async fn act(self, body: Incoming) -> Result<Answer, Fault> {
+        match self.found.route.to {
+            To::Resolve => self.resolve(body).await,
+            To::Watch => self.watch(body).await,
+            To::ListSecrets => self.list_secrets().await,
+            To::ShowSecret => self.show_secret().await,
+            To::PutSecret => self.put_secret(body).await,
+            To::DeleteSecret => self.delete_secret().await,
+            To::ListOrgs => self.list_orgs().await,
+            To::MakeOrg => self.make_org(body).await,
+            To::ListMembers => self.list_members().await,
+            To::AddMember => self.add_member(body).await,
+            To::ChangeMember => self.change_member(body).await,
+            To::RemoveMember => self.remove_member().await,
+            To::ListTokens => self.list_tokens().await,
+            To::MakeToken => self.make_token(body).await,
+            To::RevokeToken => self.revoke_token().await,
+            To::ListAudit => self.list_audit().await,
+            To::Checkpoint => self.checkpoint().await,
+            To::Verify => self.verify(body).await,
+            To::ListWorkloads => self.list_workloads().await,
+            To::Health | To::Ready | To::Metrics | To::OpenApi | To::SignIn | To::SignOut => {
+                Err(Fault::NoPath)
+            }
+        }
+    }
+
+    /// The whole body of somebody who may send one.
+    async fn read(&self, body: Incoming) -> Result<Secret, Fault> {
+        door::expect(self.store, &self.knock).await?;
+        read(&self.head.headers, body, self.found.route.body_max).await
+    }
+
+    fn query(&self) -> &str {
+        self.head.uri.query().unwrap_or("")
+    }
 }
 
 /// The whole body, if it is no longer than that.
-async fn read(request: Request<Incoming>, bytes_max: usize) -> Result<Secret, Fault> {
-    let said = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+async fn read(headers: &HeaderMap, body: Incoming, bytes_max: usize) -> Result<Secret, Fault> {
+    let said = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let said: Option<usize> = said.and_then(|length| length.parse().ok());
     if said.is_some_and(|length| length > bytes_max) {
         return Err(Fault::LongBody { bytes_max });
     }
-    let collected = Limited::new(request.into_body(), bytes_max).collect().await;
+    let collected = Limited::new(body, bytes_max).collect().await;
     let collected = collected.map_err(|error| match error.is::<LengthLimitError>() {
         true => Fault::LongBody { bytes_max },
         false => Fault::BrokenBody,
     })?;
     Ok(Secret::new(collected.to_bytes().into()))
-}
-
-fn described(status: StatusCode, metadata: &Metadata) -> Answer {
-    let mut answer = as_json(status, metadata);
-    let tag = metadata.version.map(|version| format!("\"{version}\""));
-    if let Some(tag) = tag.and_then(|tag| HeaderValue::try_from(tag).ok()) {
-        answer.headers_mut().insert(ETAG, tag);
-    }
-    answer
-}
-
-fn as_json(status: StatusCode, value: &impl serde::Serialize) -> Answer {
-    json(status, serde_json::to_vec(value).expect("names, numbers and texts are JSON"))
-}
-
-fn json(status: StatusCode, body: Vec<u8>) -> Answer {
-    typed(status, "application/json", body)
-}
-
-fn text(body: &'static str) -> Answer {
-    typed(StatusCode::OK, "text/plain; charset=utf-8", body.into())
-}
-
-fn typed(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Answer {
-    let mut answer = with_status(status, Full::new(Bytes::from(body)));
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    answer
-}
-
-fn with_status(status: StatusCode, body: Full<Bytes>) -> Answer {
-    let mut answer = Response::new(body);
-    *answer.status_mut() = status;
-    let headers: &mut HeaderMap = answer.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
 }

@@ -2,10 +2,11 @@
 //! that says what, where and what to do; none repeats what a request held beside names.
 
 use hyper::StatusCode;
-use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 
-use crate::name::NameError;
-use crate::store::http::{Answer, typed};
+use crate::name::{NameError, SecretName};
+use crate::store::http::Answer;
+use crate::store::http::answer::typed;
 use crate::store::service::{Damage, Refusal};
 use crate::store::storage::{StorageError, StorageErrorKind};
 use crate::wire::{Problem, RESOLVE_NAMES_MAX, Unresolved, VALUE_BYTES_MAX, problem_type};
@@ -16,8 +17,16 @@ pub enum Fault {
     /// Nothing is at this path.
     NoPath,
     Method {
-        allowed: &'static str,
+        allowed: String,
     },
+    /// No token that could be one, and no session.
+    Unauthorized,
+    /// A page of another origin asks in the name of a session.
+    OtherOrigin,
+    /// What the path has for an organization can be none.
+    NoOrganization,
+    /// A row that was sound a moment ago does not open.
+    Closed(SecretName),
     /// Names, of secrets or a workload, that are none.
     Name(Vec<NameError>),
     NoNames,
@@ -48,13 +57,20 @@ pub enum Fault {
 
 impl Fault {
     pub fn answer(self) -> Answer {
-        let allowed = if let Self::Method { allowed } = self { Some(allowed) } else { None };
+        let allowed = match &self {
+            Self::Method { allowed } => HeaderValue::try_from(allowed).ok(),
+            _ => None,
+        };
         let problem = self.problem();
         let status = StatusCode::from_u16(problem.status).expect("each status is a constant here");
         let body = serde_json::to_vec(&problem).expect("texts and names are JSON");
         let mut answer = typed(status, "application/problem+json", body);
         if let Some(allowed) = allowed {
-            answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+            answer.headers_mut().insert(ALLOW, allowed);
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer realm=\"inject\"");
+            answer.headers_mut().insert(WWW_AUTHENTICATE, scheme);
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
@@ -70,6 +86,12 @@ impl Fault {
                 titled(405, "about:blank", "this path does not take this method")
                     .detail(format!("it takes {allowed}"))
             }
+            Self::Unauthorized => unauthorized(),
+            Self::OtherOrigin => titled(403, "about:blank", "another site asks")
+                .detail("a session changes something only from the store's own page"),
+            Self::NoOrganization => no_organization(),
+            Self::Closed(name) => titled(500, problem_type::DAMAGED, "what is stored is damaged")
+                .detail(damaged(&[Damage { name, deletable: true }])),
             Self::Name(errors) => titled(422, invalid, "a name is not one").detail(joined(&errors)),
             Self::NoNames => {
                 titled(422, invalid, "`names` is empty").detail("name at least one secret")
@@ -98,11 +120,37 @@ const _: () = assert!(VALUE_BYTES_MAX == 65_536, "the text above says so");
 
 fn refused(refusal: Refusal) -> Problem {
     match refusal {
-        Refusal::NoOrganization(name) => {
-            titled(404, problem_type::NO_ORGANIZATION, "there is no such organization")
-                .detail(format!("there is no organization `{name}` that this caller may see"))
+        Refusal::Unauthorized => unauthorized(),
+        Refusal::TokenDamaged => titled(500, problem_type::DAMAGED, "what is stored is damaged")
+            .detail("this token's row is not as it was written; put a backup in its place"),
+        Refusal::NoOrganization(name) => no_organization()
+            .detail(format!("there is no organization `{name}` that this caller may see")),
+        Refusal::OrganizationExists(name) => {
+            titled(409, problem_type::EXISTS, "there is such an organization already")
+                .detail(format!("there is an organization `{name}` already"))
         }
+        Refusal::NoOwner => titled(422, problem_type::INVALID, "nobody is to be the owner")
+            .detail("say the owner's e-mail address: `\"owner\":\"alice@acme.com\"` (`--owner`)"),
         Refusal::Forbidden => titled(403, "about:blank", "this caller may not do this"),
+        Refusal::NoMember(email) => titled(404, problem_type::NOT_FOUND, "there is no such member")
+            .detail(format!("there is no member `{email}`")),
+        Refusal::MemberExists(email) => {
+            titled(409, problem_type::EXISTS, "there is such a member already")
+                .detail(format!("`{email}` is a member already"))
+        }
+        Refusal::LastOwner(email) => {
+            titled(409, problem_type::LAST_OWNER, "this is the last owner")
+                .detail(format!("`{email}` is the last owner; make somebody else an owner first"))
+        }
+        Refusal::MemberDamaged(email) => {
+            titled(500, problem_type::DAMAGED, "what is stored is damaged").detail(format!(
+                "member `{email}` is not as it was written; put a backup in its place, or remove \
+                 the member and add it again"
+            ))
+        }
+        Refusal::NoToken(id) => titled(404, problem_type::NOT_FOUND, "there is no such token")
+            .detail(format!("there is no token `{id}`")),
+        Refusal::Overloaded => titled(503, "about:blank", "the store has too much to do"),
         Refusal::Unresolved(unresolved) => unresolvable(unresolved),
         Refusal::NoSecret(name) => titled(404, problem_type::NO_SECRET, "there is no such secret")
             .detail(format!("there is no secret `{name}`")),
@@ -142,6 +190,16 @@ fn refused(refusal: Refusal) -> Problem {
         }
         Refusal::Storage(error) => storage(&error),
     }
+}
+
+/// The same for a token that is unknown, over, revoked, or none.
+fn unauthorized() -> Problem {
+    titled(401, "about:blank", "no valid token")
+        .detail("send one as `Authorization: Bearer …`; it may be over or revoked")
+}
+
+fn no_organization() -> Problem {
+    titled(404, problem_type::NO_ORGANIZATION, "there is no such organization")
 }
 
 /// Says of each what is still possible.

@@ -4,11 +4,12 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::header::{HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::name::is_secret_name;
+use crate::name::{SecretName, WorkloadName, is_secret_name};
 use crate::store::http::problem::Fault;
-use crate::store::service::{Condition, ListAsk};
+use crate::store::service::{Condition, ListAsk, TrailAsk};
 use crate::store::storage::{After, Sort};
 use crate::wire::{PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX};
 
@@ -28,6 +29,79 @@ struct Cursor {
 pub fn list(query: &str) -> Result<(ListAsk, Sort), Fault> {
     let mut ask = ListAsk { part: None, sort: Sort::Name, after: None, rows_max: ROWS_DEFAULT };
     let mut cursor = None;
+    each(query, |key, value| {
+        match key {
+            "q" => ask.part = Some(value.to_ascii_uppercase()),
+            "cursor" => cursor = Some(value),
+            "limit" => ask.rows_max = limit(&value)?,
+            "sort" => ask.sort = sort(&value)?,
+            _ => return Err(unfit("the parameters are `q`, `cursor`, `limit` and `sort`")),
+        }
+        Ok(())
+    })?;
+    ask.after = cursor.map(|cursor| after(&cursor, ask.sort)).transpose()?;
+    let sort = ask.sort;
+    Ok((ask, sort))
+}
+
+/// `cursor` and `limit` of a list that has one order: behind what it begins, and how many rows.
+pub fn page(query: &str, list: &str) -> Result<(String, usize), Fault> {
+    let (mut behind, mut rows) = (String::new(), PAGE_ROWS_DEFAULT);
+    each(query, |key, value| {
+        match key {
+            "cursor" => behind = behind_of(&value, list)?,
+            "limit" => rows = limit(&value)? as usize,
+            _ => return Err(unfit("the parameters are `cursor` and `limit`")),
+        }
+        Ok(())
+    })?;
+    Ok((behind, rows))
+}
+
+/// The filters of the audit trail.
+pub fn trail(query: &str) -> Result<TrailAsk, Fault> {
+    let mut ask = TrailAsk { rows_max: PAGE_ROWS_DEFAULT, ..TrailAsk::default() };
+    let name = |error| Fault::Name(vec![error]);
+    each(query, |key, value| {
+        match key {
+            "name" => ask.name = Some(SecretName::parse(&value).map_err(name)?),
+            "actor" => ask.actor = Some(value),
+            "workload" => ask.workload = Some(WorkloadName::parse(&value).map_err(name)?),
+            "since" => ask.since = Some(moment(&value)?),
+            "until" => ask.until = Some(moment(&value)?),
+            "limit" => ask.rows_max = limit(&value)? as usize,
+            "cursor" => {
+                let before = behind_of(&value, "audit")?.parse().map_err(|_| bad_cursor())?;
+                ask.before = Some(before);
+            }
+            _ => {
+                return Err(unfit(
+                    "the parameters are `name`, `actor`, `workload`, `since`, `until`, `cursor` \
+                     and `limit`",
+                ));
+            }
+        }
+        Ok(())
+    })?;
+    Ok(ask)
+}
+
+/// The cursor of a list that has one order.
+pub fn simple_cursor(list: &str, behind: &str) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{list} {behind}"))
+}
+
+/// A time and an id, which stand before all where there are none.
+pub fn timed(behind: &str) -> Result<(i64, String), Fault> {
+    if behind.is_empty() {
+        return Ok((i64::MIN, String::new()));
+    }
+    let (at, id) = behind.split_once(' ').ok_or_else(bad_cursor)?;
+    Ok((at.parse().map_err(|_| bad_cursor())?, id.to_owned()))
+}
+
+/// Each parameter once; an empty one is as if it were not there.
+fn each(query: &str, mut take: impl FnMut(&str, String) -> Result<(), Fault>) -> Result<(), Fault> {
     let mut seen = Vec::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -36,18 +110,38 @@ pub fn list(query: &str) -> Result<(ListAsk, Sort), Fault> {
         }
         seen.push(key);
         let value = decoded(value).ok_or(unfit("a parameter is not percent-encoded UTF-8"))?;
-        match key {
-            "q" | "cursor" | "limit" | "sort" if value.is_empty() => {}
-            "q" => ask.part = Some(value.to_ascii_uppercase()),
-            "cursor" => cursor = Some(value),
-            "limit" => ask.rows_max = limit(&value)?,
-            "sort" => ask.sort = sort(&value)?,
-            _ => return Err(unfit("the parameters are `q`, `cursor`, `limit` and `sort`")),
+        // What is empty is taken as it comes only to see whether there is such a parameter.
+        match value.is_empty() {
+            true => known(key)?,
+            false => take(key, value)?,
         }
     }
-    ask.after = cursor.map(|cursor| after(&cursor, ask.sort)).transpose()?;
-    let sort = ask.sort;
-    Ok((ask, sort))
+    Ok(())
+}
+
+fn known(key: &str) -> Result<(), Fault> {
+    const ALL: [&str; 9] =
+        ["q", "cursor", "limit", "sort", "name", "actor", "workload", "since", "until"];
+    if ALL.contains(&key) { Ok(()) } else { Err(unfit("there is no such parameter")) }
+}
+
+fn behind_of(cursor: &str, list: &str) -> Result<String, Fault> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| bad_cursor())?;
+    let text = String::from_utf8(bytes).map_err(|_| bad_cursor())?;
+    let behind = text.strip_prefix(list).and_then(|rest| rest.strip_prefix(' '));
+    behind.map(str::to_owned).ok_or_else(bad_cursor)
+}
+
+fn bad_cursor() -> Fault {
+    unfit("`cursor` is not one that this list gave")
+}
+
+/// RFC 3339, as milliseconds since 1970 in UTC.
+fn moment(text: &str) -> Result<i64, Fault> {
+    let moment: Result<Timestamp, _> = text.parse();
+    moment
+        .map(Timestamp::as_millisecond)
+        .map_err(|_| unfit("`since` and `until` are times such as `2026-01-31T12:00:00Z`"))
 }
 
 /// The cursor of the page that begins behind this place.
@@ -118,11 +212,15 @@ fn after(text: &str, sort: Sort) -> Result<After, Fault> {
 
 /// Form decoding: `+` is a space, `%XX` a byte, and the whole is UTF-8.
 fn decoded(text: &str) -> Option<String> {
+    percent_decoded(&text.replace('+', " "))
+}
+
+/// `%XX` is a byte, and the whole is UTF-8.
+pub fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
         bytes.push(match byte {
-            b'+' => b' ',
             b'%' => 16 * hex(rest.next()?)? + hex(rest.next()?)?,
             other => other,
         });

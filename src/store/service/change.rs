@@ -3,13 +3,14 @@
 
 use std::io;
 
-use crate::name::SecretName;
+use crate::name::{OrgName, SecretName};
 use crate::secret::Secret;
 use crate::store::audit::{Action, Named, Outcome};
 use crate::store::permission::Operation;
 use crate::store::seal::{self, Columns, FORMAT, SealedRow};
+use crate::store::service::desk::{Said, State};
 use crate::store::service::{
-    Caller, Damage, Judged, Keys, NO_NEXT, Refusal, Said, Service, State, metadata, now,
+    Caller, Damage, Decided, Desk, Done, Judged, Knock, NO_NEXT, Refusal, metadata, now, or_refuse,
 };
 use crate::store::storage::Unpurged;
 use crate::store::storage::transaction::Transaction;
@@ -40,64 +41,15 @@ pub struct Written {
     pub created: bool,
 }
 
-/// What a change leaves to do once it is durable.
-struct Changed<T> {
-    answer: T,
-    /// An old value stands in the journal until it is purged.
-    retired: bool,
-    /// Something does, of this change or of one before.
-    unpurged: bool,
-}
-
-/// What a transaction answers: the change, or a refusal that is on record.
-type Decided<T> = Judged<Result<Changed<T>, Refusal>>;
-
-impl Service {
-    pub fn put(
-        &mut self,
-        caller: Caller<'_>,
-        name: &SecretName,
-        put: &Put,
-    ) -> Result<Written, Refusal> {
-        let fresh = Fresh::take().map_err(Refusal::NoRandom)?;
-        let Self { database, keys } = self;
-        let decided = database.write(|tx| keys.put(tx, caller, name, put, fresh))?;
-        self.finish(name, decided?)
-    }
-
-    /// Deletes for good: when this answers `Ok`, no file of the store yields the value.
-    pub fn delete(
-        &mut self,
-        caller: Caller<'_>,
-        name: &SecretName,
-        condition: Condition,
-    ) -> Result<(), Refusal> {
-        let Self { database, keys } = self;
-        let decided = database.write(|tx| keys.delete(tx, caller, name, condition))?;
-        self.finish(name, decided?)
-    }
-
-    /// Purges what the change retired, and waits for it. What others left is purged too, where that
-    /// needs no wait.
-    fn finish<T>(&mut self, name: &SecretName, changed: Changed<T>) -> Result<T, Refusal> {
-        if changed.retired && !self.database.purge()? {
-            return Err(Refusal::Unpurged(name.clone()));
-        }
-        if changed.unpurged && !changed.retired {
-            self.database.purge_at_once();
-        }
-        Ok(changed.answer)
-    }
-}
-
 /// The random parts of a new version, taken before the transaction.
-struct Fresh {
+#[derive(Clone, Copy)]
+pub struct Fresh {
     id: [u8; 16],
     salt: [u8; seal::SALT_BYTES],
 }
 
 impl Fresh {
-    fn take() -> io::Result<Self> {
+    pub fn take() -> io::Result<Self> {
         Ok(Self { id: sys::random()?, salt: sys::random()? })
     }
 }
@@ -105,44 +57,44 @@ impl Fresh {
 /// One change of one name, for its record.
 #[derive(Clone, Copy)]
 struct Change<'a> {
-    caller: Caller<'a>,
+    caller: &'a Caller,
     name: &'a SecretName,
     action: Action,
     /// The version that is there before.
     current: Option<i64>,
 }
 
-impl Keys {
-    fn put(
-        &self,
+impl Desk {
+    pub fn put(
+        &mut self,
         tx: &Transaction<'_>,
-        caller: Caller<'_>,
+        knock: &Knock,
+        organization: &OrgName,
         name: &SecretName,
-        put: &Put,
-        fresh: Fresh,
+        (put, fresh): (&Put, Fresh),
     ) -> Decided<Written> {
-        if let Err(refusal) = self.organization(tx, caller.organization)? {
-            return Ok(Err(refusal));
-        }
-        let state = self.state(tx, caller.organization.as_str(), name.as_str())?;
+        let caller = or_refuse!(self.admit(tx, knock, organization)?);
+        let state = self.state(tx, organization, name)?;
         let current = state.version();
         let action = if current.is_some() { Action::Update } else { Action::Create };
-        let change = Change { caller, name, action, current };
+        let change = Change { caller: &caller, name, action, current };
         if !caller.may(Operation::Audited(action), Some(name)) {
-            return self.refuse(tx, change, Outcome::Forbidden, Refusal::Forbidden);
+            return self.refuse(tx, change.blind(), Outcome::Forbidden, Refusal::Forbidden);
         }
         if let Err(refusal) = put.judge(name) {
             return self.refuse(tx, change, Outcome::Invalid, refusal);
         }
         match state {
             State::Damaged { last_version } => self.refuse_damaged(tx, change, last_version),
-            State::Present { row, value } if is_repeated(tx, &row, &value, put)? => {
-                self.repeated(tx, change, &row)
+            State::Present { ref row, ref value }
+                if self.is_repeated(tx, row, value.as_ref(), put)? =>
+            {
+                self.repeated(tx, change, row)
             }
             _ if !put.condition.holds(current) => self.refuse_condition(tx, change),
             State::Present { row, .. } => {
                 let version = next(tx, row.columns.version)?;
-                let columns = self.next_version(change, row.columns, version);
+                let columns = self.next_version(change, row.columns.clone(), version);
                 self.write(tx, change, columns, put, fresh)
             }
             State::Absent { last_version } => {
@@ -153,31 +105,33 @@ impl Keys {
         }
     }
 
-    fn delete(
-        &self,
+    /// Deletes for good: when this is answered, no file of the store yields the value.
+    pub fn delete(
+        &mut self,
         tx: &Transaction<'_>,
-        caller: Caller<'_>,
+        knock: &Knock,
+        organization: &OrgName,
         name: &SecretName,
         condition: Condition,
     ) -> Decided<()> {
-        if let Err(refusal) = self.organization(tx, caller.organization)? {
-            return Ok(Err(refusal));
-        }
-        let organization = caller.organization.as_str();
-        let state = self.state(tx, organization, name.as_str())?;
-        let current = state.version();
-        let change = Change { caller, name, action: Action::Delete, current };
+        let caller = or_refuse!(self.admit(tx, knock, organization)?);
+        let state = self.state(tx, organization, name)?;
+        let change =
+            Change { caller: &caller, name, action: Action::Delete, current: state.version() };
         if !caller.may(Operation::Audited(Action::Delete), Some(name)) {
-            return self.refuse(tx, change, Outcome::Forbidden, Refusal::Forbidden);
+            return self.refuse(tx, change.blind(), Outcome::Forbidden, Refusal::Forbidden);
         }
+        let current = change.current;
         match state {
-            State::Absent { last_version } => match tx.unpurged(organization, name.as_str())? {
-                Some(mark) if mark.deleted && Some(mark.version) == last_version => {
-                    self.note(tx, change, Outcome::Repeated, None)?;
-                    Ok(Ok(Changed { answer: (), retired: true, unpurged: true }))
+            State::Absent { last_version } => {
+                match tx.unpurged(organization.as_str(), name.as_str())? {
+                    Some(mark) if mark.deleted && Some(mark.version) == last_version => {
+                        self.note(tx, change, Outcome::Repeated, None)?;
+                        Ok(Ok(change.done(())))
+                    }
+                    _ => self.refuse(tx, change, Outcome::Missing, Refusal::NoSecret(name.clone())),
                 }
-                _ => self.refuse(tx, change, Outcome::Missing, Refusal::NoSecret(name.clone())),
-            },
+            }
             // What the trail still vouches for can be cleared away; only its value is lost.
             State::Damaged { last_version: Some(last) } if condition == Condition::Any => {
                 self.remove(tx, change, last, false)
@@ -189,52 +143,75 @@ impl Keys {
     }
 
     fn write(
-        &self,
+        &mut self,
         tx: &Transaction<'_>,
         change: Change<'_>,
         columns: Columns,
         put: &Put,
         fresh: Fresh,
     ) -> Decided<Written> {
-        let row = seal::seal(&self.master, columns, fresh.salt, &put.value);
+        let row = seal::seal(&self.keys.master, columns, fresh.salt, &put.value);
         tx.put(&row)?;
+        self.forget_row(&change.caller.organization, change.name);
         let version = row.columns.version;
         let retired = change.action == Action::Update;
         if retired {
             change.mark(tx, version, false)?;
         }
         self.note(tx, change, Outcome::Ok, Some(version))?;
-        let mut metadata = metadata(&row);
-        metadata.hint = change.name.hint();
-        let answer = Written { metadata, created: !retired };
-        Ok(Ok(Changed { answer, retired, unpurged: tx.any_unpurged()? }))
+        let answer = change.written(&row, !retired);
+        Ok(Ok(if retired { change.done(answer) } else { Done::with(answer) }))
     }
 
     fn remove(
-        &self,
+        &mut self,
         tx: &Transaction<'_>,
         change: Change<'_>,
         version: i64,
         sound: bool,
     ) -> Decided<()> {
         tx.remove(change.caller.organization.as_str(), change.name.as_str(), sound)?;
+        self.forget_row(&change.caller.organization, change.name);
         change.mark(tx, version, true)?;
         self.note(tx, change, Outcome::Ok, Some(version))?;
-        Ok(Ok(Changed { answer: (), retired: true, unpurged: true }))
+        Ok(Ok(change.done(())))
     }
 
     /// The same update again: it was made, but the old value may still stand in the journal.
     fn repeated(
-        &self,
+        &mut self,
         tx: &Transaction<'_>,
         change: Change<'_>,
         row: &SealedRow,
     ) -> Decided<Written> {
         self.note(tx, change, Outcome::Repeated, None)?;
-        let mut metadata = metadata(row);
-        metadata.hint = change.name.hint();
-        let answer = Written { metadata, created: false };
-        Ok(Ok(Changed { answer, retired: true, unpurged: true }))
+        Ok(Ok(change.done(change.written(row, false))))
+    }
+
+    /// Whether this very update was made before, and waits for its purge. Then a retry under
+    /// `If-Match` finishes it, though the version has moved on.
+    fn is_repeated(
+        &self,
+        tx: &Transaction<'_>,
+        row: &SealedRow,
+        value: Option<&Secret>,
+        put: &Put,
+    ) -> Judged<bool> {
+        let mark = tx.unpurged(&row.columns.organization, &row.columns.name)?;
+        let made = mark.is_some_and(|mark| !mark.deleted && mark.version == row.columns.version);
+        let retried = match put.condition {
+            Condition::Version(version) => version.checked_add(1) == Some(row.columns.version),
+            Condition::Any | Condition::Present => true,
+            Condition::Absent => false,
+        };
+        if !(made && retried) {
+            return Ok(false);
+        }
+        let same = |value: &Secret| value.expose_secret() == put.value.expose_secret();
+        Ok(match value {
+            Some(value) => same(value),
+            None => self.keys.open(row).is_ok_and(|value| same(&value)),
+        })
     }
 
     fn first_version(&self, change: Change<'_>, version: i64, id: [u8; 16], slot: i64) -> Columns {
@@ -249,7 +226,7 @@ impl Keys {
             created_by: actor.clone(),
             updated_at: now,
             updated_by: actor,
-            key_id: self.master.id().to_vec(),
+            key_id: self.keys.master.id().to_vec(),
             slot,
         }
     }
@@ -260,7 +237,7 @@ impl Keys {
             version,
             updated_at: now(),
             updated_by: change.caller.principal.actor(),
-            key_id: self.master.id().to_vec(),
+            key_id: self.keys.master.id().to_vec(),
             ..old
         }
     }
@@ -268,7 +245,7 @@ impl Keys {
     /// Puts a change on record. One that was made names the version that it made or took away,
     /// and anchors it.
     fn note(
-        &self,
+        &mut self,
         tx: &Transaction<'_>,
         change: Change<'_>,
         outcome: Outcome,
@@ -276,17 +253,15 @@ impl Keys {
     ) -> Judged<()> {
         let version = made.or(change.current);
         let said = Said {
-            action: change.action,
-            outcome,
             secrets: vec![Named { name: change.name.to_string(), version }],
-            changed: made.map(|_| change.name),
-            workload: None,
+            changed: made.map(|_| change.name.to_string()),
+            ..Said::new(change.action, outcome)
         };
-        self.record(tx, change.caller, said)
+        self.record(tx, change.caller, said).map(|_| ())
     }
 
     fn refuse<T>(
-        &self,
+        &mut self,
         tx: &Transaction<'_>,
         change: Change<'_>,
         outcome: Outcome,
@@ -296,13 +271,13 @@ impl Keys {
         Ok(Err(refusal))
     }
 
-    fn refuse_condition<T>(&self, tx: &Transaction<'_>, change: Change<'_>) -> Decided<T> {
+    fn refuse_condition<T>(&mut self, tx: &Transaction<'_>, change: Change<'_>) -> Decided<T> {
         let refusal = Refusal::Precondition { name: change.name.clone(), current: change.current };
         self.refuse(tx, change, Outcome::Precondition, refusal)
     }
 
     fn refuse_damaged<T>(
-        &self,
+        &mut self,
         tx: &Transaction<'_>,
         change: Change<'_>,
         last_version: Option<i64>,
@@ -313,6 +288,22 @@ impl Keys {
 }
 
 impl Change<'_> {
+    /// What may not be changed is not looked at either.
+    fn blind(self) -> Self {
+        Self { current: None, ..self }
+    }
+
+    /// Done, but for the purge of the old value.
+    fn done<T>(&self, answer: T) -> Done<T> {
+        Done { answer, retired: Some(self.name.clone()) }
+    }
+
+    fn written(&self, row: &SealedRow, created: bool) -> Written {
+        let mut metadata = metadata(row);
+        metadata.hint = self.name.hint();
+        Written { metadata, created }
+    }
+
     /// Marks that the version before this one may still stand in the journal.
     fn mark(&self, tx: &Transaction<'_>, version: i64, deleted: bool) -> Judged<()> {
         let (organization, name) = (self.caller.organization.to_string(), self.name.to_string());
@@ -355,17 +346,4 @@ impl State {
 
 fn next(tx: &Transaction<'_>, version: i64) -> Judged<i64> {
     version.checked_add(1).ok_or_else(|| tx.damaged(NO_NEXT))
-}
-
-/// Whether this very update was made before, and waits for its purge. Then a retry under
-/// `If-Match` finishes it, though the version has moved on.
-fn is_repeated(tx: &Transaction<'_>, row: &SealedRow, value: &Secret, put: &Put) -> Judged<bool> {
-    let mark = tx.unpurged(&row.columns.organization, &row.columns.name)?;
-    let made = mark.is_some_and(|mark| !mark.deleted && mark.version == row.columns.version);
-    let retried = match put.condition {
-        Condition::Version(version) => version.checked_add(1) == Some(row.columns.version),
-        Condition::Any | Condition::Present => true,
-        Condition::Absent => false,
-    };
-    Ok(made && retried && value.expose_secret() == put.value.expose_secret())
 }

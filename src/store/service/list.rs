@@ -1,9 +1,10 @@
 //! Lists names and what is known of them, never a value. Each row is judged as for a resolve, so a
 //! damaged one shows as that, with its name and nothing else.
 
-use crate::name::SecretName;
+use crate::name::{OrgName, SecretName};
 use crate::store::permission::Operation;
-use crate::store::service::{Caller, Damage, Judged, Keys, Refusal, Service, State, metadata};
+use crate::store::service::desk::State;
+use crate::store::service::{Damage, Desk, Judged, Keys, Knock, Refusal, metadata, or_refuse};
 use crate::store::storage::transaction::Transaction;
 use crate::store::storage::{After, Entry, Listed, PageAsk, Sort};
 use crate::wire::Metadata;
@@ -29,46 +30,45 @@ struct Placed {
     place: After,
 }
 
-impl Service {
-    pub fn list(&mut self, caller: Caller<'_>, ask: &ListAsk) -> Result<Page, Refusal> {
-        let Self { database, keys } = self;
-        database.read(|tx| {
-            if let Err(refusal) = keys.organization(tx, caller.organization)? {
-                return Ok(Err(refusal));
-            }
-            if !caller.may(Operation::List, None) {
-                return Ok(Err(Refusal::Forbidden));
-            }
-            Ok(Ok(keys.list(tx, caller, ask)?))
-        })?
+impl Desk {
+    pub fn list(
+        &mut self,
+        tx: &Transaction<'_>,
+        knock: &Knock,
+        organization: &OrgName,
+        ask: &ListAsk,
+    ) -> Judged<Result<Page, Refusal>> {
+        or_refuse!(self.admit_to(tx, knock, organization, Operation::List)?);
+        self.keys.list(tx, organization, ask).map(Ok)
     }
 
-    /// What is known of one secret.
-    pub fn show(&mut self, caller: Caller<'_>, name: &SecretName) -> Result<Metadata, Refusal> {
-        let Self { database, keys } = self;
-        database.read(|tx| {
-            if let Err(refusal) = keys.organization(tx, caller.organization)? {
-                return Ok(Err(refusal));
+    /// What is known of one secret, and who resolved it lately.
+    pub fn show(
+        &mut self,
+        tx: &Transaction<'_>,
+        knock: &Knock,
+        organization: &OrgName,
+        name: &SecretName,
+    ) -> Judged<Result<Metadata, Refusal>> {
+        or_refuse!(self.admit_to(tx, knock, organization, Operation::List)?);
+        Ok(match self.state(tx, organization, name)? {
+            State::Present { row, .. } => {
+                let workloads = Some(self.used_by(tx, organization, name)?);
+                Ok(Metadata { workloads, ..metadata(&row) })
             }
-            if !caller.may(Operation::List, Some(name)) {
-                return Ok(Err(Refusal::Forbidden));
+            State::Absent { .. } => Err(Refusal::NoSecret(name.clone())),
+            State::Damaged { last_version } => {
+                let damage = Damage { name: name.clone(), deletable: last_version.is_some() };
+                Err(Refusal::Damaged(vec![damage]))
             }
-            Ok(match keys.state(tx, caller.organization.as_str(), name.as_str())? {
-                State::Present { row, .. } => Ok(metadata(&row)),
-                State::Absent { .. } => Err(Refusal::NoSecret(name.clone())),
-                State::Damaged { last_version } => {
-                    let damage = Damage { name: name.clone(), deletable: last_version.is_some() };
-                    Err(Refusal::Damaged(vec![damage]))
-                }
-            })
-        })?
+        })
     }
 }
 
 impl Keys {
-    fn list(&self, tx: &Transaction<'_>, caller: Caller<'_>, ask: &ListAsk) -> Judged<Page> {
+    fn list(&self, tx: &Transaction<'_>, organization: &OrgName, ask: &ListAsk) -> Judged<Page> {
         let page_ask = PageAsk {
-            organization: caller.organization.as_str(),
+            organization: organization.as_str(),
             part: ask.part.as_deref(),
             sort: ask.sort,
             after: ask.after.as_ref(),

@@ -1,60 +1,66 @@
-//! Principal and operation in, outcome out: each operation is one transaction with one audit record
-//! in it. It speaks no HTTP, and it knows neither status codes nor SQL.
+//! Principal and operation in, outcome out: each operation is the work of one transaction, with one
+//! audit record in it. It speaks no HTTP, and it knows neither status codes nor SQL.
 
+mod admit;
 mod change;
+mod desk;
+mod job;
 mod list;
+mod members;
+mod organizations;
 mod resolve;
+mod sign_in;
+mod tokens;
+mod trail;
+mod usage;
 
 use std::io;
 
 use jiff::Timestamp;
 
-use crate::name::{OrgName, SecretName, WorkloadName};
-use crate::secret::Secret;
-use crate::store::audit::{self, Action, Broken, GENESIS, Named, Outcome, Record, Verifier};
-use crate::store::keyring::Keyring;
+use crate::name::{EmailAddress, OrgName, SecretName, TokenId};
 use crate::store::permission::{Operation, Principal, authorize};
-use crate::store::seal::{self, MasterKey, SealedRow};
-use crate::store::storage::sqlite::Sqlite;
-use crate::store::storage::transaction::Transaction;
-use crate::store::storage::{Entry, StorageError, StorageErrorKind};
+use crate::store::seal::SealedRow;
+use crate::store::storage::StorageError;
 use crate::wire::{Metadata, Unresolved};
 
-pub use crate::store::service::change::{Condition, Put};
+pub use crate::store::service::admit::{Credential, Knock};
+pub use crate::store::service::change::{Condition, Fresh, Put};
+pub use crate::store::service::desk::{Desk, Keys};
+pub use crate::store::service::job::{Decided, Done, Job, Request, Service};
 pub use crate::store::service::list::ListAsk;
+pub use crate::store::service::members::{Minted, NewMember};
 pub use crate::store::service::resolve::{Resolve, ResolvedSecret};
+pub use crate::store::service::tokens::{Holder, NewToken};
+pub use crate::store::service::trail::TrailAsk;
 
-/// Audit records that are read at a time while a chain is verified.
-const VERIFY_ROWS_MAX: u32 = 1000;
-
-/// The operations, over one database.
-pub struct Service {
-    database: Sqlite,
-    keys: Keys,
-}
-
-/// The open keys; what judges a row.
-struct Keys {
-    master: MasterKey,
-    ring: Keyring,
-}
-
-/// Who asks, where, and from which address.
-#[derive(Clone, Copy)]
-pub struct Caller<'a> {
-    pub principal: &'a Principal,
-    pub organization: &'a OrgName,
-    pub client: Option<&'a str>,
+/// Who asks, where, and from which address: admitted, but not allowed anything yet.
+pub struct Caller {
+    pub principal: Principal,
+    pub organization: OrgName,
+    pub client: Option<String>,
 }
 
 /// Why an operation was not done.
 #[derive(Debug)]
 pub enum Refusal {
+    /// No token of this store.
+    Unauthorized,
+    /// A token of this store, whose row is not what was written.
+    TokenDamaged,
     NoOrganization(OrgName),
+    OrganizationExists(OrgName),
+    /// An operator has no address, and named nobody as the owner.
+    NoOwner,
     /// The principal may not do this here.
     Forbidden,
     Unresolved(Vec<Unresolved>),
     NoSecret(SecretName),
+    NoMember(EmailAddress),
+    MemberExists(EmailAddress),
+    LastOwner(EmailAddress),
+    MemberDamaged(EmailAddress),
+    NoToken(TokenId),
     /// A condition did not hold; the version that is there, if one is.
     Precondition {
         name: SecretName,
@@ -73,23 +79,9 @@ pub enum Refusal {
     Unpurged(SecretName),
     /// The kernel gave no random bytes.
     NoRandom(io::Error),
+    /// More requests wait than may.
+    Overloaded,
     Storage(StorageError),
-}
-
-/// What is so of one name.
-enum State {
-    /// The last version is the one that was deleted, where there was one.
-    Absent {
-        last_version: Option<i64>,
-    },
-    Present {
-        row: Box<SealedRow>,
-        value: Secret,
-    },
-    /// The last version is known where the audit trail still vouches for it.
-    Damaged {
-        last_version: Option<i64>,
-    },
 }
 
 /// A secret that is not as it was written.
@@ -100,124 +92,26 @@ pub struct Damage {
     pub deletable: bool,
 }
 
-/// What a record says besides who, where and when.
-struct Said<'a> {
-    action: Action,
-    outcome: Outcome,
-    secrets: Vec<Named>,
-    /// The secret that this changed.
-    changed: Option<&'a SecretName>,
-    workload: Option<&'a WorkloadName>,
-}
-
-impl Service {
-    pub fn new(database: Sqlite, master: MasterKey, ring: Keyring) -> Self {
-        Self { database, keys: Keys { master, ring } }
-    }
-
-    /// Walks an organization's audit chain: how many records there are, or the first bad one.
-    pub fn verify_chain(
-        &mut self,
-        organization: &OrgName,
-    ) -> Result<Result<i64, Broken>, StorageError> {
-        let mut verifier = Verifier::new(&self.keys.ring.audit);
-        let mut after = 0;
-        self.database.read(|tx| {
-            loop {
-                let records = tx.records(organization.as_str(), after, VERIFY_ROWS_MAX)?;
-                for chained in &records {
-                    if let Err(broken) = verifier.step(chained) {
-                        return Ok(Err(broken));
-                    }
-                    after = chained.record.sequence;
-                }
-                if records.len() < VERIFY_ROWS_MAX as usize {
-                    return Ok(Ok(after));
-                }
-            }
-        })
-    }
-}
-
-impl Keys {
-    /// Reads and judges one name. A row that SQLite cannot even read is damaged too.
-    fn state(&self, tx: &Transaction<'_>, organization: &str, name: &str) -> Judged<State> {
-        match tx.entry(organization, name) {
-            Ok(entry) => Ok(self.judge(entry, organization, name)),
-            Err(error) if error.kind == StorageErrorKind::Damaged => {
-                Ok(State::Damaged { last_version: None })
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// A row counts only if it opens, stands under its own name, and is the version that the last
-    /// record of its name says; none counts as absent only if that record says so too.
-    fn judge(&self, entry: Entry, organization: &str, name: &str) -> State {
-        let anchor = entry.anchor.as_ref();
-        if anchor.is_some_and(|anchor| !anchor.holds(&self.ring.audit, organization, name)) {
-            return State::Damaged { last_version: None };
-        }
-        let last_version = anchor.map(|anchor| anchor.version());
-        let live = anchor.is_some_and(|anchor| !anchor.is_delete());
-        let damaged = State::Damaged { last_version: Some(last_version.unwrap_or(0)) };
-        let Some(row) = entry.row else {
-            return if live { damaged } else { State::Absent { last_version } };
-        };
-        let stands = live
-            && Some(row.columns.version) == last_version
-            && row.columns.organization == organization
-            && row.columns.name == name;
-        match seal::open(&self.master, &row) {
-            Ok(value) if stands => State::Present { row: Box::new(row), value },
-            _ => damaged,
-        }
-    }
-
-    /// Whether the organization is there, as it was made.
-    fn organization(&self, tx: &Transaction<'_>, name: &OrgName) -> Judged<Result<(), Refusal>> {
-        let Some(row) = tx.organization(name.as_str())? else {
-            // One with a trail was there: its row did not go by this program's hand.
-            let trail = tx.head(name.as_str())?.is_some();
-            let damaged = Refusal::OrganizationDamaged(name.clone());
-            return Ok(Err(if trail { damaged } else { Refusal::NoOrganization(name.clone()) }));
-        };
-        let sound = row.name == name.as_str()
-            && seal::row_code_holds(&self.ring.row, &row.bound(), &row.code);
-        Ok(if sound { Ok(()) } else { Err(Refusal::OrganizationDamaged(name.clone())) })
-    }
-
-    /// Appends the one record of a request. The head is read in this same transaction, for other
-    /// processes append too.
-    fn record(&self, tx: &Transaction<'_>, caller: Caller<'_>, said: Said<'_>) -> Judged<()> {
-        let organization = caller.organization.as_str();
-        let (last, previous) = tx.head(organization)?.unwrap_or_else(|| (0, GENESIS.to_vec()));
-        let sequence = last.checked_add(1).ok_or_else(|| tx.damaged(NO_NEXT))?;
-        let record = Record {
-            organization: organization.to_owned(),
-            sequence,
-            at: now(),
-            actor: caller.principal.actor(),
-            action: said.action.as_str().to_owned(),
-            name: said.changed.map(|name| name.as_str().to_owned()),
-            secrets: serde_json::to_string(&said.secrets).expect("names and numbers are JSON"),
-            workload: said.workload.map(|workload| workload.as_str().to_owned()),
-            client: caller.client.map(str::to_owned),
-            outcome: said.outcome.as_str().to_owned(),
-        };
-        tx.append(&record, &audit::code(&self.ring.audit, &previous, &record))
-    }
-}
-
 /// Said of a number that only a hand can have written.
 const NO_NEXT: &str = "a version or sequence has no next one";
 
 /// What needs the database to answer; its failure ends the transaction.
 type Judged<T> = Result<T, StorageError>;
 
-impl Caller<'_> {
+/// The answer of a step; a refusal is the whole operation's.
+macro_rules! or_refuse {
+    ($step:expr) => {
+        match $step {
+            Ok(done) => done,
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+    };
+}
+use or_refuse;
+
+impl Caller {
     fn may(&self, operation: Operation, name: Option<&SecretName>) -> bool {
-        authorize(self.principal, operation, self.organization, name)
+        authorize(&self.principal, operation, &self.organization, name)
     }
 }
 
@@ -230,6 +124,11 @@ impl From<StorageError> for Refusal {
 /// Milliseconds since 1970 in UTC.
 fn now() -> i64 {
     Timestamp::now().as_millisecond()
+}
+
+/// A stored time. One that is none was not written by this program, and was judged before.
+fn time(milliseconds: i64) -> Timestamp {
+    Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 fn metadata(row: &SealedRow) -> Metadata {

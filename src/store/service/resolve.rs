@@ -1,12 +1,17 @@
 //! Resolves names to values, all or nothing, and says what is nearest to one that is missing.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use crate::name::{SecretName, WorkloadName};
+use crate::name::{OrgName, SecretName, WorkloadName};
 use crate::secret::Secret;
 use crate::store::audit::{Action, Named, Outcome};
 use crate::store::permission::Operation;
-use crate::store::service::{Caller, Damage, Judged, Keys, Refusal, Said, Service, State};
+use crate::store::seal::SealedRow;
+use crate::store::service::desk::{Said, State};
+use crate::store::service::{
+    Caller, Damage, Decided, Desk, Done, Judged, Knock, Refusal, or_refuse,
+};
 use crate::store::storage::transaction::Transaction;
 use crate::wire::{Reason, Unresolved};
 
@@ -24,11 +29,10 @@ pub struct Resolve {
     pub values: bool,
 }
 
-/// One resolved secret; the time is milliseconds since 1970 in UTC.
+/// One resolved secret: the row that was judged, and its value where it is opened already.
 pub struct ResolvedSecret {
     pub name: SecretName,
-    pub version: i64,
-    pub updated_at: i64,
+    pub row: Arc<SealedRow>,
     pub value: Option<Secret>,
 }
 
@@ -41,49 +45,39 @@ struct Tally {
     damaged: Vec<Damage>,
 }
 
-impl Service {
-    /// Every name's value, or none. One record says which were asked for.
+impl Desk {
+    /// Every name's row, or none. One record says which were asked for.
     pub fn resolve(
         &mut self,
-        caller: Caller<'_>,
+        tx: &Transaction<'_>,
+        knock: &Knock,
+        organization: &OrgName,
         ask: &Resolve,
-    ) -> Result<Vec<ResolvedSecret>, Refusal> {
-        let Self { database, keys } = self;
-        let mut unpurged = false;
-        let answered = database.write(|tx| {
-            if let Err(refusal) = keys.organization(tx, caller.organization)? {
-                return Ok(Err(refusal));
-            }
-            let tally = keys.tally(tx, caller, ask)?;
-            keys.record(tx, caller, tally.said(ask))?;
-            unpurged = tx.any_unpurged()?;
-            tally.answer(tx, caller)
-        })?;
-        if unpurged {
-            // A change that a crash cut off: there may be no other write to finish it.
-            database.purge_at_once();
+    ) -> Decided<Vec<ResolvedSecret>> {
+        let caller = or_refuse!(self.admit(tx, knock, organization)?);
+        let tally = self.tally(tx, &caller, ask)?;
+        let workload =
+            caller.principal.workload().or(ask.workload.as_ref()).map(ToString::to_string);
+        self.record(tx, &caller, Said { workload: workload.clone(), ..tally.said(ask) })?;
+        if ask.values && tally.is_whole() {
+            let workload = workload.unwrap_or_else(|| caller.principal.actor());
+            self.note_usage(tx, organization, &workload, &tally.resolved)?;
         }
-        answered
+        tally.answer(tx, &caller)
     }
-}
 
-impl Keys {
-    fn tally(&self, tx: &Transaction<'_>, caller: Caller<'_>, ask: &Resolve) -> Judged<Tally> {
+    fn tally(&mut self, tx: &Transaction<'_>, caller: &Caller, ask: &Resolve) -> Judged<Tally> {
         let operation = Operation::Audited(ask.action());
-        let organization = caller.organization.as_str();
         let mut tally = Tally::default();
         for name in &ask.names {
             if !caller.may(operation, Some(name)) {
                 tally.forbidden.push(name.clone());
                 continue;
             }
-            match self.state(tx, organization, name.as_str())? {
-                State::Present { row, value } => tally.resolved.push(ResolvedSecret {
-                    name: name.clone(),
-                    version: row.columns.version,
-                    updated_at: row.columns.updated_at,
-                    value: ask.values.then_some(value),
-                }),
+            match self.state(tx, &caller.organization, name)? {
+                State::Present { row, value } => {
+                    tally.resolved.push(ResolvedSecret { name: name.clone(), row, value });
+                }
                 State::Absent { .. } => tally.missing.push(name.clone()),
                 State::Damaged { last_version } => tally
                     .damaged
@@ -101,6 +95,10 @@ impl Resolve {
 }
 
 impl Tally {
+    fn is_whole(&self) -> bool {
+        self.damaged.is_empty() && self.forbidden.is_empty() && self.missing.is_empty()
+    }
+
     fn outcome(&self) -> Outcome {
         if !self.damaged.is_empty() {
             Outcome::Damaged
@@ -113,32 +111,23 @@ impl Tally {
         }
     }
 
-    fn said<'a>(&self, ask: &'a Resolve) -> Said<'a> {
+    fn said(&self, ask: &Resolve) -> Said {
         // Both are in the order of their names.
         let mut resolved = self.resolved.iter().peekable();
         let named = |name: &SecretName| {
-            let version = resolved.next_if(|one| one.name == *name).map(|one| one.version);
-            Named { name: name.to_string(), version }
+            let found = resolved.next_if(|one| one.name == *name);
+            Named { name: name.to_string(), version: found.map(|one| one.row.columns.version) }
         };
-        Said {
-            action: ask.action(),
-            outcome: self.outcome(),
-            secrets: ask.names.iter().map(named).collect(),
-            changed: None,
-            workload: ask.workload.as_ref(),
-        }
+        let secrets = ask.names.iter().map(named).collect();
+        Said { secrets, ..Said::new(ask.action(), self.outcome()) }
     }
 
-    fn answer(
-        self,
-        tx: &Transaction<'_>,
-        caller: Caller<'_>,
-    ) -> Judged<Result<Vec<ResolvedSecret>, Refusal>> {
+    fn answer(self, tx: &Transaction<'_>, caller: &Caller) -> Decided<Vec<ResolvedSecret>> {
         if !self.damaged.is_empty() {
             return Ok(Err(Refusal::Damaged(self.damaged)));
         }
         if self.missing.is_empty() && self.forbidden.is_empty() {
-            return Ok(Ok(self.resolved));
+            return Ok(Ok(Done::with(self.resolved)));
         }
         let forbidden = |name| Unresolved { name, reason: Reason::Forbidden, nearest: None };
         let mut unresolved: Vec<_> = self.forbidden.into_iter().map(forbidden).collect();
@@ -155,7 +144,7 @@ impl Tally {
 }
 
 /// The names that the caller may resolve.
-fn known_names(tx: &Transaction<'_>, caller: Caller<'_>) -> Judged<Vec<SecretName>> {
+fn known_names(tx: &Transaction<'_>, caller: &Caller) -> Judged<Vec<SecretName>> {
     let names = tx.names(caller.organization.as_str(), NEAREST_AMONG_MAX)?;
     let operation = Operation::Audited(Action::Resolve);
     let names = names.iter().filter_map(|name| SecretName::parse(name).ok());

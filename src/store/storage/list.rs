@@ -31,14 +31,15 @@ impl Transaction<'_> {
         above: &str,
         up_to: Option<&str>,
     ) -> Result<Vec<String>, StorageError> {
-        let sql = "SELECT a.name FROM audit a
-            WHERE a.organization = ?1 AND a.name > ?2 AND (?3 IS NULL OR a.name <= ?3)
-            AND instr(a.name, ?4) AND NOT EXISTS (SELECT 1 FROM secret s
-                WHERE s.organization = a.organization AND s.name = a.name)
+        let sql = "SELECT a.subject FROM audit a
+            WHERE a.organization = ?1 AND a.subject > ?2 AND a.subject < 'a'
+            AND (?3 IS NULL OR a.subject <= ?3)
+            AND instr(a.subject, ?4) AND NOT EXISTS (SELECT 1 FROM secret s
+                WHERE s.organization = a.organization AND s.name = a.subject)
             AND a.action <> 'delete' AND NOT EXISTS (SELECT 1 FROM audit b
-                WHERE b.organization = a.organization AND b.name = a.name
+                WHERE b.organization = a.organization AND b.subject = a.subject
                 AND b.sequence > a.sequence)
-            ORDER BY CASE WHEN ?6 THEN a.name END DESC, a.name LIMIT ?5";
+            ORDER BY CASE WHEN ?6 THEN a.subject END DESC, a.subject LIMIT ?5";
         let part = ask.part.unwrap_or("");
         let falling = matches!(ask.sort, Sort::NameDescending | Sort::UpdatedDescending);
         let values = params![ask.organization, above, up_to, part, ask.rows_max, falling];

@@ -4,8 +4,10 @@
 pub mod deadline;
 mod failure;
 mod list;
+mod people;
 pub mod sqlite;
 pub mod transaction;
+mod usage;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -20,6 +22,53 @@ pub struct OrgRow {
     pub name: String,
     pub created_at: i64,
     pub created_by: String,
+    pub code: Vec<u8>,
+}
+
+/// A member of an organization, with its authentication code.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct MemberRow {
+    pub organization: String,
+    pub email: String,
+    pub role: String,
+    /// A list of names and globs, as JSON.
+    pub names: String,
+    pub created_at: i64,
+    pub created_by: String,
+    pub updated_at: i64,
+    pub updated_by: String,
+    /// The audit record that wrote this row.
+    pub sequence: i64,
+    pub code: Vec<u8>,
+}
+
+/// A token of a member or a workload, with its authentication code.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TokenRow {
+    pub id: String,
+    pub organization: String,
+    pub member: Option<String>,
+    pub workload: Option<String>,
+    /// A workload's list of names and globs, as JSON.
+    pub names: Option<String>,
+    pub created_at: i64,
+    pub created_by: String,
+    pub expires_at: Option<i64>,
+    pub network: Option<String>,
+    pub hash: Vec<u8>,
+    /// The audit record that wrote this row.
+    pub sequence: i64,
+    pub code: Vec<u8>,
+}
+
+/// What a workload resolved of one name last, with its authentication code.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct UsageRow {
+    pub organization: String,
+    pub workload: String,
+    pub name: String,
+    pub version: i64,
+    pub at: i64,
     pub code: Vec<u8>,
 }
 
@@ -74,7 +123,7 @@ pub enum Listed {
 }
 
 /// What keeps the database from answering.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct StorageError {
     pub path: PathBuf,
     pub kind: StorageErrorKind,
@@ -104,6 +153,52 @@ impl OrgRow {
             .text(&self.name)
             .number(self.created_at)
             .text(&self.created_by)
+    }
+}
+
+impl MemberRow {
+    /// What the code is computed over.
+    pub fn bound(&self) -> Canonical {
+        Canonical::new("inject/member/v1")
+            .text(&self.organization)
+            .text(&self.email)
+            .text(&self.role)
+            .text(&self.names)
+            .number(self.created_at)
+            .text(&self.created_by)
+            .number(self.updated_at)
+            .text(&self.updated_by)
+            .number(self.sequence)
+    }
+}
+
+impl TokenRow {
+    /// What the code is computed over.
+    pub fn bound(&self) -> Canonical {
+        Canonical::new("inject/token/v1")
+            .text(&self.id)
+            .text(&self.organization)
+            .optional(self.member.as_deref())
+            .optional(self.workload.as_deref())
+            .optional(self.names.as_deref())
+            .number(self.created_at)
+            .text(&self.created_by)
+            .optional(self.expires_at.map(|at| at.to_string()).as_deref())
+            .optional(self.network.as_deref())
+            .bytes(&self.hash)
+            .number(self.sequence)
+    }
+}
+
+impl UsageRow {
+    /// What the code is computed over.
+    pub fn bound(&self) -> Canonical {
+        Canonical::new("inject/usage/v1")
+            .text(&self.organization)
+            .text(&self.workload)
+            .text(&self.name)
+            .number(self.version)
+            .number(self.at)
     }
 }
 

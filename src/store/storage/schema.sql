@@ -48,14 +48,17 @@ CREATE INDEX salt_free ON salt (slot) WHERE free = 1;
 
 CREATE INDEX secret_updated ON secret (organization, updated_at, name);
 
+-- The audit trail. `subject` is what a change was made to: a secret by its name, `member:ADDRESS` or
+-- `token:ID`.
 CREATE TABLE audit (
     organization TEXT NOT NULL,
     sequence     INTEGER NOT NULL,
     at           INTEGER NOT NULL,
     actor        TEXT NOT NULL,
     action       TEXT NOT NULL,
-    name         TEXT,
+    subject      TEXT,
     secrets      TEXT NOT NULL,
+    detail       TEXT,
     workload     TEXT,
     client       TEXT,
     outcome      TEXT NOT NULL,
@@ -63,8 +66,54 @@ CREATE TABLE audit (
     PRIMARY KEY (organization, sequence)
 ) STRICT, WITHOUT ROWID;
 
--- The last change of each name: its version is the only one that a row may have.
-CREATE INDEX audit_change ON audit (organization, name, sequence) WHERE name IS NOT NULL;
+-- The last change of each subject: a row may only be the one that it made.
+CREATE INDEX audit_change ON audit (organization, subject, sequence) WHERE subject IS NOT NULL;
+
+-- `sequence` is that of the record that wrote the row.
+CREATE TABLE member (
+    organization TEXT NOT NULL,
+    email        TEXT NOT NULL,
+    role         TEXT NOT NULL,
+    names        TEXT NOT NULL,
+    created_at   INTEGER NOT NULL,
+    created_by   TEXT NOT NULL,
+    updated_at   INTEGER NOT NULL,
+    updated_by   TEXT NOT NULL,
+    sequence     INTEGER NOT NULL,
+    code         BLOB NOT NULL,
+    PRIMARY KEY (organization, email)
+) STRICT, WITHOUT ROWID;
+
+-- A member's token or a workload's; the token itself is not here, only its keyed hash.
+CREATE TABLE token (
+    id           TEXT PRIMARY KEY NOT NULL,
+    organization TEXT NOT NULL,
+    member       TEXT,
+    workload     TEXT,
+    names        TEXT,
+    created_at   INTEGER NOT NULL,
+    created_by   TEXT NOT NULL,
+    expires_at   INTEGER,
+    network      TEXT,
+    hash         BLOB NOT NULL,
+    sequence     INTEGER NOT NULL,
+    code         BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX token_listed ON token (organization, created_at, id);
+
+-- What each workload resolved last. The time is exact to the minute.
+CREATE TABLE usage (
+    organization TEXT NOT NULL,
+    workload     TEXT NOT NULL,
+    name         TEXT NOT NULL,
+    version      INTEGER NOT NULL,
+    at           INTEGER NOT NULL,
+    code         BLOB NOT NULL,
+    PRIMARY KEY (organization, workload, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX usage_name ON usage (organization, name);
 
 -- Changes whose old value may still stand in the journal.
 CREATE TABLE unpurged (

@@ -17,11 +17,12 @@ use crate::store::storage::{OrgRow, StorageError, StorageErrorKind};
 /// "inj1", so that `file` and SQLite tell whose database it is.
 const APPLICATION_ID: i32 = 0x696e_6a31;
 /// The schema written by this version.
-const SCHEMA_VERSION: i32 = 1;
+const SCHEMA_VERSION: i32 = 2;
 /// Pages in the write-ahead log before the next write copies them into the database and begins the
 /// log anew. A launch leaves the log behind, and the next one reads all of it: 2 µs a page.
 /// Copying costs two or three times a commit's wait for the disk.
 const LOG_PAGES_MAX: i64 = 32;
+const LOG_PAGES_OF_SERVER_MAX: i64 = 2000;
 
 /// An open database.
 pub struct Sqlite {
@@ -36,6 +37,8 @@ pub struct Sqlite {
     deadline: Deadline,
     /// Whether nothing was in the log: then its name may not be on the disk yet.
     log_is_new: bool,
+    /// Pages in the log before a write copies them.
+    log_pages_max: i64,
 }
 
 /// What a new database holds.
@@ -99,10 +102,21 @@ impl Sqlite {
         let log_is_new = log_bytes(&file) == 0;
         connection.execute_batch(SETTINGS).map_err(|error| wrap(path, &error))?;
         let wait_max = wait_max.min(WAIT_MAX);
-        let opened =
-            Self { connection, file, path: path.to_owned(), wait_max, deadline, log_is_new };
+        let (path, log_pages_max) = (path.to_owned(), LOG_PAGES_MAX);
+        let opened = Self { connection, file, path, wait_max, deadline, log_is_new, log_pages_max };
         opened.check_identity()?;
         Ok(opened)
+    }
+
+    /// For a process that writes again and again: it reads a log page by its place in memory, so
+    /// the log may be long.
+    pub fn for_many(self) -> Self {
+        Self { log_pages_max: LOG_PAGES_OF_SERVER_MAX, ..self }
+    }
+
+    /// How long an operation waits for other processes.
+    pub fn wait_max(&self) -> Duration {
+        self.wait_max
     }
 
     pub fn path(&self) -> &Path {
@@ -149,10 +163,10 @@ impl Sqlite {
         self.transact(TransactionBehavior::Deferred, work)
     }
 
-    /// Empties the write-ahead log into the database, waiting for those who use it as long as the
-    /// write before may wait, and forgets the marks that were waiting for that. False if somebody
-    /// outlasted the wait.
-    pub fn purge(&mut self) -> Result<bool, StorageError> {
+    /// Empties the write-ahead log into the database, waiting so long for those who use it, and
+    /// forgets the marks that were waiting for that. False if somebody outlasted the wait.
+    pub fn purge_within(&mut self, wait: Duration) -> Result<bool, StorageError> {
+        self.deadline = Deadline::after(wait);
         // Another process may mark a change of its own meanwhile: that mark has to stay.
         let marks = self.transact(TransactionBehavior::Deferred, |tx| tx.unpurged_marks())?;
         // SQLite waits for readers and writers, but not for another's checkpoint.
@@ -175,8 +189,7 @@ impl Sqlite {
 
     /// The same for what others left, where nobody has to be waited for. The next one tries again.
     pub fn purge_at_once(&mut self) {
-        self.deadline = Deadline::after(Duration::ZERO);
-        let _later = self.purge();
+        let _later = self.purge_within(Duration::ZERO);
     }
 
     /// Copies the log into the database and cuts it to nothing; false if somebody else uses it.
@@ -217,7 +230,7 @@ impl Sqlite {
             sync_directory(&self.file).map_err(|error| io(&self.path, &error))?;
             self.log_is_new = false;
         }
-        if pages > LOG_PAGES_MAX {
+        if pages > self.log_pages_max {
             self.shorten_log();
         }
         Ok(())

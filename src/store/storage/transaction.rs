@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use crate::store::audit::{Anchor, Chained, Record};
 use crate::store::seal::{Columns, SALT_BYTES, SealedRow};
 use crate::store::storage::failure::wrap;
-use crate::store::storage::{Entry, OrgRow, StorageError, StorageErrorKind, Unpurged};
+use crate::store::storage::{Entry, StorageError, StorageErrorKind, Unpurged};
 
 /// The columns of a secret, in the order that [`secret_row`] reads.
 macro_rules! secret_columns {
@@ -22,7 +22,8 @@ pub(super) use secret_columns;
 /// The columns of a record, in the order that [`record_row`] reads.
 macro_rules! record_columns {
     () => {
-        "organization, sequence, at, actor, action, name, secrets, workload, client, outcome, code"
+        "organization, sequence, at, actor, action, subject, secrets, detail, workload, client, \
+         outcome, code"
     };
 }
 
@@ -36,18 +37,6 @@ pub struct Transaction<'a> {
 }
 
 impl Transaction<'_> {
-    pub fn organization(&self, name: &str) -> Result<Option<OrgRow>, StorageError> {
-        let sql = "SELECT name, created_at, created_by, code FROM organization WHERE name = ?1";
-        self.optional(sql, [name], |row| {
-            Ok(OrgRow {
-                name: row.get(0)?,
-                created_at: row.get(1)?,
-                created_by: row.get(2)?,
-                code: row.get(3)?,
-            })
-        })
-    }
-
     /// The row of a name and the last record that changed it.
     pub fn entry(&self, organization: &str, name: &str) -> Result<Entry, StorageError> {
         let row = self.optional(
@@ -62,19 +51,29 @@ impl Transaction<'_> {
         Ok(Entry { row, anchor: self.anchor(organization, name)? })
     }
 
-    /// The last record that created, updated or deleted this name.
-    pub fn anchor(&self, organization: &str, name: &str) -> Result<Option<Anchor>, StorageError> {
+    /// The last record that changed this subject.
+    pub fn anchor(
+        &self,
+        organization: &str,
+        subject: &str,
+    ) -> Result<Option<Anchor>, StorageError> {
         let sql = concat!(
             "SELECT ",
             record_columns!(),
             ", (SELECT p.code FROM audit p
                 WHERE p.organization = audit.organization AND p.sequence = audit.sequence - 1)
               FROM audit INDEXED BY audit_change
-              WHERE organization = ?1 AND name = ?2 ORDER BY sequence DESC LIMIT 1"
+              WHERE organization = ?1 AND subject = ?2 ORDER BY sequence DESC LIMIT 1"
         );
-        self.optional(sql, [organization, name], |row| {
-            Ok(Anchor { chained: record_row(row)?, previous: row.get(11)? })
+        self.optional(sql, [organization, subject], |row| {
+            Ok(Anchor { chained: record_row(row)?, previous: row.get(12)? })
         })
+    }
+
+    /// A number that is another one once another connection has written.
+    pub fn data_version(&self) -> Result<i64, StorageError> {
+        let version = self.optional("PRAGMA data_version", [], |row| row.get(0))?;
+        version.ok_or_else(|| self.damaged("it has no data version"))
     }
 
     /// The sequence and code of an organization's last record.
@@ -85,17 +84,18 @@ impl Transaction<'_> {
     }
 
     pub fn append(&self, record: &Record, code: &[u8]) -> Result<(), StorageError> {
-        let sql = "INSERT INTO audit (organization, sequence, at, actor, action, name, secrets,
-                   workload, client, outcome, code)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+        let sql = "INSERT INTO audit (organization, sequence, at, actor, action, subject, secrets,
+                   detail, workload, client, outcome, code)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
         let values = params![
             record.organization,
             record.sequence,
             record.at,
             record.actor,
             record.action,
-            record.name,
+            record.subject,
             record.secrets,
+            record.detail,
             record.workload,
             record.client,
             record.outcome,
@@ -117,6 +117,22 @@ impl Transaction<'_> {
             " FROM audit WHERE organization = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3"
         );
         self.all(sql, params![organization, after, rows_max], record_row)
+    }
+
+    /// Up to `rows_max` records before the one with this sequence, newest first.
+    pub fn records_before(
+        &self,
+        organization: &str,
+        before: i64,
+        rows_max: u32,
+    ) -> Result<Vec<Chained>, StorageError> {
+        let sql = concat!(
+            "SELECT ",
+            record_columns!(),
+            " FROM audit WHERE organization = ?1 AND sequence < ?2
+              ORDER BY sequence DESC LIMIT ?3"
+        );
+        self.all(sql, params![organization, before, rows_max], record_row)
     }
 
     /// A slot for the salt of a new secret: one that was given back, or one behind all others. What
@@ -231,13 +247,21 @@ impl Transaction<'_> {
     }
 
     /// How many rows it changed.
-    fn execute(&self, sql: &str, values: impl rusqlite::Params) -> Result<usize, StorageError> {
+    pub(super) fn execute(
+        &self,
+        sql: &str,
+        values: impl rusqlite::Params,
+    ) -> Result<usize, StorageError> {
         let run = || self.inner.prepare_cached(sql)?.execute(values);
         run().map_err(|error| wrap(self.path, &error))
     }
 
     /// For what must write a row: an altered schema may say to ignore it.
-    fn execute_one(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), StorageError> {
+    pub(super) fn execute_one(
+        &self,
+        sql: &str,
+        values: impl rusqlite::Params,
+    ) -> Result<(), StorageError> {
         match self.execute(sql, values)? {
             1 => Ok(()),
             _ => Err(self.damaged("a row was not taken")),
@@ -279,11 +303,12 @@ fn record_row(row: &Row<'_>) -> rusqlite::Result<Chained> {
         at: row.get(2)?,
         actor: row.get(3)?,
         action: row.get(4)?,
-        name: row.get(5)?,
+        subject: row.get(5)?,
         secrets: row.get(6)?,
-        workload: row.get(7)?,
-        client: row.get(8)?,
-        outcome: row.get(9)?,
+        detail: row.get(7)?,
+        workload: row.get(8)?,
+        client: row.get(9)?,
+        outcome: row.get(10)?,
     };
-    Ok(Chained { record, code: row.get(10)? })
+    Ok(Chained { record, code: row.get(11)? })
 }

@@ -13,10 +13,8 @@ use nix::fcntl::{Flock, FlockArg};
 use tempfile::TempDir;
 
 use crate::secret::Secret;
-use crate::store::tests::{Store, call, open, resolve, secret};
-use crate::store::{
-    Embedded, MasterKeySource, OpenError, OpenErrorKind, OpenMode, StorageErrorKind, exists,
-};
+use crate::store::tests::{Handle, Store, call, open, resolve, secret, verify};
+use crate::store::{MasterKeySource, OpenError, OpenErrorKind, OpenMode, StorageErrorKind, exists};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
@@ -73,7 +71,7 @@ fn many_at_once_on_first_use() {
         let made: Vec<bool> = thread::scope(|scope| {
             let open_one = |number: usize| {
                 start.wait();
-                let opened = Embedded::open(
+                let opened = Handle::open(
                     &directory,
                     &MasterKeySource::File(directory.join("master.key")),
                     OpenMode::CreateIfMissing,
@@ -100,7 +98,7 @@ fn two_connections_race_for_names() {
     let key = || MasterKeySource::File(store.directory.path().join("master.key"));
     let racer = |value: &str| -> usize {
         let path = store.directory.path();
-        let opened = Embedded::open(path, &key(), OpenMode::Existing, "alice", wait_max);
+        let opened = Handle::open(path, &key(), OpenMode::Existing, "alice", wait_max);
         let handle = opened.unwrap().store;
         let body = format!(r#"{{"value":"{value}"}}"#);
         let create = |number: &usize| {
@@ -117,8 +115,7 @@ fn two_connections_race_for_names() {
         racers.into_iter().map(|racer| racer.join().unwrap()).sum()
     });
     assert_eq!(won, 100);
-    let organization = crate::name::OrgName::parse("default").unwrap();
-    assert_eq!(store.handle.verify_audit(&organization).unwrap(), Ok(200));
+    assert_eq!(verify(&store), Ok(200));
 }
 
 #[test]
@@ -234,7 +231,7 @@ fn nothing_is_left_of_a_key_that_was_being_made() {
             let source = MasterKeySource::File(key.clone());
             let wait_max = Duration::from_millis(20);
             let opened =
-                Embedded::open(data.path(), &source, OpenMode::CreateIfMissing, "alice", wait_max);
+                Handle::open(data.path(), &source, OpenMode::CreateIfMissing, "alice", wait_max);
             assert!(opened.unwrap().made);
             assert!(!staged.exists());
             assert_eq!(fs::metadata(&key).unwrap().nlink(), 1);
@@ -251,7 +248,7 @@ fn a_key_from_elsewhere() {
     let directory = parent.path().join("data");
     let text = STANDARD.encode([7; 32]);
     let value = || MasterKeySource::Value(Secret::new(text.clone().into_bytes()));
-    let open = |source, mode| Embedded::open(&directory, &source, mode, "alice", WAIT_MAX);
+    let open = |source, mode| Handle::open(&directory, &source, mode, "alice", WAIT_MAX);
     open(value(), OpenMode::CreateIfMissing).unwrap();
     assert!(!directory.join("master.key").exists());
     let command = MasterKeySource::Command(format!("echo {text}"));
@@ -280,7 +277,7 @@ fn what_is_no_database() {
     let other = store.by_hand();
     other.execute_batch("CREATE TABLE t (x)").unwrap();
     assert_eq!(kind(), StorageErrorKind::Damaged, "another program's");
-    other.execute_batch("PRAGMA application_id = 0x696e6a31; PRAGMA user_version = 2").unwrap();
+    other.execute_batch("PRAGMA application_id = 0x696e6a31; PRAGMA user_version = 99").unwrap();
     assert_eq!(kind(), StorageErrorKind::Newer);
 }
 

@@ -17,12 +17,13 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::store::{Embedded, MasterKeySource, OpenError, OpenMode, Opened};
+use crate::store::audit::Broken;
+use crate::store::{MasterKeySource, OpenError, OpenMode, Opened, Store as Handle};
 
 /// A store in a directory of its own.
 struct Store {
     directory: TempDir,
-    handle: Embedded,
+    handle: Handle,
 }
 
 struct Reply {
@@ -34,7 +35,7 @@ struct Reply {
 fn open(directory: &Path, mode: OpenMode) -> Result<Opened, OpenError> {
     // A reader that is held on purpose is not waited for longer than this.
     let wait_max = Duration::from_millis(20);
-    Embedded::open(directory, &key_of(directory), mode, "alice", wait_max)
+    Handle::open(directory, &key_of(directory), mode, "alice", wait_max)
 }
 
 fn key_of(directory: &Path) -> MasterKeySource {
@@ -49,7 +50,7 @@ impl Store {
     }
 
     /// The same store, opened once more.
-    fn reopened(&self) -> Embedded {
+    fn reopened(&self) -> Handle {
         open(self.directory.path(), OpenMode::Existing).unwrap().store
     }
 
@@ -110,19 +111,25 @@ fn secret(name: &str) -> String {
     format!("/api/v1/orgs/default/secrets/{name}")
 }
 
-fn resolve(store: &Embedded, names: &[&str]) -> Reply {
+fn resolve(store: &Handle, names: &[&str]) -> Reply {
     let body = serde_json::json!({ "names": names }).to_string();
     call(store, "POST", "/api/v1/orgs/default/resolve", &[], body.as_bytes())
 }
 
+/// How many records the chain has, or the first that is wrong.
+fn verify(store: &Store) -> Result<i64, Broken> {
+    let found = store.call("POST", "/api/v1/orgs/default/audit/verify", "{}").is(200).json();
+    let Some(broken) = found.get("broken") else { return Ok(found["records"].as_i64().unwrap()) };
+    let sequence = broken["sequence"].as_i64().unwrap();
+    Err(match broken["what"].as_str().unwrap() {
+        "absent" => Broken::Absent { sequence },
+        "altered" => Broken::Altered { sequence },
+        other => panic!("{other}"),
+    })
+}
+
 /// One request on a connection of its own.
-fn call(
-    store: &Embedded,
-    method: &str,
-    path: &str,
-    headers: &[(&str, &str)],
-    body: &[u8],
-) -> Reply {
+fn call(store: &Handle, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let io = TokioIo::new(store.connect());

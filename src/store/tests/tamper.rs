@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::store::tests::{Embedded, OpenMode, Store, open, resolve, secret};
+use crate::store::tests::{Handle, OpenMode, Store, open, resolve, secret};
 
 /// Copies a secret's row and its salt, as they stand, into tables of the attacker's own.
 fn keep(by_hand: &Connection, name: &str) {
@@ -130,7 +130,7 @@ fn advice_is_only_what_helps() {
     store.set("OTHER_PASSWORD", "two").is(201);
     let by_hand = store.by_hand();
     by_hand.execute("UPDATE secret SET sealed = zeroblob(30)", []).unwrap();
-    by_hand.execute("UPDATE audit SET at = 0 WHERE name = 'OTHER_PASSWORD'", []).unwrap();
+    by_hand.execute("UPDATE audit SET at = 0 WHERE subject = 'OTHER_PASSWORD'", []).unwrap();
     let got = resolve(&store.handle, &["DB_PASSWORD", "OTHER_PASSWORD"]).is(500).json();
     assert_eq!(
         got["detail"],
@@ -296,7 +296,7 @@ fn random_bits_of_the_file() {
     }
 }
 
-fn never_wrong(store: &Embedded, names: &[String], place: usize) {
+fn never_wrong(store: &Handle, names: &[String], place: usize) {
     for name in names {
         let got = resolve(store, &[name]);
         match got.status.as_u16() {

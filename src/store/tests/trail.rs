@@ -1,12 +1,7 @@
 //! The audit trail: what is on record, and that no edit of it goes unseen.
 
-use crate::name::OrgName;
-use crate::store::Broken;
-use crate::store::tests::{Store, call, resolve, secret};
-
-fn verify(store: &Store) -> Result<i64, Broken> {
-    store.handle.verify_audit(&OrgName::parse("default").unwrap()).unwrap()
-}
+use crate::store::audit::Broken;
+use crate::store::tests::{Store, call, resolve, secret, verify};
 
 /// A store with five records.
 fn with_trail() -> Store {
@@ -63,8 +58,8 @@ fn an_edited_record() {
         "workload = ''",
         "client = '::1'",
         "outcome = 'ok '",
-        "name = 'X'",
-        "name = NULL",
+        "subject = 'X'",
+        "subject = NULL",
         "code = zeroblob(32)",
         "code = x''",
     ];
@@ -72,13 +67,13 @@ fn an_edited_record() {
         for sequence in 1..=5 {
             let store = with_trail();
             let sql = format!("UPDATE audit SET {edit} WHERE sequence = {sequence}");
-            let before = "SELECT quote(name) || quote(action) FROM audit WHERE sequence = ?1";
+            let before = "SELECT quote(subject) || quote(action) FROM audit WHERE sequence = ?1";
             let by_hand = store.by_hand();
             let read =
                 || -> String { by_hand.query_row(before, [sequence], |row| row.get(0)).unwrap() };
             let was = read();
             by_hand.execute(&sql, []).unwrap();
-            if was == read() && (edit.starts_with("name") || edit.starts_with("action")) {
+            if was == read() && (edit.starts_with("subject") || edit.starts_with("action")) {
                 assert_eq!(verify(&store), Ok(5), "{edit} changes nothing in {sequence}");
             } else {
                 assert_eq!(verify(&store), Err(Broken::Altered { sequence }), "{edit}");
@@ -167,12 +162,12 @@ fn a_record_that_is_ignored_is_an_error() {
         .by_hand()
         .execute_batch(
             "CREATE TABLE other (organization TEXT, sequence INTEGER, at INTEGER, actor TEXT,
-                 action TEXT, name TEXT, secrets TEXT, workload TEXT, client TEXT, outcome TEXT,
-                 code BLOB, PRIMARY KEY (organization) ON CONFLICT IGNORE);
+                 action TEXT, subject TEXT, secrets TEXT, detail TEXT, workload TEXT, client TEXT,
+                 outcome TEXT, code BLOB, PRIMARY KEY (organization) ON CONFLICT IGNORE);
              INSERT INTO other SELECT * FROM audit; DROP TABLE audit;
              ALTER TABLE other RENAME TO audit;
-             CREATE INDEX audit_change ON audit (organization, name, sequence)
-                 WHERE name IS NOT NULL",
+             CREATE INDEX audit_change ON audit (organization, subject, sequence)
+                 WHERE subject IS NOT NULL",
         )
         .unwrap();
     assert_eq!(store.get("DB_PASSWORD").is(500).problem(), "damaged");
@@ -191,7 +186,7 @@ fn a_number_without_a_next_one() {
     reader.execute_batch("COMMIT").unwrap();
     let plant =
         "INSERT INTO audit SELECT organization, 9223372036854775807, at, actor, action, NULL,
-                 secrets, workload, client, outcome, code FROM audit LIMIT 1";
+                 secrets, detail, workload, client, outcome, code FROM audit LIMIT 1";
     store.by_hand().execute(plant, []).unwrap();
     assert_eq!(store.get("DB_PASSWORD").is(500).problem(), "damaged");
 }

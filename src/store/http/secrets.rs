@@ -1,0 +1,66 @@
+//! The routes of secrets: resolved, listed, shown, put and deleted.
+
+use hyper::StatusCode;
+use hyper::body::Incoming;
+
+use crate::store::http::problem::Fault;
+use crate::store::http::{Answer, Asked, answer, body, query};
+use crate::store::service::{Fresh, Refusal};
+use crate::wire::SecretList;
+
+impl Asked<'_> {
+    pub async fn resolve(self, body: Incoming) -> Result<Answer, Fault> {
+        let org = self.found.org()?;
+        let ask = body::resolve(&self.read(body).await?)?;
+        let (store, knock, values) = (self.store, self.knock, ask.values);
+        let resolved = store.write(move |desk, tx| desk.resolve(tx, &knock, &org, &ask)).await;
+        let mut resolved = resolved.map_err(Fault::Refusal)?;
+        for secret in resolved.iter_mut().filter(|_| values) {
+            if secret.value.is_none() {
+                let opened = store.shared.keys.open(&secret.row);
+                secret.value = Some(opened.map_err(|_| Fault::Closed(secret.name.clone()))?);
+            }
+        }
+        Ok(answer::json(StatusCode::OK, body::resolved(&resolved, values)))
+    }
+
+    pub async fn list_secrets(self) -> Result<Answer, Fault> {
+        let org = self.found.org()?;
+        let (ask, order) = query::list(self.query())?;
+        let (store, knock) = (self.store, self.knock);
+        let page = store.read(move |desk, tx| desk.list(tx, &knock, &org, &ask)).await;
+        let page = page.map_err(Fault::Refusal)?;
+        let next = page.next.map(|after| query::cursor(order, &after));
+        Ok(answer::as_json(StatusCode::OK, &SecretList { secrets: page.secrets, next }))
+    }
+
+    pub async fn show_secret(self) -> Result<Answer, Fault> {
+        let (org, name) = (self.found.org()?, self.found.secret()?);
+        let (store, knock) = (self.store, self.knock);
+        let shown = store.read(move |desk, tx| desk.show(tx, &knock, &org, &name)).await;
+        Ok(answer::described(StatusCode::OK, &shown.map_err(Fault::Refusal)?))
+    }
+
+    pub async fn put_secret(self, body: Incoming) -> Result<Answer, Fault> {
+        let (org, name) = (self.found.org()?, self.found.secret()?);
+        let condition = query::condition(&self.head.headers)?;
+        let put = body::put(&self.read(body).await?, condition)?;
+        let fresh = Fresh::take().map_err(|error| Fault::Refusal(Refusal::NoRandom(error)))?;
+        let (store, knock) = (self.store, self.knock);
+        let written =
+            store.write(move |desk, tx| desk.put(tx, &knock, &org, &name, (&put, fresh))).await;
+        let written = written.map_err(Fault::Refusal)?;
+        let status = if written.created { StatusCode::CREATED } else { StatusCode::OK };
+        Ok(answer::described(status, &written.metadata))
+    }
+
+    pub async fn delete_secret(self) -> Result<Answer, Fault> {
+        let (org, name) = (self.found.org()?, self.found.secret()?);
+        let condition = query::condition(&self.head.headers)?;
+        let (store, knock) = (self.store, self.knock);
+        let deleted =
+            store.write(move |desk, tx| desk.delete(tx, &knock, &org, &name, condition)).await;
+        deleted.map_err(Fault::Refusal)?;
+        Ok(answer::nothing())
+    }
+}

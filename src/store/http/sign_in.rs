@@ -1,0 +1,78 @@
+//! The routes of sessions: a member's token in, a cookie out. And whether the store is ready.
+
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use hyper::body::Incoming;
+use hyper::header::{HeaderValue, SET_COOKIE};
+use zeroize::Zeroizing;
+
+use crate::secret::Secret;
+use crate::store::Store;
+use crate::store::http::door::{COOKIE_NAME, Peer, cookie, is_same_origin};
+use crate::store::http::problem::Fault;
+use crate::store::http::route::Match;
+use crate::store::http::{Answer, Head, answer, body, read};
+use crate::store::service::{Credential, Knock, Refusal};
+use crate::store::token;
+use crate::wire::SessionRequest;
+
+/// Signs a member in. A session that the browser has already keeps its tokens.
+pub async fn sign_in(
+    store: &Store,
+    peer: &Peer,
+    found: &Match<'_>,
+    head: &Head,
+    body: Incoming,
+) -> Result<Answer, Fault> {
+    if !is_same_origin(&head.headers) && head.headers.contains_key("origin") {
+        return Err(Fault::OtherOrigin);
+    }
+    let body = read(&head.headers, body, found.route.body_max).await?;
+    let ask: SessionRequest = body::parse(&body, r#"{"token":"inj_m_…"}"#)?;
+    let shared = &store.shared;
+    let proof = token::read(ask.token.expose_secret(), &shared.keys.ring.token);
+    let proof = proof.ok_or(Fault::Unauthorized)?;
+    let client = match peer {
+        Peer::Operator(_) => None,
+        Peer::Stranger { address } => *address,
+    };
+    let knock = Knock { credential: Credential::Tokens(Arc::new([proof.clone()])), client };
+    let signed = store.write(move |desk, tx| desk.sign_in(tx, &knock)).await;
+    let session = signed.map_err(Fault::Refusal)?;
+    let id = shared.sessions.sign_in(cookie(&head.headers), proof);
+    let id = id.map_err(|error| Fault::Refusal(Refusal::NoRandom(error)))?;
+    let mut answer = answer::as_json(StatusCode::OK, &session);
+    answer.headers_mut().insert(SET_COOKIE, set_cookie(&id));
+    Ok(answer)
+}
+
+pub fn sign_out(store: &Store, head: &Head) -> Result<Answer, Fault> {
+    let id = cookie(&head.headers).ok_or(Fault::Unauthorized)?;
+    if !is_same_origin(&head.headers) {
+        return Err(Fault::OtherOrigin);
+    }
+    store.shared.sessions.sign_out(id);
+    let mut answer = answer::nothing();
+    let gone = format!("{COOKIE_NAME}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0");
+    let gone = HeaderValue::try_from(gone).expect("it is ASCII");
+    answer.headers_mut().insert(SET_COOKIE, gone);
+    answer.headers_mut().insert("clear-site-data", HeaderValue::from_static("\"cache\""));
+    Ok(answer)
+}
+
+/// Whether the store answers a read.
+pub async fn ready(store: &Store) -> Result<Answer, Fault> {
+    store.read(|_, tx| Ok(Ok(tx.data_version()?))).await.map_err(Fault::Refusal)?;
+    Ok(answer::text("ready\n"))
+}
+
+/// It ends with the browser, or with the session in the store.
+fn set_cookie(id: &Secret) -> HeaderValue {
+    let mut line = Zeroizing::new(format!("{COOKIE_NAME}=").into_bytes());
+    line.extend_from_slice(id.expose_secret());
+    line.extend_from_slice(b"; Path=/; Secure; HttpOnly; SameSite=Strict");
+    let mut value = HeaderValue::from_bytes(&line).expect("it is ASCII");
+    value.set_sensitive(true);
+    value
+}

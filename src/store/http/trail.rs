@@ -1,0 +1,56 @@
+//! The routes of what happened: audit records, checkpoints, verification, workloads, and the wait
+//! for a change.
+
+use hyper::StatusCode;
+use hyper::body::Incoming;
+
+use crate::store::http::problem::Fault;
+use crate::store::http::{Answer, Asked, answer, body, query};
+use crate::wire::{AuditList, VerifyRequest, WorkloadList};
+
+impl Asked<'_> {
+    pub async fn list_audit(self) -> Result<Answer, Fault> {
+        let org = self.found.org()?;
+        let ask = query::trail(self.query())?;
+        let (store, knock) = (self.store, self.knock);
+        let page = store.read(move |desk, tx| desk.trail(tx, &knock, &org, &ask)).await;
+        let page = page.map_err(Fault::Refusal)?;
+        let next = page.next.map(|before| query::simple_cursor("audit", &before.to_string()));
+        Ok(answer::as_json(StatusCode::OK, &AuditList { records: page.records, next }))
+    }
+
+    pub async fn checkpoint(self) -> Result<Answer, Fault> {
+        let org = self.found.org()?;
+        let (store, knock) = (self.store, self.knock);
+        let seen = store.read(move |desk, tx| desk.checkpoint(tx, &knock, &org)).await;
+        Ok(answer::as_json(StatusCode::OK, &seen.map_err(Fault::Refusal)?))
+    }
+
+    pub async fn verify(self, body: Incoming) -> Result<Answer, Fault> {
+        let org = self.found.org()?;
+        let shape = r#"{} or {"checkpoint":{…}}"#;
+        let ask: VerifyRequest = body::parse(&self.read(body).await?, shape)?;
+        if ask.checkpoint.as_ref().is_some_and(|seen| seen.organization != org) {
+            return Err(Fault::Value { what: "the checkpoint is another organization's" });
+        }
+        let (store, knock) = (self.store, self.knock);
+        let found = store
+            .read(move |desk, tx| desk.verify(tx, &knock, &org, ask.checkpoint.as_ref()))
+            .await;
+        Ok(answer::as_json(StatusCode::OK, &found.map_err(Fault::Refusal)?))
+    }
+
+    pub async fn list_workloads(self) -> Result<Answer, Fault> {
+        let org = self.found.org()?;
+        let (after, rows) = query::page(self.query(), "workloads")?;
+        let (store, knock) = (self.store, self.knock);
+        let page = store.read(move |desk, tx| desk.workloads(tx, &knock, &org, &after, rows)).await;
+        let page = page.map_err(Fault::Refusal)?;
+        let next = page.next.map(|after| query::simple_cursor("workloads", &after));
+        Ok(answer::as_json(StatusCode::OK, &WorkloadList { workloads: page.workloads, next }))
+    }
+
+    pub async fn watch(self, _body: Incoming) -> Result<Answer, Fault> {
+        Err(Fault::NoPath)
+    }
+}

@@ -1,0 +1,173 @@
+//! How work comes to the database: on the spot, where this process is alone with it; through one
+//! writing thread and a few readers, where many ask. It knows no operation.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::store::service::{Decided, Desk, Job, Keys, Refusal, Request, Service};
+use crate::store::storage::deadline::Deadline;
+use crate::store::storage::sqlite::Sqlite;
+use crate::store::storage::transaction::Transaction;
+use crate::store::storage::{StorageError, StorageErrorKind};
+
+/// Writes that may wait for their transaction; more are refused.
+const WRITES_WAITING_MAX: usize = 4096;
+/// Writes that share one transaction.
+const BATCH_MAX: usize = 512;
+/// Reads at a time, and how many may wait for their turn.
+const READERS_MAX: usize = 4;
+const READS_WAITING_MAX: usize = 1024;
+/// How long the writing thread lets a purge rest while nothing else is asked of it.
+const PURGE_PAUSE: Duration = Duration::from_millis(5);
+
+/// The way to the database.
+pub enum Lane {
+    /// One operation at a time, each on the thread that asks.
+    Here(Mutex<Service>),
+    Thread {
+        writes: SyncSender<Box<dyn Job>>,
+        readers: Arc<Readers>,
+    },
+}
+
+/// Connections that read, made as they are needed.
+pub struct Readers {
+    path: PathBuf,
+    keys: Arc<Keys>,
+    wait_max: Duration,
+    idle: Mutex<Vec<Service>>,
+    turns: Semaphore,
+    waiting: Semaphore,
+}
+
+impl Lane {
+    pub fn here(service: Service) -> Self {
+        Self::Here(Mutex::new(service))
+    }
+
+    /// Starts the writing thread; it ends with the last handle on this.
+    pub fn thread(
+        service: Service,
+        path: PathBuf,
+        keys: Arc<Keys>,
+        wait_max: Duration,
+    ) -> io::Result<Self> {
+        let (writes, queue) = sync_channel(WRITES_WAITING_MAX);
+        let name = "writer".to_owned();
+        thread::Builder::new().name(name).spawn(move || write_all(service, &queue))?;
+        let readers = Readers {
+            path,
+            keys,
+            wait_max,
+            idle: Mutex::default(),
+            turns: Semaphore::new(READERS_MAX),
+            waiting: Semaphore::new(READS_WAITING_MAX),
+        };
+        Ok(Self::Thread { writes, readers: Arc::new(readers) })
+    }
+
+    pub async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&mut Desk, &Transaction<'_>) -> Decided<T> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let (sender, receiver) = oneshot::channel();
+        // Who has gone meanwhile is not told; what was done for him is done.
+        let answer = move |outcome| drop(sender.send(outcome));
+        let job: Box<dyn Job> = Box::new(Request::new(work, answer));
+        match self {
+            // A transaction that a panic ended was rolled back: the service is whole behind the lock.
+            Self::Here(service) => {
+                service.lock().unwrap_or_else(PoisonError::into_inner).run_one(job);
+            }
+            Self::Thread { writes, .. } => {
+                writes.try_send(job).map_err(|_| Refusal::Overloaded)?;
+            }
+        }
+        receiver.await.unwrap_or(Err(Refusal::Overloaded))
+    }
+
+    pub async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Desk, &Transaction<'_>) -> Result<Result<T, Refusal>, StorageError>
+        + Send
+        + 'static,
+    ) -> Result<T, Refusal> {
+        match self {
+            Self::Here(service) => {
+                service.lock().unwrap_or_else(PoisonError::into_inner).read(work)
+            }
+            Self::Thread { readers, .. } => Arc::clone(readers).read(work).await,
+        }
+    }
+}
+
+impl Readers {
+    async fn read<T: Send + 'static>(
+        self: Arc<Self>,
+        work: impl FnOnce(&mut Desk, &Transaction<'_>) -> Result<Result<T, Refusal>, StorageError>
+        + Send
+        + 'static,
+    ) -> Result<T, Refusal> {
+        let _place = self.waiting.try_acquire().map_err(|_| Refusal::Overloaded)?;
+        let _turn = self.turns.acquire().await.map_err(|_| Refusal::Overloaded)?;
+        let readers = Arc::clone(&self);
+        let done = tokio::task::spawn_blocking(move || {
+            let mut service = readers.take()?;
+            let outcome = service.read(work);
+            readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(service);
+            outcome
+        });
+        done.await.unwrap_or_else(|_| {
+            let message = "a read ended early";
+            let error = StorageError::new(&self.path, StorageErrorKind::Io, message);
+            Err(Refusal::Storage(error))
+        })
+    }
+
+    fn take(&self) -> Result<Service, StorageError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(service) = idle {
+            return Ok(service);
+        }
+        let deadline = Deadline::after(self.wait_max);
+        let database = Sqlite::open(&self.path, deadline, self.wait_max)?;
+        Ok(Service::new(database, Desk::forgetful(Arc::clone(&self.keys))))
+    }
+}
+
+/// Takes what waits, all of it at once, and does it in one transaction: while the disk is waited
+/// for, the next ones gather.
+fn write_all(mut service: Service, queue: &Receiver<Box<dyn Job>>) {
+    loop {
+        let first = if service.is_purging() {
+            match queue.recv_timeout(PURGE_PAUSE) {
+                Ok(job) => Some(job),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        } else {
+            match queue.recv() {
+                Ok(job) => Some(job),
+                Err(_) => return,
+            }
+        };
+        let mut jobs: Vec<_> = first.into_iter().collect();
+        while jobs.len() < BATCH_MAX {
+            match queue.try_recv() {
+                Ok(job) => jobs.push(job),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            }
+        }
+        if jobs.is_empty() {
+            service.purge();
+        } else {
+            service.run(jobs);
+        }
+    }
+}

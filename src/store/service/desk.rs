@@ -1,0 +1,320 @@
+//! What answers inside a transaction: the keys that judge a row, and what is known already. What is
+//! known holds as long as nobody else has written, which each transaction asks first; what a
+//! transaction that was rolled back has learned is forgotten.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::name::{OrgName, SecretName, TokenId};
+use crate::secret::Secret;
+use crate::store::audit::{self, Action, GENESIS, Named, Outcome, Record};
+use crate::store::keyring::Keyring;
+use crate::store::permission::Bearer;
+use crate::store::seal::{self, Damaged, MasterKey, SealedRow};
+use crate::store::service::{Caller, Judged, NO_NEXT, Refusal, now};
+use crate::store::storage::transaction::Transaction;
+use crate::store::storage::{Entry, StorageErrorKind};
+
+/// Sealed rows that are kept to be opened again, in bytes with what is around them.
+const KNOWN_ROW_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Entries of each other kind that are kept.
+const KNOWN_MAX: usize = 10_000;
+
+/// The open keys; what judges a row.
+pub struct Keys {
+    pub master: MasterKey,
+    pub ring: Keyring,
+}
+
+/// What a transaction works with. One that is not to remember anything asks the database each time.
+pub struct Desk {
+    pub keys: Arc<Keys>,
+    known: Option<Known>,
+}
+
+/// What was read and judged, and is so as long as nobody else writes.
+#[derive(Default)]
+struct Known {
+    data_version: i64,
+    organizations: HashMap<OrgName, Head>,
+    tokens: HashMap<TokenId, Arc<KnownToken>>,
+    rows: HashMap<(OrgName, SecretName), Arc<SealedRow>>,
+    row_bytes: usize,
+    usage: HashMap<UsageKey, (i64, i64)>,
+}
+
+/// Organization, workload, and secret.
+type UsageKey = (OrgName, Box<str>, SecretName);
+
+/// The last record of a sound organization's chain.
+#[derive(Clone)]
+struct Head {
+    sequence: i64,
+    code: Vec<u8>,
+}
+
+/// A token that was judged, and what it is worth.
+pub struct KnownToken {
+    pub hash: Vec<u8>,
+    pub expires_at: Option<i64>,
+    pub network: Option<ipnet::IpNet>,
+    pub bearer: Bearer,
+}
+
+/// What is so of one name.
+pub enum State {
+    /// The last version is the one that was deleted, where there was one.
+    Absent { last_version: Option<i64> },
+    /// The value is there where it had to be opened to judge the row.
+    Present { row: Arc<SealedRow>, value: Option<Secret> },
+    /// The last version is known where the audit trail still vouches for it.
+    Damaged { last_version: Option<i64> },
+}
+
+/// What a record says besides who, where and when.
+pub struct Said {
+    pub action: Action,
+    pub outcome: Outcome,
+    pub secrets: Vec<Named>,
+    /// What this changed, as the record's `subject`.
+    pub changed: Option<String>,
+    pub detail: Option<String>,
+    pub workload: Option<String>,
+}
+
+impl Said {
+    pub fn new(action: Action, outcome: Outcome) -> Self {
+        let (secrets, changed, detail, workload) = (Vec::new(), None, None, None);
+        Self { action, outcome, secrets, changed, detail, workload }
+    }
+}
+
+impl Desk {
+    /// For a process that does one thing and ends.
+    pub fn forgetful(keys: Arc<Keys>) -> Self {
+        Self { keys, known: None }
+    }
+
+    /// For one that does many.
+    pub fn remembering(keys: Arc<Keys>) -> Self {
+        Self { keys, known: Some(Known::default()) }
+    }
+
+    /// At the start of each transaction: what another connection may have changed is forgotten.
+    pub fn begin(&mut self, tx: &Transaction<'_>) -> Judged<()> {
+        if let Some(known) = &mut self.known {
+            let data_version = tx.data_version()?;
+            if known.data_version != data_version {
+                *known = Known { data_version, ..Known::default() };
+            }
+        }
+        Ok(())
+    }
+
+    /// What a transaction has learned that did not happen.
+    pub fn forget(&mut self) {
+        if let Some(known) = &mut self.known {
+            *known = Known::default();
+        }
+    }
+
+    /// After a change of members or tokens.
+    pub fn forget_people(&mut self) {
+        if let Some(known) = &mut self.known {
+            known.tokens.clear();
+        }
+    }
+
+    pub fn known_token(&self, id: &TokenId) -> Option<Arc<KnownToken>> {
+        self.known.as_ref()?.tokens.get(id).cloned()
+    }
+
+    pub fn learn_token(&mut self, id: &TokenId, token: &Arc<KnownToken>) {
+        if let Some(known) = &mut self.known {
+            make_room(&mut known.tokens);
+            known.tokens.insert(id.clone(), Arc::clone(token));
+        }
+    }
+
+    /// Whether the organization is there, as it was made.
+    pub fn organization(
+        &mut self,
+        tx: &Transaction<'_>,
+        name: &OrgName,
+    ) -> Judged<Result<(), Refusal>> {
+        if self.known.as_ref().is_some_and(|known| known.organizations.contains_key(name)) {
+            return Ok(Ok(()));
+        }
+        let Some(row) = tx.organization(name.as_str())? else {
+            // One with a trail was there: its row did not go by this program's hand.
+            let trail = tx.head(name.as_str())?.is_some();
+            let damaged = Refusal::OrganizationDamaged(name.clone());
+            return Ok(Err(if trail { damaged } else { Refusal::NoOrganization(name.clone()) }));
+        };
+        let sound = row.name == name.as_str()
+            && seal::row_code_holds(&self.keys.ring.row, &row.bound(), &row.code);
+        if !sound {
+            return Ok(Err(Refusal::OrganizationDamaged(name.clone())));
+        }
+        if let Some(known) = &mut self.known {
+            let head = head(tx, name)?;
+            make_room(&mut known.organizations);
+            known.organizations.insert(name.clone(), head);
+        }
+        Ok(Ok(()))
+    }
+
+    /// Reads and judges one name. A row that SQLite cannot even read is damaged too.
+    pub fn state(
+        &mut self,
+        tx: &Transaction<'_>,
+        organization: &OrgName,
+        name: &SecretName,
+    ) -> Judged<State> {
+        let key = (organization.clone(), name.clone());
+        if let Some(row) = self.known.as_ref().and_then(|known| known.rows.get(&key)) {
+            return Ok(State::Present { row: Arc::clone(row), value: None });
+        }
+        let state = match tx.entry(organization.as_str(), name.as_str()) {
+            Ok(entry) => self.keys.judge(entry, organization.as_str(), name.as_str()),
+            Err(error) if error.kind == StorageErrorKind::Damaged => {
+                State::Damaged { last_version: None }
+            }
+            Err(error) => return Err(error),
+        };
+        if let (Some(known), State::Present { row, .. }) = (&mut self.known, &state) {
+            known.learn_row(key, row);
+        }
+        Ok(state)
+    }
+
+    /// After a change of this name.
+    pub fn forget_row(&mut self, organization: &OrgName, name: &SecretName) {
+        if let Some(known) = &mut self.known
+            && let Some(row) = known.rows.remove(&(organization.clone(), name.clone()))
+        {
+            known.row_bytes -= row_bytes(&row);
+        }
+    }
+
+    /// Which version this workload had of this name last, and when, if that is known.
+    pub fn known_usage(&self, key: &UsageKey) -> Option<(i64, i64)> {
+        self.known.as_ref()?.usage.get(key).copied()
+    }
+
+    pub fn learn_usage(&mut self, key: UsageKey, usage: (i64, i64)) {
+        if let Some(known) = &mut self.known {
+            make_room(&mut known.usage);
+            known.usage.insert(key, usage);
+        }
+    }
+
+    /// Appends the one record of a request, and says its sequence. The head is of this same
+    /// transaction, for other processes append too.
+    pub fn record(&mut self, tx: &Transaction<'_>, caller: &Caller, said: Said) -> Judged<i64> {
+        let organization = &caller.organization;
+        let known = self.known.as_ref().and_then(|known| known.organizations.get(organization));
+        let last = match known {
+            Some(known) => known.clone(),
+            None => head(tx, organization)?,
+        };
+        let sequence = last.sequence.checked_add(1).ok_or_else(|| tx.damaged(NO_NEXT))?;
+        let record = Record {
+            organization: organization.as_str().to_owned(),
+            sequence,
+            at: now(),
+            actor: caller.principal.actor(),
+            action: said.action.as_str().to_owned(),
+            subject: said.changed,
+            secrets: serde_json::to_string(&said.secrets).expect("names and numbers are JSON"),
+            detail: said.detail,
+            workload: said.workload,
+            client: caller.client.clone(),
+            outcome: said.outcome.as_str().to_owned(),
+        };
+        let code = audit::code(&self.keys.ring.audit, &last.code, &record);
+        tx.append(&record, &code)?;
+        if let Some(known) = &mut self.known
+            && let Some(head) = known.organizations.get_mut(organization)
+        {
+            *head = Head { sequence, code: code.to_vec() };
+        }
+        Ok(sequence)
+    }
+}
+
+impl Known {
+    fn learn_row(&mut self, key: (OrgName, SecretName), row: &Arc<SealedRow>) {
+        let bytes = row_bytes(row);
+        if self.row_bytes + bytes > KNOWN_ROW_BYTES_MAX {
+            self.rows.clear();
+            self.row_bytes = 0;
+        }
+        if self.rows.insert(key, Arc::clone(row)).is_none() {
+            self.row_bytes += bytes;
+        }
+    }
+}
+
+impl Keys {
+    /// A row counts only if it opens, stands under its own name, and is the version that the last
+    /// record of its name says; none counts as absent only if that record says so too.
+    pub fn judge(&self, entry: Entry, organization: &str, name: &str) -> State {
+        let anchor = entry.anchor.as_ref();
+        if anchor.is_some_and(|anchor| !anchor.holds(&self.ring.audit, organization, name)) {
+            return State::Damaged { last_version: None };
+        }
+        let last_version = anchor.map(|anchor| anchor.version());
+        let live = anchor.is_some_and(|anchor| !anchor.is_delete());
+        let damaged = State::Damaged { last_version: Some(last_version.unwrap_or(0)) };
+        let Some(row) = entry.row else {
+            return if live { damaged } else { State::Absent { last_version } };
+        };
+        let stands = live
+            && Some(row.columns.version) == last_version
+            && row.columns.organization == organization
+            && row.columns.name == name;
+        match seal::open(&self.master, &row) {
+            Ok(value) if stands => State::Present { row: Arc::new(row), value: Some(value) },
+            _ => damaged,
+        }
+    }
+
+    /// The value of a row that was judged before.
+    pub fn open(&self, row: &SealedRow) -> Result<Secret, Damaged> {
+        seal::open(&self.master, row)
+    }
+
+    /// Whether a row without a value is the one that the last record of its subject made.
+    pub fn stands(
+        &self,
+        tx: &Transaction<'_>,
+        organization: &str,
+        subject: &str,
+        sequence: i64,
+    ) -> Judged<bool> {
+        let anchor = tx.anchor(organization, subject)?;
+        Ok(anchor.is_some_and(|anchor| {
+            anchor.holds(&self.ring.audit, organization, subject)
+                && !anchor.is_delete()
+                && anchor.sequence() == sequence
+        }))
+    }
+}
+
+fn head(tx: &Transaction<'_>, organization: &OrgName) -> Judged<Head> {
+    let (sequence, code) = tx.head(organization.as_str())?.unwrap_or_else(|| (0, GENESIS.to_vec()));
+    Ok(Head { sequence, code })
+}
+
+/// What is full is emptied: it is read again as it is needed.
+fn make_room<K, V>(map: &mut HashMap<K, V>) {
+    if map.len() >= KNOWN_MAX {
+        map.clear();
+    }
+}
+
+fn row_bytes(row: &SealedRow) -> usize {
+    let columns = &row.columns;
+    512 + row.sealed.len() + 2 * columns.name.len() + columns.updated_by.len()
+}

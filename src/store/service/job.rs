@@ -1,0 +1,190 @@
+//! What waits for a transaction, and the transaction that many share: one wait for the disk serves
+//! all of them, and none is answered before it. It knows no HTTP.
+
+use std::time::{Duration, Instant};
+
+use crate::name::SecretName;
+use crate::store::service::desk::Desk;
+use crate::store::service::{Judged, Refusal};
+use crate::store::storage::sqlite::Sqlite;
+use crate::store::storage::transaction::Transaction;
+
+/// How long the jobs behind a purge are kept waiting for it at a time.
+const PURGE_SLICE: Duration = Duration::from_millis(5);
+
+/// What a transaction answers: what it did, or a refusal that is on record.
+pub type Decided<T> = Judged<Result<Done<T>, Refusal>>;
+
+/// What was done, and what it leaves to do once it is durable.
+pub struct Done<T> {
+    pub answer: T,
+    /// An old value of this name stands in the journal until it is purged.
+    pub retired: Option<SecretName>,
+}
+
+impl<T> Done<T> {
+    pub fn with(answer: T) -> Self {
+        Self { answer, retired: None }
+    }
+}
+
+/// One request's work, in a transaction that others may share.
+pub trait Job: Send {
+    /// May be called again, after a rollback.
+    fn run(&mut self, desk: &mut Desk, tx: &Transaction<'_>) -> Judged<()>;
+    /// The name of which an old value is to be purged before this can be answered.
+    fn retired(&self) -> Option<&SecretName>;
+    /// Answers: what was done is durable, and purged where it had to be.
+    fn settle(self: Box<Self>, end: Result<(), Refusal>);
+}
+
+/// A job made of its work and of who waits for its outcome.
+pub struct Request<T, W, S> {
+    work: W,
+    outcome: Option<Result<Done<T>, Refusal>>,
+    answer: S,
+}
+
+impl<T, W, S> Request<T, W, S>
+where
+    T: Send,
+    W: FnMut(&mut Desk, &Transaction<'_>) -> Decided<T> + Send,
+    S: FnOnce(Result<T, Refusal>) + Send,
+{
+    pub fn new(work: W, answer: S) -> Self {
+        Self { work, outcome: None, answer }
+    }
+}
+
+impl<T, W, S> Job for Request<T, W, S>
+where
+    T: Send,
+    W: FnMut(&mut Desk, &Transaction<'_>) -> Decided<T> + Send,
+    S: FnOnce(Result<T, Refusal>) + Send,
+{
+    fn run(&mut self, desk: &mut Desk, tx: &Transaction<'_>) -> Judged<()> {
+        self.outcome = Some((self.work)(desk, tx)?);
+        Ok(())
+    }
+
+    fn retired(&self) -> Option<&SecretName> {
+        self.outcome.as_ref()?.as_ref().ok()?.retired.as_ref()
+    }
+
+    fn settle(self: Box<Self>, end: Result<(), Refusal>) {
+        let Self { outcome, answer, .. } = *self;
+        let done = || outcome.expect("what is durable was run").map(|done| done.answer);
+        answer(end.and_then(|()| done()));
+    }
+}
+
+/// The operations, over one database.
+pub struct Service {
+    pub(super) database: Sqlite,
+    pub(super) desk: Desk,
+    /// What is durable and waits for a purge, each until its time.
+    unpurged: Vec<(Instant, Box<dyn Job>)>,
+}
+
+impl Service {
+    pub fn new(database: Sqlite, desk: Desk) -> Self {
+        Self { database, desk, unpurged: Vec::new() }
+    }
+
+    /// Does all of these in one transaction, and answers each. If one of them meets something that
+    /// ends the transaction, each is done again by itself.
+    pub fn run(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+        let desk = &mut self.desk;
+        let mut stopped_by_job = false;
+        let ran = self.database.write(|tx| {
+            desk.begin(tx)?;
+            for job in &mut jobs {
+                job.run(desk, tx).inspect_err(|_| stopped_by_job = true)?;
+            }
+            tx.any_unpurged()
+        });
+        match ran {
+            Ok(unpurged) => self.finish(jobs, unpurged),
+            Err(error) => {
+                self.desk.forget();
+                if stopped_by_job && jobs.len() > 1 {
+                    jobs.into_iter().for_each(|job| self.run(vec![job]));
+                } else {
+                    for job in jobs {
+                        job.settle(Err(Refusal::Storage(error.clone())));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Does one, and waits for its purge.
+    pub fn run_one(&mut self, job: Box<dyn Job>) {
+        self.run(vec![job]);
+        while self.is_purging() {
+            self.purge();
+        }
+    }
+
+    /// Reads on one unchanging view of the database.
+    pub fn read<T>(
+        &mut self,
+        work: impl FnOnce(&mut Desk, &Transaction<'_>) -> Judged<Result<T, Refusal>>,
+    ) -> Result<T, Refusal> {
+        let desk = &mut self.desk;
+        self.database.read(|tx| {
+            desk.begin(tx)?;
+            work(desk, tx)
+        })?
+    }
+
+    /// Whether somebody waits for [`Service::purge`].
+    pub fn is_purging(&self) -> bool {
+        !self.unpurged.is_empty()
+    }
+
+    /// Tries to purge what is retired, for a moment, and answers those who wait for it if it is
+    /// done, or if their time is over.
+    pub fn purge(&mut self) {
+        match self.database.purge_within(PURGE_SLICE) {
+            Ok(true) => self.settle_unpurged(|| Ok(())),
+            Ok(false) => self.give_up_late(),
+            Err(error) => self.settle_unpurged(|| Err(Refusal::Storage(error.clone()))),
+        }
+    }
+
+    fn settle_unpurged(&mut self, end: impl Fn() -> Result<(), Refusal>) {
+        for (_, job) in std::mem::take(&mut self.unpurged) {
+            job.settle(end());
+        }
+    }
+
+    fn finish(&mut self, jobs: Vec<Box<dyn Job>>, unpurged: bool) {
+        let deadline = Instant::now() + self.database.wait_max();
+        for job in jobs {
+            if job.retired().is_some() {
+                self.unpurged.push((deadline, job));
+            } else {
+                job.settle(Ok(()));
+            }
+        }
+        if self.is_purging() {
+            self.purge();
+        } else if unpurged {
+            // A change that a crash cut off: there may be no other write to finish it.
+            self.database.purge_at_once();
+        }
+    }
+
+    /// Tells those whose time is over that a reader keeps the old value.
+    fn give_up_late(&mut self) {
+        let now = Instant::now();
+        let (late, waiting): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.unpurged).into_iter().partition(|(end, _)| *end <= now);
+        self.unpurged = waiting;
+        for (_, job) in late {
+            let name = job.retired().expect("only such jobs wait for a purge").clone();
+            job.settle(Err(Refusal::Unpurged(name)));
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Reads the audit trail: its records, newest first, and whether the chain holds. It appends
+//! nothing: who reads leaves no record.
+
+use crate::name::{OrgName, SecretName, WorkloadName};
+use crate::store::audit::{Broken, Chained, GENESIS, Named, Verifier};
+use crate::store::permission::Operation;
+use crate::store::service::{Desk, Judged, Knock, Refusal, or_refuse, time};
+use crate::store::storage::transaction::Transaction;
+use crate::wire::{AuditRecord, BrokenHow, BrokenRecord, Checkpoint, NamedVersion, VerifyAnswer};
+
+/// Records that are read at a time while a chain is verified.
+const VERIFY_ROWS_MAX: u32 = 1000;
+/// Records that one page looks through: where few fit the filter, a page is short, and says where
+/// the next one goes on.
+const SCAN_ROWS_MAX: usize = 20_000;
+
+/// Which records are asked for. Times are milliseconds since 1970 in UTC.
+#[derive(Debug, Default)]
+pub struct TrailAsk {
+    pub name: Option<SecretName>,
+    pub actor: Option<String>,
+    pub workload: Option<WorkloadName>,
+    pub since: Option<i64>,
+    pub until: Option<i64>,
+    /// Only records before this one.
+    pub before: Option<i64>,
+    pub rows_max: usize,
+}
+
+/// One page of records, and before which the next one begins.
+pub struct TrailPage {
+    pub records: Vec<AuditRecord>,
+    pub next: Option<i64>,
+}
+
+impl Desk {
+    pub fn trail(
+        &mut self,
+        tx: &Transaction<'_>,
+        knock: &Knock,
+        organization: &OrgName,
+        ask: &TrailAsk,
+    ) -> Judged<Result<TrailPage, Refusal>> {
+        or_refuse!(self.admit_to(tx, knock, organization, Operation::ReadAudit)?);
+        let mut before = ask.before.unwrap_or(i64::MAX);
+        let mut records = Vec::new();
+        let mut looked = 0;
+        while looked < SCAN_ROWS_MAX {
+            let rows = tx.records_before(organization.as_str(), before, VERIFY_ROWS_MAX)?;
+            let last = rows.len() < VERIFY_ROWS_MAX as usize;
+            for row in rows {
+                if records.len() == ask.rows_max {
+                    return Ok(Ok(TrailPage { records, next: Some(before) }));
+                }
+                before = row.record.sequence;
+                looked += 1;
+                // Records are in the order of their time, but for a clock that was set back.
+                if ask.since.is_some_and(|since| row.record.at + CLOCK_SLACK < since) {
+                    return Ok(Ok(TrailPage { records, next: None }));
+                }
+                if ask.fits(&row) {
+                    records.push(shown(row));
+                }
+            }
+            if last {
+                return Ok(Ok(TrailPage { records, next: None }));
+            }
+        }
+        Ok(Ok(TrailPage { records, next: Some(before) }))
+    }
+
+    /// The end of the chain, as it is now.
+    pub fn checkpoint(
+        &mut self,
+        tx: &Transaction<'_>,
+        knock: &Knock,
+        organization: &OrgName,
+    ) -> Judged<Result<Checkpoint, Refusal>> {
+        or_refuse!(self.admit_to(tx, knock, organization, Operation::ReadAudit)?);
+        let last = tx.records_before(organization.as_str(), i64::MAX, 1)?.pop();
+        let (sequence, at, code) = match last {
+            Some(last) => (last.record.sequence, time(last.record.at), last.code),
+            None => (0, jiff::Timestamp::now(), GENESIS.to_vec()),
+        };
+        Ok(Ok(Checkpoint { organization: organization.clone(), sequence, at, code: hex(&code) }))
+    }
+
+    /// Walks the chain from its first record to the first that is wrong.
+    pub fn verify(
+        &mut self,
+        tx: &Transaction<'_>,
+        knock: &Knock,
+        organization: &OrgName,
+        checkpoint: Option<&Checkpoint>,
+    ) -> Judged<Result<VerifyAnswer, Refusal>> {
+        or_refuse!(self.admit_to(tx, knock, organization, Operation::ReadAudit)?);
+        self.walk(tx, organization, checkpoint).map(Ok)
+    }
+
+    /// The same for whoever is allowed everything.
+    pub fn walk(
+        &self,
+        tx: &Transaction<'_>,
+        organization: &OrgName,
+        checkpoint: Option<&Checkpoint>,
+    ) -> Judged<VerifyAnswer> {
+        let mut verifier = Verifier::new(&self.keys.ring.audit);
+        let mut after = 0;
+        let wrong = |records, sequence, what| {
+            Ok(VerifyAnswer { records, broken: Some(BrokenRecord { sequence, what }) })
+        };
+        loop {
+            let records = tx.records(organization.as_str(), after, VERIFY_ROWS_MAX)?;
+            for chained in &records {
+                if let Err(broken) = verifier.step(chained) {
+                    let (sequence, what) = how(&broken);
+                    return wrong(after, sequence, what);
+                }
+                after = chained.record.sequence;
+                let seen = checkpoint.filter(|seen| seen.sequence == after);
+                if seen.is_some_and(|seen| !seen.code.eq_ignore_ascii_case(&hex(&chained.code))) {
+                    return wrong(after, after, BrokenHow::Other);
+                }
+            }
+            if records.len() < VERIFY_ROWS_MAX as usize {
+                break;
+            }
+        }
+        match checkpoint.filter(|seen| seen.sequence > after) {
+            Some(_) => wrong(after, after + 1, BrokenHow::Cut),
+            None => Ok(VerifyAnswer { records: after, broken: None }),
+        }
+    }
+}
+
+/// How far clocks are taken to have been set back, in milliseconds.
+const CLOCK_SLACK: i64 = 60 * 60 * 1000;
+
+impl TrailAsk {
+    fn fits(&self, chained: &Chained) -> bool {
+        let record = &chained.record;
+        let named = |name: &SecretName| {
+            let named: Vec<Named> = serde_json::from_str(&record.secrets).unwrap_or_default();
+            named.iter().any(|one| one.name == name.as_str())
+        };
+        self.since.is_none_or(|since| record.at >= since)
+            && self.until.is_none_or(|until| record.at < until)
+            && self.actor.as_ref().is_none_or(|actor| record.actor == *actor)
+            && (self.workload.as_ref())
+                .is_none_or(|workload| record.workload.as_deref() == Some(workload.as_str()))
+            && self.name.as_ref().is_none_or(named)
+    }
+}
+
+fn shown(chained: Chained) -> AuditRecord {
+    let record = chained.record;
+    let secrets: Vec<Named> = serde_json::from_str(&record.secrets).unwrap_or_default();
+    let secrets = secrets.into_iter();
+    AuditRecord {
+        sequence: record.sequence,
+        at: time(record.at),
+        organization: record.organization,
+        actor: record.actor,
+        action: record.action,
+        secrets: secrets.map(|one| NamedVersion { name: one.name, version: one.version }).collect(),
+        // A secret's own name is among the secrets.
+        subject: record.subject.filter(|subject| subject.contains(':')),
+        detail: record.detail.and_then(|detail| serde_json::from_str(&detail).ok()),
+        workload: record.workload,
+        client: record.client,
+        outcome: record.outcome,
+    }
+}
+
+fn how(broken: &Broken) -> (i64, BrokenHow) {
+    match broken {
+        Broken::Absent { sequence } => (*sequence, BrokenHow::Absent),
+        Broken::Altered { sequence } => (*sequence, BrokenHow::Altered),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,153 @@
+//! Who uses what: which version a workload resolved last, and when. A launch that comes again
+//! within a minute is not written again.
+
+use std::collections::BTreeMap;
+
+use crate::name::{OrgName, SecretName};
+use crate::store::permission::Operation;
+use crate::store::seal;
+use crate::store::service::desk::State;
+use crate::store::service::resolve::ResolvedSecret;
+use crate::store::service::{Desk, Judged, Knock, Refusal, now, or_refuse, time};
+use crate::store::storage::UsageRow;
+use crate::store::storage::transaction::Transaction;
+use crate::wire::{SecretUse, UsedBy, WorkloadUse};
+
+/// Between two times that are told apart, in milliseconds.
+const GRAIN: i64 = 60_000;
+/// What counts as lately.
+const LATELY: i64 = 30 * 24 * 60 * 60 * 1000;
+/// The most workloads that one secret's metadata lists.
+const USED_BY_MAX: u32 = 1000;
+/// Rows that are read at a time.
+const ROWS_MAX: u32 = 1000;
+
+/// One page of workloads, and the workload behind which the next one begins.
+pub struct WorkloadPage {
+    pub workloads: Vec<WorkloadUse>,
+    pub next: Option<String>,
+}
+
+impl Desk {
+    /// Remembers what was resolved just now.
+    pub fn note_usage(
+        &mut self,
+        tx: &Transaction<'_>,
+        organization: &OrgName,
+        workload: &str,
+        resolved: &[ResolvedSecret],
+    ) -> Judged<()> {
+        let at = now();
+        for secret in resolved {
+            let version = secret.row.columns.version;
+            let key = (organization.clone(), workload.into(), secret.name.clone());
+            let known = match self.known_usage(&key) {
+                Some(known) => Some(known),
+                None => tx
+                    .usage(organization.as_str(), workload, secret.name.as_str())?
+                    .filter(|row| self.usage_holds(row))
+                    .map(|row| (row.version, row.at)),
+            };
+            let current = known.is_some_and(|(known, then)| {
+                known == version && (then..then.saturating_add(GRAIN)).contains(&at)
+            });
+            if current {
+                self.learn_usage(key, known.expect("it is current"));
+                continue;
+            }
+            let mut row = UsageRow {
+                organization: organization.to_string(),
+                workload: workload.to_owned(),
+                name: secret.name.to_string(),
+                version,
+                at,
+                code: Vec::new(),
+            };
+            row.code = seal::row_code(&self.keys.ring.row, &row.bound()).to_vec();
+            tx.put_usage(&row)?;
+            self.learn_usage(key, (version, at));
+        }
+        Ok(())
+    }
+
+    /// Who resolved this lately, the latest first.
+    pub fn used_by(
+        &self,
+        tx: &Transaction<'_>,
+        organization: &OrgName,
+        name: &SecretName,
+    ) -> Judged<Vec<UsedBy>> {
+        let since = now() - LATELY;
+        let rows = tx.usage_of_name(organization.as_str(), name.as_str(), since, USED_BY_MAX)?;
+        let sound = rows.into_iter().filter(|row| self.usage_holds(row));
+        Ok(sound
+            .map(|row| UsedBy {
+                workload: row.workload,
+                version: row.version,
+                resolved_at: time(row.at),
+            })
+            .collect())
+    }
+
+    /// Workloads in the order of their names, each with everything that it resolved.
+    pub fn workloads(
+        &mut self,
+        tx: &Transaction<'_>,
+        knock: &Knock,
+        organization: &OrgName,
+        after: &str,
+        workloads_max: usize,
+    ) -> Judged<Result<WorkloadPage, Refusal>> {
+        or_refuse!(self.admit_to(tx, knock, organization, Operation::List)?);
+        let mut found: BTreeMap<String, Vec<SecretUse>> = BTreeMap::new();
+        // Behind everything of the workload that the page before ended with.
+        let mut from = (after.to_owned(), "~".to_owned());
+        let mut more = true;
+        while more && found.len() <= workloads_max {
+            let rows = tx.usage_page(organization.as_str(), (&from.0, &from.1), ROWS_MAX)?;
+            more = rows.len() == ROWS_MAX as usize;
+            for row in rows {
+                from = (row.workload.clone(), row.name.clone());
+                if self.usage_holds(&row) {
+                    let used = self.secret_use(tx, organization, &row)?;
+                    found.entry(row.workload).or_default().extend(used);
+                }
+            }
+        }
+        let next = (found.len() > workloads_max).then(|| found.keys().nth(workloads_max - 1));
+        let next = next.flatten().cloned();
+        let workloads = found.into_iter().take(workloads_max);
+        let workloads = workloads.map(|(workload, secrets)| summed(workload, secrets)).collect();
+        Ok(Ok(WorkloadPage { workloads, next }))
+    }
+
+    fn secret_use(
+        &mut self,
+        tx: &Transaction<'_>,
+        organization: &OrgName,
+        row: &UsageRow,
+    ) -> Judged<Option<SecretUse>> {
+        let Ok(name) = SecretName::parse(&row.name) else { return Ok(None) };
+        let current = match self.state(tx, organization, &name)? {
+            State::Present { row, .. } => Some(row.columns.version),
+            State::Absent { .. } | State::Damaged { .. } => None,
+        };
+        let (version, resolved_at) = (row.version, time(row.at));
+        Ok(Some(SecretUse { name: row.name.clone(), version, current, resolved_at }))
+    }
+
+    /// A row that was changed from outside is as if it were not there.
+    fn usage_holds(&self, row: &UsageRow) -> bool {
+        seal::row_code_holds(&self.keys.ring.row, &row.bound(), &row.code)
+    }
+}
+
+fn summed(workload: String, secrets: Vec<SecretUse>) -> WorkloadUse {
+    let last = secrets.iter().map(|used| used.resolved_at).max();
+    WorkloadUse {
+        workload,
+        last_resolved_at: last.unwrap_or_default(),
+        behind: secrets.iter().any(|used| used.current.is_some_and(|now| now > used.version)),
+        secrets,
+    }
+}
