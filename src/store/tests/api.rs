@@ -102,11 +102,12 @@ fn paths_are_exact() {
         "/api/v1/orgs/default/secrets/../secrets/DB_PASSWORD",
         "/api/v1/orgs/default/secrets/*",
         "/api/v1/orgs/*/secrets/DB_PASSWORD",
-        "/api/v1/orgs/Default/secrets",
         "/API/v1/orgs/default/secrets",
         "/api/v2/orgs/default/secrets",
         "/healthz/",
     ];
+    let other = store.call("GET", "/api/v1/orgs/Default/secrets", "").is(404);
+    assert_eq!(other.problem(), "no-organization");
     for path in no_path {
         for method in ["GET", "PUT", "DELETE", "POST"] {
             let reply = store.call(method, path, r#"{"value":"y"}"#).is(404);
