@@ -29,7 +29,7 @@ const PURGE_PAUSE: Duration = Duration::from_millis(5);
 /// The way to the database.
 pub enum Lane {
     /// One operation at a time, each on the thread that asks.
-    Here(Mutex<Service>),
+    Here(Box<Mutex<Service>>),
     Thread {
         writes: SyncSender<Box<dyn Job>>,
         readers: Arc<Readers>,
@@ -48,7 +48,7 @@ pub struct Readers {
 
 impl Lane {
     pub fn here(service: Service) -> Self {
-        Self::Here(Mutex::new(service))
+        Self::Here(Box::new(Mutex::new(service)))
     }
 
     /// Starts the writing thread; it ends with the last handle on this.
