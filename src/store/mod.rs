@@ -17,11 +17,12 @@ mod session;
 mod storage;
 mod token;
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 
 use crate::store::http::{Lately, Peer};
 use crate::store::lane::Lane;
@@ -108,6 +109,16 @@ impl Store {
         let peer = Peer::Operator(Arc::clone(&self.shared.operator));
         tokio::spawn(http::serve(self.clone(), far, peer));
         near
+    }
+
+    /// One HTTP/1.1 connection of somebody who has to show a token, to its end; no address over a
+    /// unix socket.
+    pub async fn serve(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin,
+        address: Option<IpAddr>,
+    ) {
+        http::serve(self.clone(), stream, Peer::Stranger { address }).await;
     }
 
     fn with(lane: Lane, keys: Arc<Keys>, operator: &str) -> Self {

@@ -98,16 +98,28 @@ fn push_random(text: &mut Vec<u8>, count: usize) -> io::Result<()> {
     Ok(())
 }
 
+/// What each byte does to a CRC-32.
+const CRC_TABLE: [u32; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut crc = byte as u32;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = (crc >> 1) ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 };
+            bit += 1;
+        }
+        table[byte] = crc;
+        byte += 1;
+    }
+    table
+};
+
 /// CRC-32 (ISO 3309, as in gzip) in base62, six digits.
 fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
-    let mut crc = u32::MAX;
-    for byte in bytes {
-        crc ^= u32::from(*byte);
-        for _ in 0..8 {
-            crc = (crc >> 1) ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 };
-        }
-    }
-    let mut rest = !crc;
+    let mut rest = !bytes.iter().fold(u32::MAX, |crc, byte| {
+        (crc >> 8) ^ CRC_TABLE[((crc ^ u32::from(*byte)) & 0xff) as usize]
+    });
     let mut digits = [b'0'; CHECKSUM_BYTES];
     for digit in digits.iter_mut().rev() {
         *digit = BASE62[(rest % 62) as usize];

@@ -21,18 +21,21 @@ pub fn described(status: StatusCode, metadata: &Metadata) -> Answer {
 }
 
 /// What was made, with its token beside it; the text of it is wiped when it is sent.
-pub fn issued(made: &Minted<impl Serialize>) -> Answer {
+pub fn issued(made: &Minted<impl Serialize>, is_token: bool) -> Answer {
     #[derive(Serialize)]
     struct Issued<'a, T> {
         #[serde(flatten)]
         of: &'a T,
-        id: &'a str,
+        /// What is itself a token has its id already.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a str>,
         token: &'a str,
     }
     let token = std::str::from_utf8(made.token.expose_secret()).expect("a token is ASCII");
+    let id = (!is_token).then_some(made.id.as_str());
     // Room for all of it, so that growing leaves no copy behind.
     let mut body = Zeroizing::new(Vec::with_capacity(64 * 1024));
-    serde_json::to_writer(&mut *body, &Issued { of: &made.of, id: &made.id, token })
+    serde_json::to_writer(&mut *body, &Issued { of: &made.of, id, token })
         .expect("a vector takes every write");
     typed(StatusCode::CREATED, "application/json", Bytes::from_owner(body))
 }

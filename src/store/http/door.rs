@@ -25,7 +25,6 @@ pub enum Peer {
     /// This process itself, on behalf of the operating system's user.
     Operator(Arc<str>),
     /// Somebody who has to show a token; no address over a unix socket.
-    #[allow(dead_code)]
     Stranger { address: Option<IpAddr> },
 }
 

@@ -30,7 +30,7 @@ impl Asked<'_> {
             let wanted = (&ask.name, ask.owner.as_ref());
             desk.make_organization(tx, &knock, wanted, &made)
         });
-        Ok(answer::issued(&org.await.map_err(Fault::Refusal)?))
+        Ok(answer::issued(&org.await.map_err(Fault::Refusal)?, false))
     }
 
     pub async fn list_members(self) -> Result<Answer, Fault> {
@@ -52,7 +52,7 @@ impl Asked<'_> {
         let (store, knock) = (self.store, self.knock);
         let member =
             store.write(move |desk, tx| desk.add_member(tx, &knock, &org, &new, &made)).await;
-        Ok(answer::issued(&member.map_err(Fault::Refusal)?))
+        Ok(answer::issued(&member.map_err(Fault::Refusal)?, false))
     }
 
     pub async fn change_member(self, body: Incoming) -> Result<Answer, Fault> {
@@ -98,7 +98,7 @@ impl Asked<'_> {
         let (store, knock) = (self.store, self.knock);
         let token =
             store.write(move |desk, tx| desk.make_token(tx, &knock, &org, &new, &made)).await;
-        Ok(answer::issued(&token.map_err(Fault::Refusal)?))
+        Ok(answer::issued(&token.map_err(Fault::Refusal)?, true))
     }
 
     pub async fn revoke_token(self) -> Result<Answer, Fault> {

@@ -36,17 +36,20 @@ pub struct Desk {
 #[derive(Default)]
 struct Known {
     data_version: i64,
-    organizations: HashMap<OrgName, Head>,
+    organizations: HashMap<OrgName, KnownOrg>,
     tokens: HashMap<TokenId, Arc<KnownToken>>,
-    rows: HashMap<(OrgName, SecretName), Arc<SealedRow>>,
     row_bytes: usize,
-    usage: HashMap<UsageKey, (i64, i64)>,
 }
 
-/// Organization, workload, and secret.
-type UsageKey = (OrgName, Box<str>, SecretName);
+/// What is known of a sound organization.
+struct KnownOrg {
+    head: Head,
+    rows: HashMap<SecretName, Arc<SealedRow>>,
+    /// By workload and secret: the version that was resolved last, and when.
+    usage: HashMap<Box<str>, HashMap<SecretName, (i64, i64)>>,
+}
 
-/// The last record of a sound organization's chain.
+/// The last record of an organization's chain.
 #[derive(Clone)]
 struct Head {
     sequence: i64,
@@ -142,7 +145,7 @@ impl Desk {
         tx: &Transaction<'_>,
         name: &OrgName,
     ) -> Judged<Result<(), Refusal>> {
-        if self.known.as_ref().is_some_and(|known| known.organizations.contains_key(name)) {
+        if self.known_org(name).is_some() {
             return Ok(Ok(()));
         }
         let Some(row) = tx.organization(name.as_str())? else {
@@ -158,8 +161,12 @@ impl Desk {
         }
         if let Some(known) = &mut self.known {
             let head = head(tx, name)?;
-            make_room(&mut known.organizations);
-            known.organizations.insert(name.clone(), head);
+            if known.organizations.len() >= KNOWN_MAX {
+                known.organizations.clear();
+                known.row_bytes = 0;
+            }
+            let org = KnownOrg { head, rows: HashMap::new(), usage: HashMap::new() };
+            known.organizations.insert(name.clone(), org);
         }
         Ok(Ok(()))
     }
@@ -171,8 +178,7 @@ impl Desk {
         organization: &OrgName,
         name: &SecretName,
     ) -> Judged<State> {
-        let key = (organization.clone(), name.clone());
-        if let Some(row) = self.known.as_ref().and_then(|known| known.rows.get(&key)) {
+        if let Some(row) = self.known_org(organization).and_then(|org| org.rows.get(name)) {
             return Ok(State::Present { row: Arc::clone(row), value: None });
         }
         let state = match tx.entry(organization.as_str(), name.as_str()) {
@@ -183,39 +189,54 @@ impl Desk {
             Err(error) => return Err(error),
         };
         if let (Some(known), State::Present { row, .. }) = (&mut self.known, &state) {
-            known.learn_row(key, row);
+            known.learn_row(organization, name, row);
         }
         Ok(state)
     }
 
     /// After a change of this name.
     pub fn forget_row(&mut self, organization: &OrgName, name: &SecretName) {
-        if let Some(known) = &mut self.known
-            && let Some(row) = known.rows.remove(&(organization.clone(), name.clone()))
-        {
+        let Some(known) = &mut self.known else { return };
+        let org = known.organizations.get_mut(organization);
+        if let Some(row) = org.and_then(|org| org.rows.remove(name)) {
             known.row_bytes -= row_bytes(&row);
         }
     }
 
     /// Which version this workload had of this name last, and when, if that is known.
-    pub fn known_usage(&self, key: &UsageKey) -> Option<(i64, i64)> {
-        self.known.as_ref()?.usage.get(key).copied()
+    pub fn known_usage(
+        &self,
+        organization: &OrgName,
+        workload: &str,
+        name: &SecretName,
+    ) -> Option<(i64, i64)> {
+        self.known_org(organization)?.usage.get(workload)?.get(name).copied()
     }
 
-    pub fn learn_usage(&mut self, key: UsageKey, usage: (i64, i64)) {
-        if let Some(known) = &mut self.known {
-            make_room(&mut known.usage);
-            known.usage.insert(key, usage);
+    pub fn learn_usage(
+        &mut self,
+        organization: &OrgName,
+        workload: &str,
+        name: &SecretName,
+        usage: (i64, i64),
+    ) {
+        let Some(known) = &mut self.known else { return };
+        let Some(org) = known.organizations.get_mut(organization) else { return };
+        if !org.usage.contains_key(workload) {
+            make_room(&mut org.usage);
+            org.usage.insert(workload.into(), HashMap::new());
         }
+        let used = org.usage.get_mut(workload).expect("it was put there now");
+        make_room(used);
+        used.insert(name.clone(), usage);
     }
 
     /// Appends the one record of a request, and says its sequence. The head is of this same
     /// transaction, for other processes append too.
     pub fn record(&mut self, tx: &Transaction<'_>, caller: &Caller, said: Said) -> Judged<i64> {
         let organization = &caller.organization;
-        let known = self.known.as_ref().and_then(|known| known.organizations.get(organization));
-        let last = match known {
-            Some(known) => known.clone(),
+        let last = match self.known_org(organization) {
+            Some(known) => known.head.clone(),
             None => head(tx, organization)?,
         };
         let sequence = last.sequence.checked_add(1).ok_or_else(|| tx.damaged(NO_NEXT))?;
@@ -235,22 +256,27 @@ impl Desk {
         let code = audit::code(&self.keys.ring.audit, &last.code, &record);
         tx.append(&record, &code)?;
         if let Some(known) = &mut self.known
-            && let Some(head) = known.organizations.get_mut(organization)
+            && let Some(org) = known.organizations.get_mut(organization)
         {
-            *head = Head { sequence, code: code.to_vec() };
+            org.head = Head { sequence, code: code.to_vec() };
         }
         Ok(sequence)
+    }
+
+    fn known_org(&self, organization: &OrgName) -> Option<&KnownOrg> {
+        self.known.as_ref()?.organizations.get(organization)
     }
 }
 
 impl Known {
-    fn learn_row(&mut self, key: (OrgName, SecretName), row: &Arc<SealedRow>) {
+    fn learn_row(&mut self, organization: &OrgName, name: &SecretName, row: &Arc<SealedRow>) {
         let bytes = row_bytes(row);
         if self.row_bytes + bytes > KNOWN_ROW_BYTES_MAX {
-            self.rows.clear();
+            self.organizations.values_mut().for_each(|org| org.rows.clear());
             self.row_bytes = 0;
         }
-        if self.rows.insert(key, Arc::clone(row)).is_none() {
+        let Some(org) = self.organizations.get_mut(organization) else { return };
+        if org.rows.insert(name.clone(), Arc::clone(row)).is_none() {
             self.row_bytes += bytes;
         }
     }

@@ -40,8 +40,8 @@ impl Desk {
         let at = now();
         for secret in resolved {
             let version = secret.row.columns.version;
-            let key = (organization.clone(), workload.into(), secret.name.clone());
-            let known = match self.known_usage(&key) {
+            let remembered = self.known_usage(organization, workload, &secret.name);
+            let known = match remembered {
                 Some(known) => Some(known),
                 None => tx
                     .usage(organization.as_str(), workload, secret.name.as_str())?
@@ -52,7 +52,9 @@ impl Desk {
                 known == version && (then..then.saturating_add(GRAIN)).contains(&at)
             });
             if current {
-                self.learn_usage(key, known.expect("it is current"));
+                if let (None, Some(known)) = (remembered, known) {
+                    self.learn_usage(organization, workload, &secret.name, known);
+                }
                 continue;
             }
             let mut row = UsageRow {
@@ -65,7 +67,7 @@ impl Desk {
             };
             row.code = seal::row_code(&self.keys.ring.row, &row.bound()).to_vec();
             tx.put_usage(&row)?;
-            self.learn_usage(key, (version, at));
+            self.learn_usage(organization, workload, &secret.name, (version, at));
         }
         Ok(())
     }
