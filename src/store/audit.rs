@@ -20,6 +20,8 @@ pub enum Action {
     Create,
     Update,
     Delete,
+    /// Everything was begun to be sealed under another master key.
+    Rekey,
 }
 
 /// What came of it.
@@ -152,6 +154,7 @@ impl Action {
             Self::Create => "create",
             Self::Update => "update",
             Self::Delete => "delete",
+            Self::Rekey => "rekey",
         }
     }
 }

@@ -196,7 +196,7 @@ impl Keys {
         put: &Put,
         fresh: Fresh,
     ) -> Decided<Written> {
-        let row = seal::seal(&self.master, columns, fresh.salt, &put.value);
+        let row = self.seal(tx, columns, fresh.salt, &put.value)?;
         tx.put(&row)?;
         let version = row.columns.version;
         let retired = change.action == Action::Update;
@@ -249,7 +249,8 @@ impl Keys {
             created_by: actor.clone(),
             updated_at: now,
             updated_by: actor,
-            key_id: self.master.id().to_vec(),
+            // Said when it is sealed.
+            key_id: Vec::new(),
             slot,
         }
     }
@@ -260,7 +261,6 @@ impl Keys {
             version,
             updated_at: now(),
             updated_by: change.caller.principal.actor(),
-            key_id: self.master.id().to_vec(),
             ..old
         }
     }

@@ -4,6 +4,7 @@
 mod change;
 mod list;
 mod resolve;
+mod sealing;
 
 use std::io;
 
@@ -13,8 +14,9 @@ use crate::name::{OrgName, SecretName, WorkloadName};
 use crate::secret::Secret;
 use crate::store::audit::{self, Action, Broken, GENESIS, Named, Outcome, Record, Verifier};
 use crate::store::keyring::Keyring;
+use crate::store::master_keys::MasterKeys;
 use crate::store::permission::{Operation, Principal, authorize};
-use crate::store::seal::{self, MasterKey, SealedRow};
+use crate::store::seal::{self, SealedRow};
 use crate::store::storage::sqlite::Sqlite;
 use crate::store::storage::transaction::Transaction;
 use crate::store::storage::{Entry, StorageError, StorageErrorKind};
@@ -34,9 +36,9 @@ pub struct Service {
 }
 
 /// The open keys; what judges a row.
-struct Keys {
-    master: MasterKey,
-    ring: Keyring,
+pub struct Keys {
+    pub master: MasterKeys,
+    pub ring: Keyring,
 }
 
 /// Who asks, where, and from which address.
@@ -77,7 +79,7 @@ pub enum Refusal {
 }
 
 /// What is so of one name.
-enum State {
+pub enum State {
     /// The last version is the one that was deleted, where there was one.
     Absent {
         last_version: Option<i64>,
@@ -101,17 +103,17 @@ pub struct Damage {
 }
 
 /// What a record says besides who, where and when.
-struct Said<'a> {
-    action: Action,
-    outcome: Outcome,
-    secrets: Vec<Named>,
+pub struct Said<'a> {
+    pub action: Action,
+    pub outcome: Outcome,
+    pub secrets: Vec<Named>,
     /// The secret that this changed.
-    changed: Option<&'a SecretName>,
-    workload: Option<&'a WorkloadName>,
+    pub changed: Option<&'a SecretName>,
+    pub workload: Option<&'a WorkloadName>,
 }
 
 impl Service {
-    pub fn new(database: Sqlite, master: MasterKey, ring: Keyring) -> Self {
+    pub fn new(database: Sqlite, master: MasterKeys, ring: Keyring) -> Self {
         Self { database, keys: Keys { master, ring } }
     }
 
@@ -143,7 +145,7 @@ impl Keys {
     /// Reads and judges one name. A row that SQLite cannot even read is damaged too.
     fn state(&self, tx: &Transaction<'_>, organization: &str, name: &str) -> Judged<State> {
         match tx.entry(organization, name) {
-            Ok(entry) => Ok(self.judge(entry, organization, name)),
+            Ok(entry) => self.judge(tx, entry, organization, name),
             Err(error) if error.kind == StorageErrorKind::Damaged => {
                 Ok(State::Damaged { last_version: None })
             }
@@ -153,25 +155,31 @@ impl Keys {
 
     /// A row counts only if it opens, stands under its own name, and is the version that the last
     /// record of its name says; none counts as absent only if that record says so too.
-    fn judge(&self, entry: Entry, organization: &str, name: &str) -> State {
+    pub fn judge(
+        &self,
+        tx: &Transaction<'_>,
+        entry: Entry,
+        organization: &str,
+        name: &str,
+    ) -> Judged<State> {
         let anchor = entry.anchor.as_ref();
         if anchor.is_some_and(|anchor| !anchor.holds(&self.ring.audit, organization, name)) {
-            return State::Damaged { last_version: None };
+            return Ok(State::Damaged { last_version: None });
         }
         let last_version = anchor.map(|anchor| anchor.version());
         let live = anchor.is_some_and(|anchor| !anchor.is_delete());
         let damaged = State::Damaged { last_version: Some(last_version.unwrap_or(0)) };
         let Some(row) = entry.row else {
-            return if live { damaged } else { State::Absent { last_version } };
+            return Ok(if live { damaged } else { State::Absent { last_version } });
         };
         let stands = live
             && Some(row.columns.version) == last_version
             && row.columns.organization == organization
             && row.columns.name == name;
-        match seal::open(&self.master, &row) {
-            Ok(value) if stands => State::Present { row: Box::new(row), value },
+        Ok(match self.open(tx, &row)? {
+            Some(value) if stands => State::Present { row: Box::new(row), value },
             _ => damaged,
-        }
+        })
     }
 
     /// Whether the organization is there, as it was made.
@@ -189,7 +197,7 @@ impl Keys {
 
     /// Appends the one record of a request. The head is read in this same transaction, for other
     /// processes append too.
-    fn record(&self, tx: &Transaction<'_>, caller: Caller<'_>, said: Said<'_>) -> Judged<()> {
+    pub fn record(&self, tx: &Transaction<'_>, caller: Caller<'_>, said: Said<'_>) -> Judged<()> {
         let organization = caller.organization.as_str();
         let (last, previous) = tx.head(organization)?.unwrap_or_else(|| (0, GENESIS.to_vec()));
         let sequence = last.checked_add(1).ok_or_else(|| tx.damaged(NO_NEXT))?;

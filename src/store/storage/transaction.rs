@@ -38,14 +38,7 @@ pub struct Transaction<'a> {
 impl Transaction<'_> {
     pub fn organization(&self, name: &str) -> Result<Option<OrgRow>, StorageError> {
         let sql = "SELECT name, created_at, created_by, code FROM organization WHERE name = ?1";
-        self.optional(sql, [name], |row| {
-            Ok(OrgRow {
-                name: row.get(0)?,
-                created_at: row.get(1)?,
-                created_by: row.get(2)?,
-                code: row.get(3)?,
-            })
-        })
+        self.optional(sql, [name], organization_row)
     }
 
     /// The row of a name and the last record that changed it.
@@ -225,24 +218,59 @@ impl Transaction<'_> {
         read().map_err(|error| wrap(self.path, &error))
     }
 
+    /// Hands one row after another to `take`, until it answers with something.
+    pub(super) fn until<T>(
+        &self,
+        sql: &str,
+        values: impl rusqlite::Params,
+        mut take: impl FnMut(&Row<'_>) -> Result<Option<T>, StorageError>,
+    ) -> Result<Option<T>, StorageError> {
+        let failed = |error| wrap(self.path, &error);
+        let mut statement = self.inner.prepare_cached(sql).map_err(failed)?;
+        let mut rows = statement.query(values).map_err(failed)?;
+        while let Some(row) = rows.next().map_err(failed)? {
+            if let Some(answer) = take(row)? {
+                return Ok(Some(answer));
+            }
+        }
+        Ok(None)
+    }
+
     /// What stands in the database is not what can have been written there.
     pub fn damaged(&self, message: &str) -> StorageError {
         StorageError::new(self.path, StorageErrorKind::Damaged, message)
     }
 
     /// How many rows it changed.
-    fn execute(&self, sql: &str, values: impl rusqlite::Params) -> Result<usize, StorageError> {
+    pub(super) fn execute(
+        &self,
+        sql: &str,
+        values: impl rusqlite::Params,
+    ) -> Result<usize, StorageError> {
         let run = || self.inner.prepare_cached(sql)?.execute(values);
         run().map_err(|error| wrap(self.path, &error))
     }
 
     /// For what must write a row: an altered schema may say to ignore it.
-    fn execute_one(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), StorageError> {
+    pub(super) fn execute_one(
+        &self,
+        sql: &str,
+        values: impl rusqlite::Params,
+    ) -> Result<(), StorageError> {
         match self.execute(sql, values)? {
             1 => Ok(()),
             _ => Err(self.damaged("a row was not taken")),
         }
     }
+}
+
+pub(super) fn organization_row(row: &Row<'_>) -> rusqlite::Result<OrgRow> {
+    Ok(OrgRow {
+        name: row.get(0)?,
+        created_at: row.get(1)?,
+        created_by: row.get(2)?,
+        code: row.get(3)?,
+    })
 }
 
 /// The one place where columns become a row.
