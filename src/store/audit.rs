@@ -29,6 +29,8 @@ pub enum Action {
     TokenCreate,
     TokenRevoke,
     SignIn,
+    /// Everything was begun to be sealed under another master key.
+    Rekey,
 }
 
 /// What came of it.
@@ -195,6 +197,7 @@ impl Action {
             Self::TokenCreate => "token.create",
             Self::TokenRevoke => "token.revoke",
             Self::SignIn => "sign-in",
+            Self::Rekey => "rekey",
         }
     }
 }

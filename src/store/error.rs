@@ -34,8 +34,17 @@ pub enum OpenError {
         owner: u32,
         user: u32,
     },
-    /// Not 32 bytes in base64.
+    /// Not 32 bytes in base64; in which line, where there are several.
     KeyForm {
+        source: String,
+        line: Option<usize>,
+    },
+    KeysMany {
+        source: String,
+        keys_max: usize,
+    },
+    /// One key in two lines, where one of them was to be another.
+    KeyTwice {
         source: String,
     },
     KeyCommand {
@@ -81,6 +90,8 @@ impl OpenError {
             | Self::KeyMode { .. }
             | Self::KeyOwner { .. }
             | Self::KeyForm { .. }
+            | Self::KeysMany { .. }
+            | Self::KeyTwice { .. }
             | Self::KeyCommand { .. }
             | Self::KeyOfAnother { .. } => OpenErrorKind::Key,
             Self::JournalAlone { .. }
@@ -142,9 +153,24 @@ impl fmt::Display for OpenError {
                  owner, or give the file to this user",
                 path.display()
             ),
-            Self::KeyForm { source } => write!(
+            Self::KeyForm { source, line: None } => write!(
                 f,
                 "the master key in {source} is not 32 bytes in base64; put the right one there"
+            ),
+            Self::KeyForm { source, line: Some(line) } => write!(
+                f,
+                "the master key in line {line} of {source} is not 32 bytes in base64; put the \
+                 right one there, or remove the line"
+            ),
+            Self::KeysMany { source, keys_max } => write!(
+                f,
+                "{source} has more than {keys_max} master keys; leave the one that seals, which is \
+                 the first, and those that are still needed"
+            ),
+            Self::KeyTwice { source } => write!(
+                f,
+                "{source} has the same master key in two lines; remove one, or put the right key \
+                 there"
             ),
             Self::KeyCommand { status } => write!(
                 f,

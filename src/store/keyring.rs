@@ -5,6 +5,7 @@ use std::io;
 
 use crate::secret::Secret;
 use crate::store::canonical::Canonical;
+use crate::store::master_keys::MasterKeys;
 use crate::store::seal::{self, Damaged, FORMAT, Key, MasterKey};
 use crate::sys;
 
@@ -48,22 +49,43 @@ pub enum RingError {
 }
 
 impl Keyring {
+    /// How many keys it has.
+    pub const KEYS: usize = Purpose::ALL.len();
+
     /// Three fresh keys, sealed.
     pub fn make(master: &MasterKey, now: i64) -> io::Result<Vec<KeyringRow>> {
-        Purpose::ALL.iter().map(|purpose| seal_one(master, *purpose, now)).collect()
+        let make = |purpose: &Purpose| seal_one(master, *purpose, now, &Key::random()?);
+        Purpose::ALL.iter().map(make).collect()
     }
 
     /// Opens every key, so that damage shows before anything is written.
-    pub fn open(master: &MasterKey, rows: &[KeyringRow]) -> Result<Self, RingError> {
+    pub fn open(master: &MasterKeys, rows: &[KeyringRow]) -> Result<Self, RingError> {
         // A single row under another key is damage; all of them are another store's.
         if let Some(first) = rows.first()
-            && rows.iter().all(|row| row.key_id == first.key_id && row.key_id != master.id())
+            && rows.iter().all(|row| row.key_id == first.key_id)
+            && master.find(&first.key_id).is_none()
         {
             return Err(RingError::WrongKey { sealed_under: first.key_id.clone() });
         }
         let key = |purpose| open_one(master, rows, purpose).map_err(|_| RingError::Damaged);
         let (audit, row, token) = (key(Purpose::Audit)?, key(Purpose::Row)?, key(Purpose::Token)?);
         Ok(Self { audit, row, token })
+    }
+
+    /// The same keys, sealed under another master key with fresh salts.
+    pub fn reseal(
+        master: &MasterKeys,
+        new: &MasterKey,
+        rows: &[KeyringRow],
+    ) -> io::Result<Result<Vec<KeyringRow>, Damaged>> {
+        let mut resealed = Vec::with_capacity(rows.len());
+        for purpose in Purpose::ALL {
+            let (Ok(row), Ok(key)) = (find(rows, purpose), open_one(master, rows, purpose)) else {
+                return Ok(Err(Damaged));
+            };
+            resealed.push(seal_one(new, purpose, row.created_at, &key)?);
+        }
+        Ok(Ok(resealed))
     }
 }
 
@@ -93,13 +115,17 @@ impl KeyringRow {
     }
 }
 
-fn seal_one(master: &MasterKey, purpose: Purpose, now: i64) -> io::Result<KeyringRow> {
+fn seal_one(
+    master: &MasterKey,
+    purpose: Purpose,
+    created_at: i64,
+    key: &Key,
+) -> io::Result<KeyringRow> {
     let salt = sys::random()?;
-    let key = Key::random()?;
     let mut row = KeyringRow {
         purpose: purpose.as_str().into(),
         format: FORMAT,
-        created_at: now,
+        created_at,
         key_id: master.id().to_vec(),
         salt: salt.to_vec(),
         sealed: Vec::new(),
@@ -110,10 +136,15 @@ fn seal_one(master: &MasterKey, purpose: Purpose, now: i64) -> io::Result<Keyrin
     Ok(row)
 }
 
-fn open_one(master: &MasterKey, rows: &[KeyringRow], purpose: Purpose) -> Result<Key, Damaged> {
-    let row = rows.iter().find(|row| row.purpose == purpose.as_str()).ok_or(Damaged)?;
+fn open_one(master: &MasterKeys, rows: &[KeyringRow], purpose: Purpose) -> Result<Key, Damaged> {
+    let row = find(rows, purpose)?;
+    let master = master.find(&row.key_id).ok_or(Damaged)?;
     let bound = row.bound();
     let opened: Secret =
-        seal::open_bytes(master, &row.salt, &row.context(), bound.as_bytes(), &row.sealed)?;
+        seal::open_bytes(&master, &row.salt, &row.context(), bound.as_bytes(), &row.sealed)?;
     Key::from_bytes(opened.expose_secret()).ok_or(Damaged)
+}
+
+fn find(rows: &[KeyringRow], purpose: Purpose) -> Result<&KeyringRow, Damaged> {
+    rows.iter().find(|row| row.purpose == purpose.as_str()).ok_or(Damaged)
 }

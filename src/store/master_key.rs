@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -24,10 +24,13 @@ use crate::sys;
 pub const FILE_NAME: &str = "master.key";
 /// What is behind the key's name while it is written.
 const STAGED: &str = ".inject-new";
-/// The most that is read of what should hold 45 bytes.
+/// The most that is read of what should hold 45 bytes, or as many lines of it as there may be keys.
 const TEXT_BYTES_MAX: u64 = 4096;
+/// Keys in one source: one that seals, and those that rows or backups are still under.
+const KEYS_MAX: usize = 16;
 
-/// Where the master key is: 32 bytes as standard base64, and a newline that may be left out.
+/// Where the master key is: 32 bytes as standard base64, and a newline that may be left out. There
+/// may be several, one a line: the first seals, the others only open.
 pub enum MasterKeySource {
     /// A file of its owner's alone; made with the store if neither is there.
     File(PathBuf),
@@ -40,8 +43,8 @@ pub enum MasterKeySource {
 }
 
 impl MasterKeySource {
-    /// The key. A store that is there is never given a fresh one.
-    pub fn read(&self) -> Result<MasterKey, OpenError> {
+    /// The keys, that which seals first. A store that is there is never given a fresh one.
+    pub fn read(&self) -> Result<Vec<MasterKey>, OpenError> {
         match self {
             Self::File(path) => {
                 let (file, metadata) = open(path)?;
@@ -60,7 +63,7 @@ impl MasterKeySource {
         &self,
         lock: &DirectoryLock,
         deadline: Deadline,
-    ) -> Result<MasterKey, OpenError> {
+    ) -> Result<Vec<MasterKey>, OpenError> {
         let Self::File(path) = self else {
             return self.read();
         };
@@ -80,6 +83,16 @@ impl MasterKeySource {
             }
             // A key that is there is good also where nothing may be removed beside it.
             (read, _) => read,
+        }
+    }
+
+    /// The same source, to be read again later. The environment of a process does not change.
+    pub fn again(&self) -> Option<Self> {
+        match self {
+            Self::File(path) => Some(Self::File(path.clone())),
+            Self::Credential(path) => Some(Self::Credential(path.clone())),
+            Self::Command(command) => Some(Self::Command(command.clone())),
+            Self::Value(_) => None,
         }
     }
 
@@ -163,12 +176,73 @@ fn run(command: &str) -> Result<Secret, OpenError> {
     }
 }
 
-fn decode(text: &Secret, source: &MasterKeySource) -> Result<MasterKey, OpenError> {
-    let text = text.expose_secret().trim_ascii();
+/// The key of each line that is not empty.
+fn decode(text: &Secret, source: &MasterKeySource) -> Result<Vec<MasterKey>, OpenError> {
+    let lines = text.expose_secret().split(|byte| *byte == b'\n');
+    let lines: Vec<_> = lines.map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect();
+    let unfit = |line| OpenError::KeyForm { source: source.shown(), line };
+    match lines.len() {
+        0 => return Err(unfit(None)),
+        count if count > KEYS_MAX => {
+            return Err(OpenError::KeysMany { source: source.shown(), keys_max: KEYS_MAX });
+        }
+        _ => {}
+    }
+    let mut keys: Vec<MasterKey> = Vec::with_capacity(lines.len());
+    for (number, line) in (1..).zip(&lines) {
+        let number = (lines.len() > 1).then_some(number);
+        let key = decode_one(line).ok_or_else(|| unfit(number))?;
+        if keys.iter().any(|known| known.id() == key.id()) {
+            return Err(OpenError::KeyTwice { source: source.shown() });
+        }
+        keys.push(key);
+    }
+    Ok(keys)
+}
+
+fn decode_one(line: &[u8]) -> Option<MasterKey> {
     let mut bytes = Zeroizing::new([0; KEY_BYTES + 16]);
-    let unfit = || OpenError::KeyForm { source: source.shown() };
-    let length = STANDARD.decode_slice(text, bytes.as_mut_slice()).map_err(|_| unfit())?;
-    Key::from_bytes(&bytes[..length]).map(MasterKey::new).ok_or_else(unfit)
+    let length = STANDARD.decode_slice(line, bytes.as_mut_slice()).ok()?;
+    Key::from_bytes(&bytes[..length]).map(MasterKey::new)
+}
+
+/// Puts these keys into the file at `path`, one a line, in place of those that are there: at once,
+/// or not at all. Owner and mode stay. Links that lead to it stay too. The inner error is the
+/// file's own, which may be one that only its owner can write.
+pub fn replace(
+    path: &Path,
+    keys: &[MasterKey],
+    lock: &DirectoryLock,
+    deadline: Deadline,
+) -> Result<io::Result<()>, OpenError> {
+    let path = match path.canonicalize() {
+        Ok(path) => path,
+        Err(error) => return Ok(Err(error)),
+    };
+    let _other = lock_of_another(&path, lock, deadline)?;
+    let staged = beside(&path, STAGED);
+    let mut text = Zeroizing::new(Vec::with_capacity(TEXT_BYTES_MAX as usize));
+    for key in keys {
+        let line = Zeroizing::new(STANDARD.encode(key.expose_secret()));
+        text.extend_from_slice(line.as_bytes());
+        text.push(b'\n');
+    }
+    let put = || {
+        let before = fs::metadata(&path)?;
+        remove(&staged)?;
+        write_new(&staged, &text)?;
+        chown(&staged, Some(before.uid()), Some(before.gid()))?;
+        fs::set_permissions(&staged, before.permissions())?;
+        File::open(&staged)?.sync_all()?;
+        fs::rename(&staged, &path)?;
+        sync_directory(&path)
+    };
+    let put = put();
+    if put.is_err() {
+        // It may hold keys; that it could not be put in place is what is told.
+        let _ = remove(&staged);
+    }
+    Ok(put)
 }
 
 /// Writes a fresh key under another name, then links it to `path`: the file is there whole or not

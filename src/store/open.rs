@@ -4,14 +4,15 @@
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::store::error::OpenError;
 use crate::store::keyring::{Keyring, RingError};
 use crate::store::lock::DirectoryLock;
 use crate::store::master_key::MasterKeySource;
-use crate::store::seal::{self, MasterKey};
+use crate::store::master_keys::MasterKeys;
+use crate::store::seal;
 use crate::store::storage::OrgRow;
 use crate::store::storage::deadline::Deadline;
 use crate::store::storage::sqlite::{Seed, Sqlite, beside, sync_directory};
@@ -31,7 +32,7 @@ pub enum OpenMode {
 /// A store's parts, found and checked against each other.
 pub struct Found {
     pub database: Sqlite,
-    pub master: MasterKey,
+    pub master: MasterKeys,
     pub keyring: Keyring,
     /// Whether it was made just now.
     pub made: bool,
@@ -69,37 +70,76 @@ pub fn find(
         }
     };
     let path = data_directory.join(DATABASE_NAME);
-    let master = source.read()?;
+    let master = MasterKeys::read(source)?;
     let database = Sqlite::open(&path, deadline, wait_max)?;
     let keyring = open_ring(&master, source, &database)?;
     Ok(Found { database, master, keyring, made })
 }
 
 /// Makes key and database under a lock on the directory; false if another process was faster.
-/// The database is built beside its place and renamed, so what stands there is always whole.
 fn make(
     directory: &Path,
     source: &MasterKeySource,
     actor: &str,
     deadline: Deadline,
 ) -> Result<bool, OpenError> {
-    make_directory(directory).map_err(|error| OpenError::io("make", directory, error))?;
-    let lock = DirectoryLock::take(directory, deadline)?;
+    let lock = lock_new(directory, deadline)?;
     if exists(directory).map_err(|error| OpenError::io("look into", directory, error))? {
         return Ok(false);
     }
+    let first = First { organization: FIRST_ORGANIZATION, actor };
+    build(directory, source, &first, &lock, deadline).map(|()| true)
+}
+
+/// Makes the directory if it is not there, and locks it.
+pub fn lock_new(directory: &Path, deadline: Deadline) -> Result<DirectoryLock, OpenError> {
+    make_directory(directory).map_err(|error| OpenError::io("make", directory, error))?;
+    DirectoryLock::take(directory, deadline)
+}
+
+/// What a new store begins with.
+pub struct First<'a> {
+    pub organization: &'a str,
+    /// By whom it is made.
+    pub actor: &'a str,
+}
+
+/// Makes key and database in a locked directory that has no database. It is built beside its place
+/// and renamed, so what stands there is always whole.
+pub fn build(
+    directory: &Path,
+    source: &MasterKeySource,
+    first: &First<'_>,
+    lock: &DirectoryLock,
+    deadline: Deadline,
+) -> Result<(), OpenError> {
+    let (staged, _) = build_staged(directory, source, first, lock, deadline)?;
+    place(&staged, directory)
+}
+
+/// The same up to its last step: there may be more to write before it is put in place.
+pub fn build_staged(
+    directory: &Path,
+    source: &MasterKeySource,
+    first: &First<'_>,
+    lock: &DirectoryLock,
+    deadline: Deadline,
+) -> Result<(PathBuf, MasterKeys), OpenError> {
+    refuse_lone_journal(directory)?;
+    let master = MasterKeys::new(source.read_or_make(lock, deadline)?, source);
+    let staged = stage(directory)?;
+    Sqlite::create(&staged, &seed(&master, first)?)?;
+    Ok((staged, master))
+}
+
+/// Puts a database that is whole, and on the disk, where the store's is to be.
+pub fn place(staged: &Path, directory: &Path) -> Result<(), OpenError> {
     let database = directory.join(DATABASE_NAME);
-    refuse_lone_journal(&beside(&database, "-wal"))?;
-    let master = source.read_or_make(&lock, deadline)?;
-    let staged = beside(&database, ".new");
-    stage(&staged).map_err(|error| OpenError::io("make", &staged, error))?;
-    Sqlite::create(&staged, &seed(&master, actor)?)?;
     let place = || {
-        fs::rename(&staged, &database)?;
+        fs::rename(staged, &database)?;
         sync_directory(&database)
     };
-    place().map_err(|error| OpenError::io("make", &database, error))?;
-    Ok(true)
+    place().map_err(|error| OpenError::io("make", &database, error))
 }
 
 /// Makes the directory with mode 0700, whatever the umask; one that is there is left as it is.
@@ -118,46 +158,61 @@ fn make_directory(directory: &Path) -> io::Result<()> {
 }
 
 /// A journal whose database is gone would be read into the new one.
-fn refuse_lone_journal(journal: &Path) -> Result<(), OpenError> {
-    match fs::metadata(journal) {
-        Ok(found) if found.len() > 0 => {
-            Err(OpenError::JournalAlone { journal: journal.to_owned() })
-        }
+pub fn refuse_lone_journal(directory: &Path) -> Result<(), OpenError> {
+    let journal = beside(&directory.join(DATABASE_NAME), "-wal");
+    match fs::metadata(&journal) {
+        Ok(found) if found.len() > 0 => Err(OpenError::JournalAlone { journal }),
         _ => Ok(()),
     }
 }
 
-/// An empty file of mode 0600 for the database; SQLite gives its journal the same mode. What a
-/// crash left behind under these names goes.
-fn stage(staged: &Path) -> io::Result<()> {
+/// An empty file for the database that is to be put in place later.
+pub fn stage(directory: &Path) -> Result<PathBuf, OpenError> {
+    let staged = beside(&directory.join(DATABASE_NAME), ".new");
+    let make = || {
+        unstage(&staged)?;
+        empty(&staged)
+    };
+    make().map_err(|error| OpenError::io("make", &staged, error))?;
+    Ok(staged)
+}
+
+/// Removes a database that was not put in place, and what SQLite may have made beside it.
+pub fn unstage(staged: &Path) -> io::Result<()> {
     for suffix in ["", "-wal", "-shm", "-journal"] {
         match fs::remove_file(beside(staged, suffix)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
     }
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(staged)?;
+    Ok(())
+}
+
+/// An empty file of mode 0600, whatever the umask; SQLite gives its journal the same mode.
+pub fn empty(path: &Path) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.set_permissions(fs::Permissions::from_mode(0o600))
 }
 
 /// The rows of a new store: its keys and its first organization.
-fn seed(master: &MasterKey, actor: &str) -> Result<Seed, OpenError> {
+fn seed(master: &MasterKeys, first: &First<'_>) -> Result<Seed, OpenError> {
     let now = jiff::Timestamp::now().as_millisecond();
     let no_random = |error| OpenError::io("read", "/dev/urandom", error);
-    let keyring = Keyring::make(master, now).map_err(no_random)?;
+    let keyring = Keyring::make(&master.first(), now).map_err(no_random)?;
     let ring = Keyring::open(master, &keyring).expect("what was sealed just now opens");
     let mut organization = OrgRow {
-        name: FIRST_ORGANIZATION.to_owned(),
+        name: first.organization.to_owned(),
         created_at: now,
-        created_by: actor.to_owned(),
+        created_by: first.actor.to_owned(),
         code: Vec::new(),
     };
     organization.code = seal::row_code(&ring.row, &organization.bound()).to_vec();
     Ok(Seed { keyring, organization })
 }
 
-fn open_ring(
-    master: &MasterKey,
+/// Opens the keys of a database, or says whose they are.
+pub fn open_ring(
+    master: &MasterKeys,
     source: &MasterKeySource,
     database: &Sqlite,
 ) -> Result<Keyring, OpenError> {
@@ -167,13 +222,8 @@ fn open_ring(
         RingError::WrongKey { sealed_under } => OpenError::KeyOfAnother {
             source: source.shown(),
             database: path.to_owned(),
-            sealed_under: short(&sealed_under),
-            given: short(master.id()),
+            sealed_under: seal::shown_id(&sealed_under),
+            given: seal::shown_id(master.first().id()),
         },
     })
-}
-
-/// The first four bytes of a key's id, in hex: enough to tell two keys apart.
-fn short(id: &[u8]) -> String {
-    id.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }

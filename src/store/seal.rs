@@ -163,6 +163,15 @@ impl MasterKey {
     pub fn id(&self) -> &[u8; KEY_ID_BYTES] {
         &self.id
     }
+
+    pub fn expose_secret(&self) -> &[u8; KEY_BYTES] {
+        self.key.expose_secret()
+    }
+}
+
+/// The first four bytes of a key's id, in hex: enough to tell two keys apart.
+pub fn shown_id(id: &[u8]) -> String {
+    id.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Columns {

@@ -229,6 +229,9 @@ fn storage(error: &StorageError) -> Problem {
         StorageErrorKind::Damaged => {
             titled(500, problem_type::DAMAGED, "what is stored is damaged")
         }
+        StorageErrorKind::KeyUnknown => {
+            titled(503, problem_type::STORAGE_FAILED, "the store's master key is another by now")
+        }
         StorageErrorKind::Newer | StorageErrorKind::Denied | StorageErrorKind::Io => {
             titled(500, problem_type::STORAGE_FAILED, "the store cannot read or write")
         }

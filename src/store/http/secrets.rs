@@ -17,8 +17,8 @@ impl Asked<'_> {
         let mut resolved = resolved.map_err(Fault::Refusal)?;
         for secret in resolved.iter_mut().filter(|_| values) {
             if secret.value.is_none() {
-                let opened = store.shared.keys.open(&secret.row);
-                secret.value = Some(opened.map_err(|_| Fault::Closed(secret.name.clone()))?);
+                let opened = store.shared.keys.open_judged(&secret.row);
+                secret.value = Some(opened.ok_or_else(|| Fault::Closed(secret.name.clone()))?);
             }
         }
         Ok(answer::json(StatusCode::OK, body::resolved(&resolved, values)))

@@ -150,7 +150,7 @@ impl Desk {
         put: &Put,
         fresh: Fresh,
     ) -> Decided<Written> {
-        let row = seal::seal(&self.keys.master, columns, fresh.salt, &put.value);
+        let row = self.keys.seal(tx, columns, fresh.salt, &put.value)?;
         tx.put(&row)?;
         self.forget_row(&change.caller.organization, change.name);
         let version = row.columns.version;
@@ -210,7 +210,7 @@ impl Desk {
         let same = |value: &Secret| value.expose_secret() == put.value.expose_secret();
         Ok(match value {
             Some(value) => same(value),
-            None => self.keys.open(row).is_ok_and(|value| same(&value)),
+            None => self.keys.open(tx, row)?.is_some_and(|value| same(&value)),
         })
     }
 
@@ -226,7 +226,8 @@ impl Desk {
             created_by: actor.clone(),
             updated_at: now,
             updated_by: actor,
-            key_id: self.keys.master.id().to_vec(),
+            // Said when it is sealed.
+            key_id: Vec::new(),
             slot,
         }
     }
@@ -237,7 +238,6 @@ impl Desk {
             version,
             updated_at: now(),
             updated_by: change.caller.principal.actor(),
-            key_id: self.keys.master.id().to_vec(),
             ..old
         }
     }

@@ -9,8 +9,9 @@ use crate::name::{OrgName, SecretName, TokenId};
 use crate::secret::Secret;
 use crate::store::audit::{self, Action, GENESIS, Named, Outcome, Record};
 use crate::store::keyring::Keyring;
+use crate::store::master_keys::MasterKeys;
 use crate::store::permission::Bearer;
-use crate::store::seal::{self, Damaged, MasterKey, SealedRow};
+use crate::store::seal::{self, SealedRow};
 use crate::store::service::{Caller, Judged, NO_NEXT, Refusal, now};
 use crate::store::storage::transaction::Transaction;
 use crate::store::storage::{Entry, StorageErrorKind};
@@ -22,7 +23,7 @@ const KNOWN_MAX: usize = 10_000;
 
 /// The open keys; what judges a row.
 pub struct Keys {
-    pub master: MasterKey,
+    pub master: MasterKeys,
     pub ring: Keyring,
 }
 
@@ -182,7 +183,7 @@ impl Desk {
             return Ok(State::Present { row: Arc::clone(row), value: None });
         }
         let state = match tx.entry(organization.as_str(), name.as_str()) {
-            Ok(entry) => self.keys.judge(entry, organization.as_str(), name.as_str()),
+            Ok(entry) => self.keys.judge(tx, entry, organization.as_str(), name.as_str())?,
             Err(error) if error.kind == StorageErrorKind::Damaged => {
                 State::Damaged { last_version: None }
             }
@@ -285,30 +286,31 @@ impl Known {
 impl Keys {
     /// A row counts only if it opens, stands under its own name, and is the version that the last
     /// record of its name says; none counts as absent only if that record says so too.
-    pub fn judge(&self, entry: Entry, organization: &str, name: &str) -> State {
+    pub fn judge(
+        &self,
+        tx: &Transaction<'_>,
+        entry: Entry,
+        organization: &str,
+        name: &str,
+    ) -> Judged<State> {
         let anchor = entry.anchor.as_ref();
         if anchor.is_some_and(|anchor| !anchor.holds(&self.ring.audit, organization, name)) {
-            return State::Damaged { last_version: None };
+            return Ok(State::Damaged { last_version: None });
         }
         let last_version = anchor.map(|anchor| anchor.version());
         let live = anchor.is_some_and(|anchor| !anchor.is_delete());
         let damaged = State::Damaged { last_version: Some(last_version.unwrap_or(0)) };
         let Some(row) = entry.row else {
-            return if live { damaged } else { State::Absent { last_version } };
+            return Ok(if live { damaged } else { State::Absent { last_version } });
         };
         let stands = live
             && Some(row.columns.version) == last_version
             && row.columns.organization == organization
             && row.columns.name == name;
-        match seal::open(&self.master, &row) {
-            Ok(value) if stands => State::Present { row: Arc::new(row), value: Some(value) },
+        Ok(match self.open(tx, &row)? {
+            Some(value) if stands => State::Present { row: Arc::new(row), value: Some(value) },
             _ => damaged,
-        }
-    }
-
-    /// The value of a row that was judged before.
-    pub fn open(&self, row: &SealedRow) -> Result<Secret, Damaged> {
-        seal::open(&self.master, row)
+        })
     }
 
     /// Whether a row without a value is the one that the last record of its subject made.

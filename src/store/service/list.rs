@@ -90,7 +90,8 @@ impl Keys {
         };
         let place = After { updated_at: row.columns.updated_at, name: name.clone() };
         let anchor = tx.anchor(organization, &name)?;
-        let metadata = match self.judge(Entry { row: Some(*row), anchor }, organization, &name) {
+        let entry = Entry { row: Some(*row), anchor };
+        let metadata = match self.judge(tx, entry, organization, &name)? {
             State::Present { row, .. } => metadata(&row),
             State::Absent { .. } | State::Damaged { .. } => damaged(name),
         };

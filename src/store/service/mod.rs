@@ -9,6 +9,7 @@ mod list;
 mod members;
 mod organizations;
 mod resolve;
+mod sealing;
 mod sign_in;
 mod tokens;
 mod trail;
@@ -26,7 +27,7 @@ use crate::wire::{Metadata, Unresolved};
 
 pub use crate::store::service::admit::{Credential, Knock};
 pub use crate::store::service::change::{Condition, Fresh, Put};
-pub use crate::store::service::desk::{Desk, Keys};
+pub use crate::store::service::desk::{Desk, Keys, Said, State};
 pub use crate::store::service::job::{Decided, Done, Job, Request, Service};
 pub use crate::store::service::list::ListAsk;
 pub use crate::store::service::members::{Minted, NewMember};

@@ -1,13 +1,16 @@
 //! What is kept, and in what form: sealed rows and their audit record, in one transaction. It never
 //! sees a plain value, and it decides nothing.
 
+mod backup;
 pub mod deadline;
 mod failure;
 mod list;
 mod people;
+mod reseal;
 pub mod sqlite;
 pub mod transaction;
 mod usage;
+pub mod walk;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -143,6 +146,8 @@ pub enum StorageErrorKind {
     Newer,
     /// It cannot be opened or written by this user.
     Denied,
+    /// It was sealed under another master key, which this process does not have.
+    KeyUnknown,
     Io,
 }
 
@@ -241,6 +246,12 @@ impl fmt::Display for StorageError {
                 f,
                 "`{path}` cannot be opened for writing ({}); see to its owner and mode, and those \
                  of its directory",
+                self.message
+            ),
+            StorageErrorKind::KeyUnknown => write!(
+                f,
+                "`{path}` is sealed under another master key by now (id {}), which this process \
+                 was not given; start it again with that one first",
                 self.message
             ),
             StorageErrorKind::Io => write!(

@@ -160,7 +160,7 @@ impl Transaction<'_> {
     }
 }
 
-fn organization_row(row: &Row<'_>) -> rusqlite::Result<OrgRow> {
+pub(super) fn organization_row(row: &Row<'_>) -> rusqlite::Result<OrgRow> {
     Ok(OrgRow {
         name: row.get(0)?,
         created_at: row.get(1)?,
@@ -169,7 +169,7 @@ fn organization_row(row: &Row<'_>) -> rusqlite::Result<OrgRow> {
     })
 }
 
-fn member_row(row: &Row<'_>) -> rusqlite::Result<MemberRow> {
+pub(super) fn member_row(row: &Row<'_>) -> rusqlite::Result<MemberRow> {
     Ok(MemberRow {
         organization: row.get(0)?,
         email: row.get(1)?,
@@ -184,7 +184,7 @@ fn member_row(row: &Row<'_>) -> rusqlite::Result<MemberRow> {
     })
 }
 
-fn token_row(row: &Row<'_>) -> rusqlite::Result<TokenRow> {
+pub(super) fn token_row(row: &Row<'_>) -> rusqlite::Result<TokenRow> {
     Ok(TokenRow {
         id: row.get(0)?,
         organization: row.get(1)?,

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 use crate::store::keyring::KeyringRow;
 use crate::store::storage::deadline::{Deadline, WAIT_MAX};
 use crate::store::storage::failure::{io, wrap};
+use crate::store::storage::reseal::keyring_rows;
 use crate::store::storage::transaction::Transaction;
 use crate::store::storage::{OrgRow, StorageError, StorageErrorKind};
 
@@ -64,17 +65,9 @@ impl Sqlite {
             transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
             transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             transaction.commit()?;
-            // Closing would copy the log too, and hide that it failed.
-            let kept: i64 = connection.query_row(TRUNCATE, [], |row| row.get(0))?;
-            connection.close().map_err(|(_, error)| error)?;
-            Ok(kept == 0)
+            Ok(connection)
         };
-        let emptied = create().map_err(|error| wrap(path, &error))?;
-        if !emptied || log_bytes(path) > 0 {
-            let message = "its journal was not copied into it";
-            return Err(StorageError::new(path, StorageErrorKind::Io, message));
-        }
-        File::open(path).and_then(|file| file.sync_all()).map_err(|error| io(path, &error))
+        close_whole(path, create().map_err(|error| wrap(path, &error))?)
     }
 
     /// Opens a database that is there. It writes nothing.
@@ -125,22 +118,17 @@ impl Sqlite {
 
     /// Every key of the ring, sealed.
     pub fn keyring(&self) -> Result<Vec<KeyringRow>, StorageError> {
-        let read = || {
-            let sql = "SELECT purpose, format, created_at, key_id, salt, sealed FROM keyring";
-            let mut statement = self.connection.prepare(sql)?;
-            let rows = statement.query_map([], |row| {
-                Ok(KeyringRow {
-                    purpose: row.get(0)?,
-                    format: row.get(1)?,
-                    created_at: row.get(2)?,
-                    key_id: row.get(3)?,
-                    salt: row.get(4)?,
-                    sealed: row.get(5)?,
-                })
-            })?;
-            rows.collect::<rusqlite::Result<_>>()
-        };
-        read().map_err(|error| wrap(&self.path, &error))
+        keyring_rows(&self.connection).map_err(|error| wrap(&self.path, &error))
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Closes it, in the journal mode that it was made in: all of it is in its one file then.
+    pub(super) fn close_whole(mut self) -> Result<(), StorageError> {
+        self.set_log_mode()?;
+        close_whole(&self.path, self.connection)
     }
 
     /// Does `work` in one transaction that no other writer can come between. What it did is kept
@@ -300,6 +288,22 @@ impl Sqlite {
         }
         Ok(())
     }
+}
+
+/// Copies the log into the database and waits until all of it is on the disk.
+fn close_whole(path: &Path, connection: Connection) -> Result<(), StorageError> {
+    let close = || {
+        // Closing would copy the log too, and hide that it failed.
+        let kept: i64 = connection.query_row(TRUNCATE, [], |row| row.get(0))?;
+        connection.close().map_err(|(_, error)| error)?;
+        Ok(kept == 0)
+    };
+    let emptied = close().map_err(|error| wrap(path, &error))?;
+    if !emptied || log_bytes(path) > 0 {
+        let message = "its journal was not copied into it";
+        return Err(StorageError::new(path, StorageErrorKind::Io, message));
+    }
+    File::open(path).and_then(|file| file.sync_all()).map_err(|error| io(path, &error))
 }
 
 /// Copies the log into the database and empties it; the first column is 1 if somebody kept it.

@@ -241,6 +241,24 @@ impl Transaction<'_> {
         read().map_err(|error| wrap(self.path, &error))
     }
 
+    /// Hands one row after another to `take`, until it answers with something.
+    pub(super) fn until<T>(
+        &self,
+        sql: &str,
+        values: impl rusqlite::Params,
+        mut take: impl FnMut(&Row<'_>) -> Result<Option<T>, StorageError>,
+    ) -> Result<Option<T>, StorageError> {
+        let failed = |error| wrap(self.path, &error);
+        let mut statement = self.inner.prepare_cached(sql).map_err(failed)?;
+        let mut rows = statement.query(values).map_err(failed)?;
+        while let Some(row) = rows.next().map_err(failed)? {
+            if let Some(answer) = take(row)? {
+                return Ok(Some(answer));
+            }
+        }
+        Ok(None)
+    }
+
     /// What stands in the database is not what can have been written there.
     pub fn damaged(&self, message: &str) -> StorageError {
         StorageError::new(self.path, StorageErrorKind::Damaged, message)

@@ -53,7 +53,7 @@ impl Transaction<'_> {
     }
 }
 
-fn usage_row(row: &Row<'_>) -> rusqlite::Result<UsageRow> {
+pub(super) fn usage_row(row: &Row<'_>) -> rusqlite::Result<UsageRow> {
     Ok(UsageRow {
         organization: row.get(0)?,
         workload: row.get(1)?,

@@ -1,0 +1,44 @@
+//! The database as such: SQLite's own checks, and whether the schema is what was made. A planted
+//! trigger or view is never run, and still is not to be there.
+
+use std::collections::BTreeMap;
+
+use crate::store::operations::verify::{Fault, Walk};
+use crate::store::storage::StorageError;
+use crate::store::storage::walk::{SchemaItem, expected_schema};
+
+type Schema = BTreeMap<(String, String), Option<String>>;
+
+impl Walk<'_> {
+    pub(super) fn integrity(&mut self) -> Result<(), StorageError> {
+        let said = self.look("database", |tx, _| tx.integrity())?;
+        for said in said.unwrap_or_default() {
+            self.faults.add(Fault::Integrity { said });
+        }
+        Ok(())
+    }
+
+    pub(super) fn schema(&mut self) -> Result<(), StorageError> {
+        let expected = expected_schema().expect("the schema that is built in is sound");
+        let Some(found) = self.look("schema", |tx, _| tx.schema())? else {
+            return Ok(());
+        };
+        let (expected, found) = (keyed(expected), keyed(found));
+        for (key, sql) in &found {
+            let (kind, name) = key.clone();
+            match expected.get(key) {
+                None => self.faults.add(Fault::Planted { kind, name }),
+                Some(made) if made != sql => self.faults.add(Fault::SchemaAltered { kind, name }),
+                Some(_) => {}
+            }
+        }
+        for (kind, name) in expected.into_keys().filter(|key| !found.contains_key(key)) {
+            self.faults.add(Fault::SchemaGone { kind, name });
+        }
+        Ok(())
+    }
+}
+
+fn keyed(items: Vec<SchemaItem>) -> Schema {
+    items.into_iter().map(|item| ((item.kind, item.name), item.sql)).collect()
+}
