@@ -21,12 +21,15 @@ use crate::sys;
 
 mod additions;
 mod credentials;
+mod data;
 mod names;
 mod templates;
 mod value;
 mod variables;
 
 use variables::Variables;
+
+pub use data::{DataSettings, resolve_data};
 
 const ENVIRONMENTS_DEFAULT: [&str; 3] = ["DEV", "STAGING", "PROD"];
 

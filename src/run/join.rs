@@ -158,7 +158,8 @@ impl Stores for Join {
     }
 }
 
-fn not_opened(error: OpenError) -> Problem {
+/// Why a store is not open, as it is told.
+pub(super) fn not_opened(error: OpenError) -> Problem {
     match error.kind() {
         OpenErrorKind::NoStore => Problem::Setting { fault: error.to_string(), hint: None },
         OpenErrorKind::Key | OpenErrorKind::Io => Problem::StoreFailed { what: error.to_string() },
@@ -169,7 +170,8 @@ const KEY_WARNING: &[u8] =
     b"inject: warning: the master key is in the environment, which other programs of this user can \
       read; a file is safer: `INJECT_MASTER_KEY_FILE`\n";
 
-fn key_source(master_key: MasterKey, data: &Path, warns: bool) -> MasterKeySource {
+/// Where the store reads its master key; `warns` of one that the environment holds.
+pub(super) fn key_source(master_key: MasterKey, data: &Path, warns: bool) -> MasterKeySource {
     match master_key {
         MasterKey::Default => MasterKeySource::File(data.join(store::MASTER_KEY_NAME)),
         MasterKey::File(path) => MasterKeySource::File(path),
@@ -187,7 +189,7 @@ fn key_source(master_key: MasterKey, data: &Path, warns: bool) -> MasterKeySourc
 
 /// The user's name as the system has it (passwd(5)); the environment could say anything. Read by
 /// hand, for the C library would load shared libraries into this static program.
-fn operator() -> String {
+pub(super) fn operator() -> String {
     let uid = nix::unistd::geteuid().to_string();
     let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let name = passwd.lines().find_map(|line| {
