@@ -23,6 +23,7 @@ mod additions;
 mod credentials;
 mod data;
 mod names;
+pub mod serving;
 mod templates;
 mod value;
 mod variables;
