@@ -1,14 +1,16 @@
 //! `inject store …`: settings are parsed here, the rest is for the store.
 
+mod serve;
+
 use std::ffi::CStr;
 
 use crate::cli::Store;
 use crate::launch::problem::exit;
 use crate::settings::ReportFormat;
 
-pub fn run(store: Store, _environment: &[&'static CStr], _format: ReportFormat) -> u8 {
+pub fn run(store: Store, environment: &[&'static CStr], format: ReportFormat) -> u8 {
     match store {
-        Store::Serve(_) => exit::INTERNAL,
+        Store::Serve(options) => serve::run(&options, environment, format),
         Store::Init(_)
         | Store::Backup(_)
         | Store::Restore(_)

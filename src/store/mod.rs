@@ -11,6 +11,7 @@ mod master_key;
 mod open;
 mod permission;
 mod seal;
+pub mod serve;
 mod service;
 mod storage;
 
@@ -22,6 +23,7 @@ use tokio::io::DuplexStream;
 
 use crate::name::OrgName;
 use crate::store::permission::Principal;
+use crate::store::serve::Figures;
 use crate::store::service::Service;
 
 pub use crate::store::audit::Broken;
@@ -75,6 +77,16 @@ impl Embedded {
         organization: &OrgName,
     ) -> Result<Result<i64, Broken>, StorageError> {
         self.service().verify_chain(organization)
+    }
+
+    /// Whether the database answers a read.
+    fn answers(&self) -> Result<(), StorageError> {
+        self.service().answers()
+    }
+
+    /// What the store says of itself in the metrics.
+    fn figures(&self) -> Figures {
+        Figures::default()
     }
 
     /// One HTTP/1.1 connection, served on the current tokio runtime until either side ends it.

@@ -8,7 +8,7 @@ mod query;
 use std::convert::Infallible;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue};
 use hyper::service::service_fn;
@@ -18,24 +18,32 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::name::{OrgName, SecretName};
 use crate::store::Embedded;
-use crate::store::http::problem::Fault;
+use crate::store::serve::{Context, HEAD_BYTES_MAX, HEADERS_MAX, RouteName};
 use crate::store::service::{Caller, Refusal, Service};
 use crate::wire::{API_PREFIX, Metadata, REQUEST_BYTES_MAX, RESOLVE_NAMES_MAX, SecretList};
 use crate::{name, secret::Secret};
 
-/// The bytes of a request's line and headers, and how many headers there may be.
-const HEAD_BYTES_MAX: usize = 16 * 1024;
-const HEADERS_MAX: usize = 64;
+pub use crate::store::http::problem::Fault;
+
 /// The largest body of a resolve: each name with its quotes and comma, and the frame around them.
 const RESOLVE_BYTES_MAX: usize = RESOLVE_NAMES_MAX * (name::SECRET_NAME_BYTES_MAX + 4) + 4096;
 
-type Answer = Response<Full<Bytes>>;
+pub type Answer = Response<Full<Bytes>>;
 
-/// Serves one connection to its end.
+/// How log and metrics call the routes; [`Operation::index`] is a place in it.
+pub const ROUTES: &[RouteName] = &[
+    RouteName { method: "POST", path: "/api/v1/orgs/{org}/resolve" },
+    RouteName { method: "GET", path: "/api/v1/orgs/{org}/secrets" },
+    RouteName { method: "GET", path: "/api/v1/orgs/{org}/secrets/{name}" },
+    RouteName { method: "PUT", path: "/api/v1/orgs/{org}/secrets/{name}" },
+    RouteName { method: "DELETE", path: "/api/v1/orgs/{org}/secrets/{name}" },
+];
+
+/// Serves one connection from within this process to its end.
 pub async fn serve(store: Embedded, stream: impl AsyncRead + AsyncWrite + Unpin) {
     let answer = service_fn(move |request| {
         let store = store.clone();
-        async move { Ok::<_, Infallible>(answer(&store, request).await) }
+        async move { Ok::<_, Infallible>(answer(&store, &mut Context::own(), request).await) }
     });
     let served = hyper::server::conn::http1::Builder::new()
         .max_buf_size(HEAD_BYTES_MAX)
@@ -45,16 +53,18 @@ pub async fn serve(store: Embedded, stream: impl AsyncRead + AsyncWrite + Unpin)
     let _ended = served.await;
 }
 
-async fn answer(store: &Embedded, request: Request<Incoming>) -> Answer {
+/// The answer to one request. The context hears which route it is and what it is about.
+pub async fn answer(store: &Embedded, context: &mut Context, request: Request<Incoming>) -> Answer {
     let routed = route(request.method(), request.uri().path());
     let answered = match routed {
         Ok(Route::Health) => Ok(text("ok\n")),
         Ok(Route::Api { organization, operation }) => {
-            act(store, &organization, operation, request).await
+            context.routed(operation.index());
+            act(store, context, &organization, operation, request).await
         }
         Err(fault) => Err(fault),
     };
-    answered.unwrap_or_else(|fault| fault.answer())
+    answered.unwrap_or_else(|fault| fault.answer(context))
 }
 
 /// What a path and a method ask for.
@@ -69,6 +79,26 @@ enum Operation {
     Show(SecretName),
     Put(SecretName),
     Delete(SecretName),
+}
+
+impl Operation {
+    fn index(&self) -> usize {
+        match self {
+            Self::Resolve => 0,
+            Self::List => 1,
+            Self::Show(_) => 2,
+            Self::Put(_) => 3,
+            Self::Delete(_) => 4,
+        }
+    }
+
+    /// The one secret that the path names.
+    fn name(&self) -> Option<&SecretName> {
+        match self {
+            Self::Resolve | Self::List => None,
+            Self::Show(name) | Self::Put(name) | Self::Delete(name) => Some(name),
+        }
+    }
 }
 
 /// Exact segments only: what needs decoding or normalizing is no path of this API.
@@ -113,15 +143,20 @@ fn is_plain(segment: &str) -> bool {
 
 async fn act(
     store: &Embedded,
+    context: &mut Context,
     organization: &OrgName,
     operation: Operation,
     request: Request<Incoming>,
 ) -> Result<Answer, Fault> {
-    let caller = Caller { principal: &store.shared.operator, organization, client: None };
+    let client = context.client().map(|address| address.to_string());
+    let client = client.as_deref();
+    let caller = Caller { principal: &store.shared.operator, organization, client };
+    context.about(operation.name().into_iter().map(SecretName::as_str));
     let headers = request.headers().clone();
     match operation {
         Operation::Resolve => {
-            let ask = body::resolve(&read(request, RESOLVE_BYTES_MAX).await?)?;
+            let ask = body::resolve(&read(context, request, RESOLVE_BYTES_MAX).await?)?;
+            context.about(ask.names.iter().map(SecretName::as_str));
             let resolved = with(store, |service| service.resolve(caller, &ask))?;
             Ok(json(StatusCode::OK, body::resolved(&resolved)))
         }
@@ -137,7 +172,7 @@ async fn act(
         }
         Operation::Put(name) => {
             let condition = query::condition(&headers)?;
-            let put = body::put(&read(request, REQUEST_BYTES_MAX).await?, condition)?;
+            let put = body::put(&read(context, request, REQUEST_BYTES_MAX).await?, condition)?;
             let written = with(store, |service| service.put(caller, &name, &put))?;
             let status = if written.created { StatusCode::CREATED } else { StatusCode::OK };
             Ok(described(status, &written.metadata))
@@ -158,18 +193,15 @@ fn with<T>(
 }
 
 /// The whole body, if it is no longer than that.
-async fn read(request: Request<Incoming>, bytes_max: usize) -> Result<Secret, Fault> {
+async fn read(
+    context: &mut Context,
+    request: Request<Incoming>,
+    bytes_max: usize,
+) -> Result<Secret, Fault> {
     let said = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let said: Option<usize> = said.and_then(|length| length.parse().ok());
-    if said.is_some_and(|length| length > bytes_max) {
-        return Err(Fault::LongBody { bytes_max });
-    }
-    let collected = Limited::new(request.into_body(), bytes_max).collect().await;
-    let collected = collected.map_err(|error| match error.is::<LengthLimitError>() {
-        true => Fault::LongBody { bytes_max },
-        false => Fault::BrokenBody,
-    })?;
-    Ok(Secret::new(collected.to_bytes().into()))
+    let read = context.read(request.into_body(), said, bytes_max).await;
+    read.map_err(|fault| Fault::NoBody { fault, bytes_max })
 }
 
 fn described(status: StatusCode, metadata: &Metadata) -> Answer {
@@ -193,7 +225,7 @@ fn text(body: &'static str) -> Answer {
     typed(StatusCode::OK, "text/plain; charset=utf-8", body.into())
 }
 
-fn typed(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Answer {
+pub fn typed(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Answer {
     let mut answer = with_status(status, Full::new(Bytes::from(body)));
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     answer

@@ -115,6 +115,11 @@ impl Service {
         Self { database, keys: Keys { master, ring } }
     }
 
+    /// Whether the database answers a read.
+    pub fn answers(&mut self) -> Result<(), StorageError> {
+        self.database.read(|tx| tx.head("").map(drop))
+    }
+
     /// Walks an organization's audit chain: how many records there are, or the first bad one.
     pub fn verify_chain(
         &mut self,
