@@ -6,6 +6,8 @@ pub mod cli;
 pub mod client;
 pub mod grant;
 pub mod launch;
+pub mod listen;
+pub mod log;
 pub mod manifest;
 pub mod name;
 pub mod pattern;

@@ -21,12 +21,16 @@ use crate::sys;
 
 mod additions;
 mod credentials;
+mod data;
 mod names;
+pub mod serving;
 mod templates;
 mod value;
 mod variables;
 
 use variables::Variables;
+
+pub use data::{DataSettings, resolve_data};
 
 const ENVIRONMENTS_DEFAULT: [&str; 3] = ["DEV", "STAGING", "PROD"];
 

@@ -2,6 +2,8 @@
 //! execve. The only file with unsafe code; it decides nothing and knows no secret's name.
 #![allow(unsafe_code)]
 
+pub mod serving;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::convert::Infallible;
 use std::ffi::{CStr, c_char, c_int};
@@ -122,7 +124,7 @@ impl Inherited {
 /// Installs a handler, unless the signal is ignored. Says whether it did.
 fn install(signal: Signal, handler: SigHandler) -> bool {
     let action = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
-    // SAFETY: the handlers below call nothing but `_exit`, which is async-signal-safe.
+    // SAFETY: the handlers here and in `serving` call nothing but what is async-signal-safe.
     !is_ignored(signal) && unsafe { sigaction(signal, &action) }.is_ok()
 }
 

@@ -44,6 +44,9 @@ pub struct StoreServe {
     /// An address to listen on: `HOST:PORT` or `unix:PATH`; may be given several times
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Vec<OsString>,
+    /// The mode of unix sockets, such as 0660 for a group; 0600 unless given
+    #[arg(long, value_name = "MODE")]
+    pub listen_mode: Option<OsString>,
     /// The certificate chain to show, in PEM, instead of the store's own
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,

@@ -158,7 +158,8 @@ impl Stores for Join {
     }
 }
 
-fn not_opened(error: OpenError) -> Problem {
+/// Why a store is not open, as it is told.
+pub(super) fn not_opened(error: OpenError) -> Problem {
     match error.kind() {
         OpenErrorKind::NoStore => Problem::Setting { fault: error.to_string(), hint: None },
         OpenErrorKind::Key | OpenErrorKind::Io => Problem::StoreFailed { what: error.to_string() },
@@ -169,6 +170,7 @@ const KEY_WARNING: &[u8] =
     b"inject: warning: the master key is in the environment, which other programs of this user can \
       read; a file is safer: `INJECT_MASTER_KEY_FILE`\n";
 
+/// Where the store reads its master key; `warns` of one that the environment holds.
 pub(super) fn key_source(master_key: MasterKey, data: &Path, warns: bool) -> MasterKeySource {
     match master_key {
         MasterKey::Default => MasterKeySource::File(data.join(store::MASTER_KEY_NAME)),

@@ -17,9 +17,13 @@ mod held;
 mod init;
 mod rekey;
 mod restore;
+mod serve;
 mod verify;
 
 pub fn run(store: Store, environment: &[&'static CStr], format: ReportFormat) -> u8 {
+    if let Store::Serve(options) = &store {
+        return serve::run(options, environment, format);
+    }
     sys::end_at_signals();
     sys::hold_values();
     let done = match store {

@@ -23,7 +23,11 @@ impl Resolver {
         let Some((text, origin)) = self.text("--store", "store", common.store.as_ref()) else {
             let store = Store::Embedded {
                 data: self.data(environment),
-                master_key: self.master_key(common, environment),
+                master_key: self.master_key(
+                    common.master_key_file.as_ref(),
+                    common.master_key_command.as_ref(),
+                    environment,
+                ),
             };
             return (store, false);
         };
@@ -39,7 +43,7 @@ impl Resolver {
         (Store::Endpoints(endpoints), by_stranger)
     }
 
-    fn data(&mut self, environment: &[&CStr]) -> Option<PathBuf> {
+    pub(super) fn data(&mut self, environment: &[&CStr]) -> Option<PathBuf> {
         if let Some(data) = self.variables.get("data") {
             return Some(PathBuf::from(data));
         }
@@ -54,13 +58,18 @@ impl Resolver {
     }
 
     /// The manifest has no say in this: it may be a stranger's.
-    fn master_key(&self, common: &Common, environment: &[&CStr]) -> MasterKey {
+    pub(super) fn master_key(
+        &self,
+        option_file: Option<&PathBuf>,
+        option_command: Option<&OsString>,
+        environment: &[&CStr],
+    ) -> MasterKey {
         let file = |path: &str| MasterKey::File(PathBuf::from(path));
         let command = |command: &str| MasterKey::Command(command.to_owned());
         let value = |value: &str| MasterKey::Value(Secret::new(value.as_bytes().to_vec()));
         let option = |command: &OsString| MasterKey::Command(command.to_string_lossy().into());
-        None.or_else(|| common.master_key_file.clone().map(MasterKey::File))
-            .or_else(|| common.master_key_command.as_ref().map(option))
+        None.or_else(|| option_file.cloned().map(MasterKey::File))
+            .or_else(|| option_command.map(option))
             .or_else(|| self.variables.get("master-key-file").map(file))
             .or_else(|| self.variables.get("master-key-command").map(command))
             .or_else(|| self.variables.get("master-key").map(value))

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::store::serve::Figures;
 use crate::store::service::{Decided, Desk, Job, Keys, Refusal, Request, Service};
 use crate::store::storage::deadline::Deadline;
 use crate::store::storage::sqlite::Sqlite;
@@ -33,7 +35,15 @@ pub enum Lane {
     Thread {
         writes: SyncSender<Box<dyn Job>>,
         readers: Arc<Readers>,
+        counted: Arc<Counted>,
     },
+}
+
+/// What the writing thread has before it and behind it.
+#[derive(Default)]
+pub struct Counted {
+    waiting: AtomicU64,
+    records: AtomicU64,
 }
 
 /// Connections that read, made as they are needed.
@@ -59,8 +69,9 @@ impl Lane {
         wait_max: Duration,
     ) -> io::Result<Self> {
         let (writes, queue) = sync_channel(WRITES_WAITING_MAX);
-        let name = "writer".to_owned();
-        thread::Builder::new().name(name).spawn(move || write_all(service, &queue))?;
+        let counted = Arc::new(Counted::default());
+        let (name, counts) = ("writer".to_owned(), Arc::clone(&counted));
+        thread::Builder::new().name(name).spawn(move || write_all(service, &queue, &counts))?;
         let readers = Readers {
             path,
             keys,
@@ -69,7 +80,7 @@ impl Lane {
             turns: Semaphore::new(READERS_MAX),
             waiting: Semaphore::new(READS_WAITING_MAX),
         };
-        Ok(Self::Thread { writes, readers: Arc::new(readers) })
+        Ok(Self::Thread { writes, readers: Arc::new(readers), counted })
     }
 
     pub async fn write<T: Send + 'static>(
@@ -85,8 +96,12 @@ impl Lane {
             Self::Here(service) => {
                 service.lock().unwrap_or_else(PoisonError::into_inner).run_one(job);
             }
-            Self::Thread { writes, .. } => {
-                writes.try_send(job).map_err(|_| Refusal::Overloaded)?;
+            Self::Thread { writes, counted, .. } => {
+                counted.waiting.fetch_add(1, Ordering::Relaxed);
+                if writes.try_send(job).is_err() {
+                    counted.waiting.fetch_sub(1, Ordering::Relaxed);
+                    return Err(Refusal::Overloaded);
+                }
             }
         }
         receiver.await.unwrap_or(Err(Refusal::Overloaded))
@@ -103,6 +118,18 @@ impl Lane {
                 service.lock().unwrap_or_else(PoisonError::into_inner).read(work)
             }
             Self::Thread { readers, .. } => Arc::clone(readers).read(work).await,
+        }
+    }
+}
+
+impl Lane {
+    pub fn figures(&self) -> Figures {
+        match self {
+            Self::Here(_) => Figures::default(),
+            Self::Thread { counted, .. } => Figures {
+                audit_records: counted.records.load(Ordering::Relaxed),
+                queue_depth: counted.waiting.load(Ordering::Relaxed),
+            },
         }
     }
 }
@@ -143,7 +170,7 @@ impl Readers {
 
 /// Takes what waits, all of it at once, and does it in one transaction: while the disk is waited
 /// for, the next ones gather.
-fn write_all(mut service: Service, queue: &Receiver<Box<dyn Job>>) {
+fn write_all(mut service: Service, queue: &Receiver<Box<dyn Job>>, counted: &Counted) {
     loop {
         let first = if service.is_purging() {
             match queue.recv_timeout(PURGE_PAUSE) {
@@ -167,7 +194,9 @@ fn write_all(mut service: Service, queue: &Receiver<Box<dyn Job>>) {
         if jobs.is_empty() {
             service.purge();
         } else {
+            counted.waiting.fetch_sub(jobs.len() as u64, Ordering::Relaxed);
             service.run(jobs);
+            counted.records.store(service.records_written(), Ordering::Relaxed);
         }
     }
 }

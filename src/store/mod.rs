@@ -14,20 +14,21 @@ mod open;
 pub mod operations;
 mod permission;
 mod seal;
+pub mod serve;
 mod service;
 mod session;
 mod storage;
 mod token;
 
-use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
+use tokio::io::DuplexStream;
 
 use crate::store::http::{Lately, Peer};
 use crate::store::lane::Lane;
+use crate::store::serve::Figures;
 use crate::store::service::{Decided, Desk, Keys, Refusal, Service};
 use crate::store::session::Sessions;
 use crate::store::storage::transaction::Transaction;
@@ -113,14 +114,14 @@ impl Store {
         near
     }
 
-    /// One HTTP/1.1 connection of somebody who has to show a token, to its end; no address over a
-    /// unix socket.
-    pub async fn serve(
-        &self,
-        stream: impl AsyncRead + AsyncWrite + Unpin,
-        address: Option<IpAddr>,
-    ) {
-        http::serve(self.clone(), stream, Peer::Stranger { address }).await;
+    /// Whether the database answers a read.
+    async fn answers(&self) -> Result<(), Refusal> {
+        self.read(|_, tx| Ok(Ok(tx.data_version().map(drop)?))).await
+    }
+
+    /// What the store says of itself in the metrics.
+    fn figures(&self) -> Figures {
+        self.shared.lane.figures()
     }
 
     fn with(lane: Lane, keys: Arc<Keys>, operator: &str) -> Self {

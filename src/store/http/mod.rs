@@ -15,9 +15,9 @@ mod trail;
 use std::convert::Infallible;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_LENGTH, HeaderMap};
+use hyper::header::CONTENT_LENGTH;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
@@ -25,23 +25,25 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::secret::Secret;
 use crate::store::Store;
-use crate::store::http::problem::Fault;
 use crate::store::http::route::{Match, To};
+use crate::store::serve::{Context, HEAD_BYTES_MAX, HEADERS_MAX};
 use crate::store::service::{Knock, Refusal};
 
+pub use crate::store::http::answer::typed;
 pub use crate::store::http::door::{Lately, Peer};
+pub use crate::store::http::problem::Fault;
+pub use crate::store::http::route::{Probe, route_names};
 
-/// The bytes of a request's line and headers, and how many headers there may be.
-const HEAD_BYTES_MAX: usize = 16 * 1024;
-const HEADERS_MAX: usize = 64;
+pub type Answer = Response<Full<Bytes>>;
 
-type Answer = Response<Full<Bytes>>;
-
-/// Serves one connection to its end.
+/// Serves one connection from within this process to its end.
 pub async fn serve(store: Store, stream: impl AsyncRead + AsyncWrite + Unpin, peer: Peer) {
     let answer = service_fn(move |request| {
         let (store, peer) = (store.clone(), peer.clone());
-        async move { Ok::<_, Infallible>(answer(&store, &peer, request).await) }
+        async move {
+            let mut context = Context::own();
+            Ok::<_, Infallible>(answer(&store, &peer, &mut context, request).await)
+        }
     });
     let served = hyper::server::conn::http1::Builder::new()
         .max_buf_size(HEAD_BYTES_MAX)
@@ -51,13 +53,27 @@ pub async fn serve(store: Store, stream: impl AsyncRead + AsyncWrite + Unpin, pe
     let _ended = served.await;
 }
 
-async fn answer(store: &Store, peer: &Peer, request: Request<Incoming>) -> Answer {
+/// The answer to one request. The context hears which route it is and what it is about.
+pub async fn answer(
+    store: &Store,
+    peer: &Peer,
+    context: &mut Context,
+    request: Request<Incoming>,
+) -> Answer {
     let (head, body) = request.into_parts();
     let answered = match route::find(&head.method, head.uri.path()) {
-        Ok(found) => act(store, peer, &found, &head, body).await,
+        Ok(found) => {
+            context.routed(found.index);
+            act(store, peer, context, &found, &head, body).await
+        }
         Err(fault) => Err(fault),
     };
-    answered.unwrap_or_else(Fault::answer)
+    answered.unwrap_or_else(|fault| {
+        if let Some(reason) = fault.refused_authentication() {
+            context.refused_authentication(reason);
+        }
+        fault.answer(context)
+    })
 }
 
 /// What a request says beside its body.
@@ -66,21 +82,21 @@ type Head = hyper::http::request::Parts;
 async fn act(
     store: &Store,
     peer: &Peer,
+    context: &mut Context,
     found: &Match<'_>,
     head: &Head,
     body: Incoming,
 ) -> Result<Answer, Fault> {
     match found.route.to {
-        To::Health => return Ok(answer::text("ok\n")),
-        To::Ready => return sign_in::ready(store).await,
-        To::Metrics => return Ok(answer::text("")),
+        To::Probe(Probe::Health) => return Ok(answer::text("ok\n")),
+        To::Probe(Probe::Ready | Probe::Metrics) => return sign_in::ready(store).await,
         To::OpenApi => return Ok(answer::text("")),
-        To::SignIn => return sign_in::sign_in(store, peer, found, head, body).await,
+        To::SignIn => return sign_in::sign_in(store, peer, context, found, head, body).await,
         To::SignOut => return sign_in::sign_out(store, head),
         _ => {}
     }
     let knock = door::knock(store, peer, &head.method, &head.headers)?;
-    let asked = Asked { store, found, head, knock: knock.clone() };
+    let asked = Asked { store, context, found, head, knock: knock.clone() };
     let answered = asked.act(body).await;
     if let Err(Fault::Refusal(Refusal::Unauthorized)) = &answered {
         store.shared.lately.forget(&knock);
@@ -91,6 +107,7 @@ async fn act(
 /// A request of somebody.
 struct Asked<'a> {
     store: &'a Store,
+    context: &'a mut Context,
     found: &'a Match<'a>,
     head: &'a Head,
     knock: Knock,
@@ -118,16 +135,14 @@ impl Asked<'_> {
             To::Checkpoint => self.checkpoint().await,
             To::Verify => self.verify(body).await,
             To::ListWorkloads => self.list_workloads().await,
-            To::Health | To::Ready | To::Metrics | To::OpenApi | To::SignIn | To::SignOut => {
-                Err(Fault::NoPath)
-            }
+            To::Probe(_) | To::OpenApi | To::SignIn | To::SignOut => Err(Fault::NoPath),
         }
     }
 
     /// The whole body of somebody who may send one.
-    async fn read(&self, body: Incoming) -> Result<Secret, Fault> {
+    async fn read(&mut self, body: Incoming) -> Result<Secret, Fault> {
         door::expect(self.store, &self.knock).await?;
-        read(&self.head.headers, body, self.found.route.body_max).await
+        read(self.context, self.head, body, self.found.route.body_max).await
     }
 
     fn query(&self) -> &str {
@@ -136,16 +151,14 @@ impl Asked<'_> {
 }
 
 /// The whole body, if it is no longer than that.
-async fn read(headers: &HeaderMap, body: Incoming, bytes_max: usize) -> Result<Secret, Fault> {
-    let said = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+async fn read(
+    context: &mut Context,
+    head: &Head,
+    body: Incoming,
+    bytes_max: usize,
+) -> Result<Secret, Fault> {
+    let said = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let said: Option<usize> = said.and_then(|length| length.parse().ok());
-    if said.is_some_and(|length| length > bytes_max) {
-        return Err(Fault::LongBody { bytes_max });
-    }
-    let collected = Limited::new(body, bytes_max).collect().await;
-    let collected = collected.map_err(|error| match error.is::<LengthLimitError>() {
-        true => Fault::LongBody { bytes_max },
-        false => Fault::BrokenBody,
-    })?;
-    Ok(Secret::new(collected.to_bytes().into()))
+    let read = context.read(body, said, bytes_max).await;
+    read.map_err(|fault| Fault::NoBody { fault, bytes_max })
 }

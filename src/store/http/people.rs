@@ -21,7 +21,7 @@ impl Asked<'_> {
         Ok(answer::as_json(StatusCode::OK, &OrgList { orgs: page.orgs, next }))
     }
 
-    pub async fn make_org(self, body: Incoming) -> Result<Answer, Fault> {
+    pub async fn make_org(mut self, body: Incoming) -> Result<Answer, Fault> {
         let shape = r#"{"name":"acme"}"#;
         let ask: OrgRequest = body::parse(&self.read(body).await?, shape)?;
         let made = self.mint(Kind::Member)?;
@@ -43,7 +43,7 @@ impl Asked<'_> {
         Ok(answer::as_json(StatusCode::OK, &MemberList { members: page.members, next }))
     }
 
-    pub async fn add_member(self, body: Incoming) -> Result<Answer, Fault> {
+    pub async fn add_member(mut self, body: Incoming) -> Result<Answer, Fault> {
         let org = self.found.org()?;
         let shape = r#"{"email":"alice@acme.com","role":"reader","names":["DEV_*"]}"#;
         let ask: MemberRequest = body::parse(&self.read(body).await?, shape)?;
@@ -55,7 +55,7 @@ impl Asked<'_> {
         Ok(answer::issued(&member.map_err(Fault::Refusal)?, false))
     }
 
-    pub async fn change_member(self, body: Incoming) -> Result<Answer, Fault> {
+    pub async fn change_member(mut self, body: Incoming) -> Result<Answer, Fault> {
         let (org, email) = (self.found.org()?, self.found.email()?);
         let shape = r#"{"role":"editor","names":["DEV_*"]}"#;
         let change: MemberChange = body::parse(&self.read(body).await?, shape)?;
@@ -91,7 +91,7 @@ impl Asked<'_> {
         Ok(answer::as_json(StatusCode::OK, &TokenList { tokens: page.tokens, next }))
     }
 
-    pub async fn make_token(self, body: Incoming) -> Result<Answer, Fault> {
+    pub async fn make_token(mut self, body: Incoming) -> Result<Answer, Fault> {
         let org = self.found.org()?;
         let (new, kind) = body::token(&self.read(body).await?)?;
         let made = self.mint(kind)?;

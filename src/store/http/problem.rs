@@ -7,6 +7,7 @@ use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use crate::name::{NameError, SecretName};
 use crate::store::http::Answer;
 use crate::store::http::answer::typed;
+use crate::store::serve::{BodyFault, Context};
 use crate::store::service::{Damage, Refusal};
 use crate::store::storage::{StorageError, StorageErrorKind};
 use crate::wire::{Problem, RESOLVE_NAMES_MAX, Unresolved, VALUE_BYTES_MAX, problem_type};
@@ -33,11 +34,13 @@ pub enum Fault {
     ManyNames {
         names: usize,
     },
-    LongBody {
+    /// The body was not read; so many bytes would have been.
+    NoBody {
+        fault: BodyFault,
         bytes_max: usize,
     },
-    /// The connection ended within the body.
-    BrokenBody,
+    /// Too many requests are under way.
+    Crowded,
     /// The body is no JSON, or JSON of another shape.
     Body {
         shape: &'static str,
@@ -56,12 +59,13 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub fn answer(self) -> Answer {
+    pub fn answer(self, context: &Context) -> Answer {
         let allowed = match &self {
             Self::Method { allowed } => HeaderValue::try_from(allowed).ok(),
             _ => None,
         };
-        let problem = self.problem();
+        let mut problem = self.problem();
+        problem.instance = Some(format!("urn:inject:request:{}", context.id));
         let status = StatusCode::from_u16(problem.status).expect("each status is a constant here");
         let body = serde_json::to_vec(&problem).expect("texts and names are JSON");
         let mut answer = typed(status, "application/problem+json", body);
@@ -76,6 +80,15 @@ impl Fault {
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         answer
+    }
+
+    /// Why nobody was let in, where that is so; for the log.
+    pub fn refused_authentication(&self) -> Option<&'static str> {
+        match self {
+            Self::Unauthorized => Some("no token or session of this store"),
+            Self::Refusal(Refusal::Unauthorized) => Some("a token that is unknown or over"),
+            _ => None,
+        }
     }
 
     fn problem(self) -> Problem {
@@ -98,9 +111,14 @@ impl Fault {
             }
             Self::ManyNames { names } => titled(422, invalid, "`names` is too long")
                 .detail(format!("{names} names are given; up to {RESOLVE_NAMES_MAX} are taken")),
-            Self::LongBody { bytes_max } => titled(413, invalid, "the body is too long")
-                .detail(format!("up to {bytes_max} bytes are taken; {LONG_VALUE}")),
-            Self::BrokenBody => titled(400, invalid, "the body did not arrive whole"),
+            Self::NoBody { fault, bytes_max } => match fault {
+                BodyFault::TooLong => titled(413, invalid, "the body is too long")
+                    .detail(format!("up to {bytes_max} bytes are taken; {LONG_VALUE}")),
+                BodyFault::Broken => titled(400, invalid, "the body did not arrive whole"),
+                BodyFault::TooSlow => titled(408, "about:blank", "the body took too long"),
+                BodyFault::NoRoom => titled(503, "about:blank", BUSY),
+            },
+            Self::Crowded => titled(503, "about:blank", BUSY),
             Self::Body { shape, line, column, is_json } => {
                 let title =
                     if is_json { "the body has another shape" } else { "the body is no JSON" };
@@ -115,6 +133,7 @@ impl Fault {
     }
 }
 
+const BUSY: &str = "the store has too much to do at the moment";
 const LONG_VALUE: &str = "a value may have 65536 bytes";
 const _: () = assert!(VALUE_BYTES_MAX == 65_536, "the text above says so");
 
@@ -150,7 +169,7 @@ fn refused(refusal: Refusal) -> Problem {
         }
         Refusal::NoToken(id) => titled(404, problem_type::NOT_FOUND, "there is no such token")
             .detail(format!("there is no token `{id}`")),
-        Refusal::Overloaded => titled(503, "about:blank", "the store has too much to do"),
+        Refusal::Overloaded => titled(503, "about:blank", BUSY),
         Refusal::Unresolved(unresolved) => unresolvable(unresolved),
         Refusal::NoSecret(name) => titled(404, problem_type::NO_SECRET, "there is no such secret")
             .detail(format!("there is no secret `{name}`")),

@@ -6,6 +6,7 @@ use hyper::Method;
 use crate::name::{EmailAddress, NameError, OrgName, SecretName, TokenId};
 use crate::store::http::problem::Fault;
 use crate::store::http::query::percent_decoded;
+use crate::store::serve::RouteName;
 use crate::wire::{REQUEST_BYTES_MAX, RESOLVE_NAMES_MAX};
 use crate::{grant, name};
 
@@ -29,9 +30,7 @@ pub struct Route {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum To {
-    Health,
-    Ready,
-    Metrics,
+    Probe(Probe),
     OpenApi,
     Resolve,
     Watch,
@@ -54,6 +53,14 @@ pub enum To {
     ListWorkloads,
     SignIn,
     SignOut,
+}
+
+/// What is open to anyone, and cheap.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Probe {
+    Health,
+    Ready,
+    Metrics,
 }
 
 const ORGS: &str = "/api/v1/orgs";
@@ -87,9 +94,9 @@ pub const ROUTES: [Route; 25] = [
     route(Method::POST, SESSION, To::SignIn, PEOPLE_BYTES_MAX),
     route(Method::DELETE, SESSION, To::SignOut, 0),
     route(Method::GET, "/api/v1/openapi.json", To::OpenApi, 0),
-    route(Method::GET, "/healthz", To::Health, 0),
-    route(Method::GET, "/readyz", To::Ready, 0),
-    route(Method::GET, "/metrics", To::Metrics, 0),
+    route(Method::GET, "/healthz", To::Probe(Probe::Health), 0),
+    route(Method::GET, "/readyz", To::Probe(Probe::Ready), 0),
+    route(Method::GET, "/metrics", To::Probe(Probe::Metrics), 0),
 ];
 
 const fn route(method: Method, path: &'static str, to: To, body_max: usize) -> Route {
@@ -100,13 +107,35 @@ const fn route(method: Method, path: &'static str, to: To, body_max: usize) -> R
 pub struct Match<'p> {
     pub route: &'static Route,
     /// Its place in [`ROUTES`].
-    #[allow(dead_code)]
     pub index: usize,
     org: &'p str,
     last: &'p str,
 }
 
 static TABLE: [Route; 25] = ROUTES;
+
+/// How log and metrics call the routes, each in the place that [`Match::index`] says.
+pub fn route_names() -> impl Iterator<Item = RouteName> {
+    TABLE.iter().map(|route| RouteName { method: route.method.as_str(), path: route.path })
+}
+
+impl Probe {
+    /// What the path asks for, where it is one of these.
+    pub fn of(path: &str) -> Option<Self> {
+        match path {
+            "/healthz" => Some(Self::Health),
+            "/readyz" => Some(Self::Ready),
+            "/metrics" => Some(Self::Metrics),
+            _ => None,
+        }
+    }
+
+    /// Its place among the routes.
+    pub fn index(self) -> usize {
+        let place = TABLE.iter().position(|route| route.to == To::Probe(self));
+        place.expect("each probe has a route")
+    }
+}
 
 /// Exact segments only: what needs normalizing is no path of this API.
 pub fn find<'p>(method: &Method, path: &'p str) -> Result<Match<'p>, Fault> {

@@ -3,15 +3,17 @@
 use hyper::StatusCode;
 use hyper::body::Incoming;
 
+use crate::name::SecretName;
 use crate::store::http::problem::Fault;
 use crate::store::http::{Answer, Asked, answer, body, query};
 use crate::store::service::{Fresh, Refusal};
 use crate::wire::SecretList;
 
 impl Asked<'_> {
-    pub async fn resolve(self, body: Incoming) -> Result<Answer, Fault> {
+    pub async fn resolve(mut self, body: Incoming) -> Result<Answer, Fault> {
         let org = self.found.org()?;
         let ask = body::resolve(&self.read(body).await?)?;
+        self.context.about(ask.names.iter().map(SecretName::as_str));
         let (store, knock, values) = (self.store, self.knock, ask.values);
         let resolved = store.write(move |desk, tx| desk.resolve(tx, &knock, &org, &ask)).await;
         let mut resolved = resolved.map_err(Fault::Refusal)?;
@@ -36,13 +38,15 @@ impl Asked<'_> {
 
     pub async fn show_secret(self) -> Result<Answer, Fault> {
         let (org, name) = (self.found.org()?, self.found.secret()?);
+        self.context.about([name.as_str()].into_iter());
         let (store, knock) = (self.store, self.knock);
         let shown = store.read(move |desk, tx| desk.show(tx, &knock, &org, &name)).await;
         Ok(answer::described(StatusCode::OK, &shown.map_err(Fault::Refusal)?))
     }
 
-    pub async fn put_secret(self, body: Incoming) -> Result<Answer, Fault> {
+    pub async fn put_secret(mut self, body: Incoming) -> Result<Answer, Fault> {
         let (org, name) = (self.found.org()?, self.found.secret()?);
+        self.context.about([name.as_str()].into_iter());
         let condition = query::condition(&self.head.headers)?;
         let put = body::put(&self.read(body).await?, condition)?;
         let fresh = Fresh::take().map_err(|error| Fault::Refusal(Refusal::NoRandom(error)))?;
@@ -56,6 +60,7 @@ impl Asked<'_> {
 
     pub async fn delete_secret(self) -> Result<Answer, Fault> {
         let (org, name) = (self.found.org()?, self.found.secret()?);
+        self.context.about([name.as_str()].into_iter());
         let condition = query::condition(&self.head.headers)?;
         let (store, knock) = (self.store, self.knock);
         let deleted =

@@ -13,6 +13,7 @@ use crate::store::http::door::{COOKIE_NAME, Peer, cookie, is_same_origin};
 use crate::store::http::problem::Fault;
 use crate::store::http::route::Match;
 use crate::store::http::{Answer, Head, answer, body, read};
+use crate::store::serve::Context;
 use crate::store::service::{Credential, Knock, Refusal};
 use crate::store::token;
 use crate::wire::SessionRequest;
@@ -21,6 +22,7 @@ use crate::wire::SessionRequest;
 pub async fn sign_in(
     store: &Store,
     peer: &Peer,
+    context: &mut Context,
     found: &Match<'_>,
     head: &Head,
     body: Incoming,
@@ -28,7 +30,7 @@ pub async fn sign_in(
     if !is_same_origin(&head.headers) && head.headers.contains_key("origin") {
         return Err(Fault::OtherOrigin);
     }
-    let body = read(&head.headers, body, found.route.body_max).await?;
+    let body = read(context, head, body, found.route.body_max).await?;
     let ask: SessionRequest = body::parse(&body, r#"{"token":"inj_m_…"}"#)?;
     let shared = &store.shared;
     let proof = token::read(ask.token.expose_secret(), &shared.keys.ring.token);
@@ -63,7 +65,7 @@ pub fn sign_out(store: &Store, head: &Head) -> Result<Answer, Fault> {
 
 /// Whether the store answers a read.
 pub async fn ready(store: &Store) -> Result<Answer, Fault> {
-    store.read(|_, tx| Ok(Ok(tx.data_version()?))).await.map_err(Fault::Refusal)?;
+    store.answers().await.map_err(Fault::Refusal)?;
     Ok(answer::text("ready\n"))
 }
 

@@ -26,7 +26,7 @@ impl Asked<'_> {
         Ok(answer::as_json(StatusCode::OK, &seen.map_err(Fault::Refusal)?))
     }
 
-    pub async fn verify(self, body: Incoming) -> Result<Answer, Fault> {
+    pub async fn verify(mut self, body: Incoming) -> Result<Answer, Fault> {
         let org = self.found.org()?;
         let shape = r#"{} or {"checkpoint":{…}}"#;
         let ask: VerifyRequest = body::parse(&self.read(body).await?, shape)?;

@@ -31,6 +31,8 @@ pub struct Keys {
 pub struct Desk {
     pub keys: Arc<Keys>,
     known: Option<Known>,
+    /// Records that were appended since they were counted last.
+    appended: u64,
 }
 
 /// What was read and judged, and is so as long as nobody else writes.
@@ -96,12 +98,12 @@ impl Said {
 impl Desk {
     /// For a process that does one thing and ends.
     pub fn forgetful(keys: Arc<Keys>) -> Self {
-        Self { keys, known: None }
+        Self { keys, known: None, appended: 0 }
     }
 
     /// For one that does many.
     pub fn remembering(keys: Arc<Keys>) -> Self {
-        Self { keys, known: Some(Known::default()) }
+        Self { keys, known: Some(Known::default()), appended: 0 }
     }
 
     /// At the start of each transaction: what another connection may have changed is forgotten.
@@ -115,8 +117,14 @@ impl Desk {
         Ok(())
     }
 
+    /// How many records a transaction appended.
+    pub fn take_count(&mut self) -> u64 {
+        std::mem::take(&mut self.appended)
+    }
+
     /// What a transaction has learned that did not happen.
     pub fn forget(&mut self) {
+        self.appended = 0;
         if let Some(known) = &mut self.known {
             *known = Known::default();
         }
@@ -256,6 +264,7 @@ impl Desk {
         };
         let code = audit::code(&self.keys.ring.audit, &last.code, &record);
         tx.append(&record, &code)?;
+        self.appended += 1;
         if let Some(known) = &mut self.known
             && let Some(org) = known.organizations.get_mut(organization)
         {

@@ -84,11 +84,12 @@ pub struct Service {
     pub(super) desk: Desk,
     /// What is durable and waits for a purge, each until its time.
     unpurged: Vec<(Instant, Box<dyn Job>)>,
+    records_written: u64,
 }
 
 impl Service {
     pub fn new(database: Sqlite, desk: Desk) -> Self {
-        Self { database, desk, unpurged: Vec::new() }
+        Self { database, desk, unpurged: Vec::new(), records_written: 0 }
     }
 
     /// Does all of these in one transaction, and answers each. If one of them meets something that
@@ -104,7 +105,10 @@ impl Service {
             tx.any_unpurged()
         });
         match ran {
-            Ok(unpurged) => self.finish(jobs, unpurged),
+            Ok(unpurged) => {
+                self.records_written += self.desk.take_count();
+                self.finish(jobs, unpurged);
+            }
             Err(error) => {
                 self.desk.forget();
                 if stopped_by_job && jobs.len() > 1 {
@@ -136,6 +140,11 @@ impl Service {
             desk.begin(tx)?;
             work(desk, tx)
         })?
+    }
+
+    /// Audit records that became durable.
+    pub fn records_written(&self) -> u64 {
+        self.records_written
     }
 
     /// Whether somebody waits for [`Service::purge`].

@@ -116,6 +116,16 @@ impl Caller {
     }
 }
 
+impl Refusal {
+    /// What the database said, where it is that which failed.
+    pub fn for_operator(&self) -> String {
+        match self {
+            Self::Storage(error) => error.to_string(),
+            _ => "too much waits for the database".to_owned(),
+        }
+    }
+}
+
 impl From<StorageError> for Refusal {
     fn from(error: StorageError) -> Self {
         Self::Storage(error)

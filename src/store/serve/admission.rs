@@ -1,0 +1,254 @@
+//! Who is let in: connections in all and from one address, requests under way, bytes of bodies.
+//! Each is counted before it costs anything, and nobody waits here.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+use crate::store::serve::limits::{
+    BODIES_BYTES_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, DESCRIPTORS_KEPT, REQUESTS_MAX,
+};
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Peer {
+    Address(IpAddr),
+    Unix,
+    /// Within this process.
+    Own,
+}
+
+/// Why a connection is not let in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Crowded {
+    /// There are as many as there may be.
+    All,
+    /// As many from this address.
+    Address,
+}
+
+/// The places that there are.
+pub struct Admission {
+    connections_max: usize,
+    connections: Arc<Mutex<Connections>>,
+    emptied: Arc<Notify>,
+    requests: Arc<Semaphore>,
+    bodies: Arc<Semaphore>,
+}
+
+#[derive(Default)]
+struct Connections {
+    all: usize,
+    by_source: HashMap<Source, usize>,
+}
+
+/// Whose connections are counted together.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+enum Source {
+    V4(u32),
+    /// The first 64 bits.
+    V6(u64),
+    Unix,
+}
+
+/// A connection's place, until it is dropped.
+pub struct Slot {
+    connections: Arc<Mutex<Connections>>,
+    emptied: Arc<Notify>,
+    source: Source,
+}
+
+/// A request's place among those under way.
+pub type RequestPermit = OwnedSemaphorePermit;
+
+/// Bytes of one request's body that are in memory.
+pub type BodyPermit = OwnedSemaphorePermit;
+
+impl Admission {
+    pub fn new(descriptors_max: u64) -> Self {
+        let descriptors = usize::try_from(descriptors_max).unwrap_or(usize::MAX);
+        let connections_max = descriptors.saturating_sub(DESCRIPTORS_KEPT).max(1);
+        Self {
+            connections_max: connections_max.min(CONNECTIONS_MAX),
+            connections: Arc::default(),
+            emptied: Arc::default(),
+            requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
+            bodies: Arc::new(Semaphore::new(BODIES_BYTES_MAX)),
+        }
+    }
+
+    pub fn connection(&self, peer: Peer) -> Result<Slot, Crowded> {
+        let source = Source::of(peer);
+        // Where there are few places in all, one address still gets no more than a quarter.
+        let by_source_max = CONNECTIONS_PER_ADDRESS_MAX.min(self.connections_max.div_ceil(4));
+        let mut connections = lock(&self.connections);
+        if connections.all >= self.connections_max {
+            return Err(Crowded::All);
+        }
+        let count = connections.by_source.entry(source).or_insert(0);
+        if *count >= by_source_max {
+            return Err(Crowded::Address);
+        }
+        *count += 1;
+        connections.all += 1;
+        drop(connections);
+        let (connections, emptied) = (Arc::clone(&self.connections), Arc::clone(&self.emptied));
+        Ok(Slot { connections, emptied, source })
+    }
+
+    pub fn request(&self) -> Option<RequestPermit> {
+        Arc::clone(&self.requests).try_acquire_owned().ok()
+    }
+
+    pub fn body(&self, bytes: usize) -> Option<BodyPermit> {
+        let bytes = u32::try_from(bytes).ok()?;
+        Arc::clone(&self.bodies).try_acquire_many_owned(bytes).ok()
+    }
+
+    pub fn connections(&self) -> usize {
+        lock(&self.connections).all
+    }
+
+    /// Waits until there is no connection.
+    pub async fn empty(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            if self.connections() == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    pub fn requests_under_way(&self) -> usize {
+        REQUESTS_MAX - self.requests.available_permits()
+    }
+
+    pub fn body_bytes(&self) -> usize {
+        BODIES_BYTES_MAX - self.bodies.available_permits()
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut connections = lock(&self.connections);
+        connections.all -= 1;
+        if let Entry::Occupied(mut count) = connections.by_source.entry(self.source) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+        if connections.all == 0 {
+            self.emptied.notify_waiters();
+        }
+    }
+}
+
+impl Source {
+    fn of(peer: Peer) -> Self {
+        match peer {
+            Peer::Address(address) => match address.to_canonical() {
+                IpAddr::V4(address) => Self::V4(address.to_bits()),
+                IpAddr::V6(address) => Self::V6((address.to_bits() >> 64) as u64),
+            },
+            Peer::Unix | Peer::Own => Self::Unix,
+        }
+    }
+}
+
+impl Peer {
+    /// As an audit record says it: nothing for one that has no address.
+    pub fn address(self) -> Option<IpAddr> {
+        match self {
+            Self::Address(address) => Some(address.to_canonical()),
+            Self::Unix | Self::Own => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Address(address) => address.to_canonical().fmt(f),
+            Self::Unix => f.write_str("unix"),
+            Self::Own => f.write_str("own"),
+        }
+    }
+}
+
+impl Crowded {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Address => "address",
+        }
+    }
+}
+
+/// Counting cannot panic half way.
+fn lock(connections: &Mutex<Connections>) -> MutexGuard<'_, Connections> {
+    connections.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(address: &str) -> Peer {
+        Peer::Address(address.parse().expect(address))
+    }
+
+    /// As many as are let in.
+    fn fill(admission: &Admission, peer: Peer) -> Vec<Slot> {
+        std::iter::from_fn(|| admission.connection(peer).ok()).collect()
+    }
+
+    #[test]
+    fn one_address_leaves_room_for_others() {
+        let admission = Admission::new(u64::MAX);
+        let slots = fill(&admission, peer("10.0.0.1"));
+        assert_eq!(slots.len(), CONNECTIONS_PER_ADDRESS_MAX);
+        // The same machine, through the other family's socket.
+        assert_eq!(admission.connection(peer("::ffff:10.0.0.1")).err(), Some(Crowded::Address));
+        assert!(admission.connection(peer("10.0.0.2")).is_ok());
+        drop(slots);
+        assert_eq!(admission.connections(), 0);
+        assert!(lock(&admission.connections).by_source.is_empty(), "nothing is remembered");
+        assert_eq!(fill(&admission, peer("10.0.0.1")).len(), CONNECTIONS_PER_ADDRESS_MAX);
+    }
+
+    #[test]
+    fn an_ipv6_network_is_one_address() {
+        let admission = Admission::new(u64::MAX);
+        let slots = fill(&admission, peer("2001:db8::1"));
+        let other = |address| admission.connection(peer(address)).err();
+        assert_eq!(slots.len(), CONNECTIONS_PER_ADDRESS_MAX);
+        assert_eq!(other("2001:db8::ffff:1:2:3"), Some(Crowded::Address));
+        assert_eq!(other("2001:db8:0:1::1"), None);
+    }
+
+    #[test]
+    fn few_descriptors_are_few_connections() {
+        let admission = Admission::new(DESCRIPTORS_KEPT as u64 + 8);
+        let four = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "::1"].map(|a| fill(&admission, peer(a)));
+        assert!(four.iter().all(|slots| slots.len() == 2), "a quarter each");
+        assert_eq!(admission.connection(Peer::Unix).err(), Some(Crowded::All));
+        assert_eq!(Admission::new(0).connections_max, 1);
+    }
+
+    #[test]
+    fn requests_and_bodies_have_an_end() {
+        let admission = Admission::new(u64::MAX);
+        let requests: Vec<_> = std::iter::from_fn(|| admission.request()).collect();
+        assert_eq!((requests.len(), admission.requests_under_way()), (REQUESTS_MAX, REQUESTS_MAX));
+        let most = admission.body(BODIES_BYTES_MAX - 1).expect("there is room");
+        assert!(admission.body(2).is_none());
+        assert!(admission.body(1).is_some());
+        drop(most);
+        assert!(admission.body(BODIES_BYTES_MAX).is_some());
+    }
+}

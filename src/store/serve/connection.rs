@@ -1,0 +1,163 @@
+//! One connection, from its first byte to its end. Until that byte it costs a task and no buffer;
+//! whoever takes too long is closed, and a server that ends lets the request under way finish.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use hyper::body::Incoming;
+use hyper::header::HeaderValue;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::store::http::{self, Answer, Fault, Probe};
+use crate::store::serve::admission::{Peer, Slot};
+use crate::store::serve::context::Context;
+use crate::store::serve::limits::{HEAD_BYTES_MAX, HEAD_TIME_MAX, HEADERS_MAX, IDLE_TIME_MAX};
+use crate::store::serve::pace::{Pace, Paced, Phase};
+use crate::store::serve::probes;
+use crate::store::serve::{Acceptor, Server};
+
+const REQUEST_ID: &str = "x-request-id";
+
+/// A connection as it is accepted.
+pub enum Accepted {
+    Tcp(TcpStream, Acceptor),
+    Unix(UnixStream),
+}
+
+/// How a connection ended.
+#[derive(Debug, Eq, PartialEq)]
+pub enum Ending {
+    /// By the client, by an answer that closes it, or by the server's own end.
+    Over,
+    TooSlow(Phase),
+}
+
+/// Serves a connection to its end; the slot is its place among all connections.
+pub async fn serve(server: Arc<Server>, accepted: Accepted, peer: Peer, slot: Slot) {
+    let ending = match accepted {
+        Accepted::Unix(stream) => match first_byte(&server, stream.readable()).await {
+            Ok(()) => Box::pin(converse(&server, stream, peer)).await,
+            Err(ending) => ending,
+        },
+        Accepted::Tcp(stream, acceptor) => match first_byte(&server, stream.readable()).await {
+            Ok(()) => match acceptor {
+                Acceptor::Plain => Box::pin(converse(&server, stream, peer)).await,
+            },
+            Err(ending) => ending,
+        },
+    };
+    if let Ending::TooSlow(phase) = ending {
+        server.metrics.too_slow(phase);
+    }
+    drop(slot);
+}
+
+/// Waits until there is something to read: nothing is set up for who says nothing.
+async fn first_byte(
+    server: &Server,
+    readable: impl Future<Output = io::Result<()>>,
+) -> Result<(), Ending> {
+    let mut readable = pin!(timeout(HEAD_TIME_MAX, readable));
+    let mut draining = pin!(server.draining());
+    std::future::poll_fn(|cx| {
+        if let Poll::Ready(ready) = readable.as_mut().poll(cx) {
+            return Poll::Ready(match ready {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(_)) => Err(Ending::Over),
+                Err(_) => Err(Ending::TooSlow(Phase::Head)),
+            });
+        }
+        draining.as_mut().poll(cx).map(|()| Err(Ending::Over))
+    })
+    .await
+}
+
+/// Speaks HTTP/1.1 on a stream, to its end.
+pub async fn converse(
+    server: &Arc<Server>,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: Peer,
+) -> Ending {
+    let pace = Arc::new(Pace::new());
+    let stream = Paced::new(stream, Arc::clone(&pace));
+    let service = service_fn(|request| answer(server, &pace, peer, request));
+    let connection = http1::Builder::new()
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    let mut draining = pin!(server.draining());
+    let mut is_draining = false;
+    // It rings early where the deadline has moved since, and is then set again.
+    let mut timer = pin!(sleep_until(Instant::now() + HEAD_TIME_MAX));
+    std::future::poll_fn(|cx| {
+        loop {
+            // A client that ends the connection early has its own error; the server has none.
+            if connection.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Ending::Over);
+            }
+            if !is_draining && draining.as_mut().poll(cx).is_ready() {
+                is_draining = true;
+                connection.as_mut().graceful_shutdown();
+                continue;
+            }
+            let deadline = pace.deadline();
+            if let Some(sooner) = deadline.filter(|at| *at < timer.deadline()) {
+                timer.as_mut().reset(sooner);
+            }
+            if timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            let now = Instant::now();
+            match deadline {
+                Some(passed) if passed <= now => {
+                    return Poll::Ready(Ending::TooSlow(pace.phase()));
+                }
+                Some(later) => timer.as_mut().reset(later),
+                None => timer.as_mut().reset(now + IDLE_TIME_MAX),
+            }
+        }
+    })
+    .await
+}
+
+/// One request, from its headers to its answer.
+async fn answer(
+    server: &Arc<Server>,
+    pace: &Pace,
+    peer: Peer,
+    request: Request<Incoming>,
+) -> Result<Answer, Infallible> {
+    let begun = pace.works();
+    let permit = server.admission.request();
+    let is_crowded = permit.is_none();
+    let mut context = Context::served(Arc::clone(server), peer, permit);
+    let id = context.id;
+    let asker = http::Peer::Stranger { address: peer.address() };
+    let probe = Probe::of(request.uri().path());
+    let mut answer: Response<_> = if let Some(probe) = probe {
+        context.routed(probe.index());
+        match probes::takes(request.method()) {
+            true => probes::answer(probe, server).await,
+            false => Fault::Method { allowed: "GET, HEAD".to_owned() }.answer(&context),
+        }
+    } else if is_crowded {
+        server.metrics.requests_refused.add(1);
+        Fault::Crowded.answer(&context)
+    } else {
+        http::answer(&server.store, &asker, &mut context, request).await
+    };
+    let named = HeaderValue::try_from(id.to_string()).expect("hex digits are a header's value");
+    answer.headers_mut().insert(REQUEST_ID, named);
+    context.finish(answer.status(), pace.answers() - begun);
+    Ok(answer)
+}

@@ -1,0 +1,44 @@
+//! What a server takes from those who connect, each limit by its name. What is over one is closed,
+//! or told to come back (429, 503 with `Retry-After`), before it costs memory.
+
+use std::time::Duration;
+
+/// Connections in all. Fewer where the process may have fewer descriptors open.
+pub const CONNECTIONS_MAX: usize = 8192;
+/// Connections from one address: an IPv4 address, an IPv6 network of 64 bits (which is one
+/// machine's to choose from), or all unix sockets together.
+pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 2048;
+/// Descriptors that are kept for files, listeners and the log.
+pub const DESCRIPTORS_KEPT: usize = 64;
+
+/// How long a TLS handshake may take, from the connection's beginning.
+pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long a request's line and headers may take, from the first byte or the connection's
+/// beginning.
+pub const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long a request's body may take.
+pub const BODY_TIME_MAX: Duration = Duration::from_secs(20);
+/// How long an answer may take to be read.
+pub const ANSWER_TIME_MAX: Duration = Duration::from_secs(20);
+/// How long a connection may wait between two requests.
+pub const IDLE_TIME_MAX: Duration = Duration::from_secs(60);
+/// How long requests under way may take to end when the server does.
+pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(8);
+/// How long the store may take to answer the read of `/readyz`.
+pub const READY_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// The bytes of a request's line and headers.
+pub const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Headers of one request.
+pub const HEADERS_MAX: usize = 64;
+/// Requests under way at once; one that is held on purpose, as a watch is, does not count.
+pub const REQUESTS_MAX: usize = 1024;
+/// Bytes of request bodies in memory at once, of all requests together.
+pub const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Log lines a second about each kind of thing that strangers can cause.
+pub const LINES_PER_SECOND_MAX: u32 = 10;
+/// Secret names that one line of the log shows.
+pub const LOGGED_NAMES_MAX: usize = 32;
+/// Threads that answer requests: as many as there are processors, and no more than this.
+pub const WORKERS_MAX: usize = 4;

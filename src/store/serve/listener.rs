@@ -1,0 +1,147 @@
+//! Sockets that are listened on. A unix socket that nobody answers at is replaced, one that
+//! somebody answers at is not; whatever else stands at its path stays.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net as std_unix;
+use std::path::{Path, PathBuf, absolute};
+
+use nix::fcntl::{Flock, FlockArg};
+use nix::sys::stat::{Mode, umask};
+use tokio::net::{TcpListener, TcpSocket, UnixListener};
+
+use crate::listen::ListenAddress;
+use crate::store::serve::Acceptor;
+use crate::store::serve::admission::Peer;
+use crate::store::serve::connection::Accepted;
+use crate::store::serve::error::BindError;
+use crate::sys::serving::host_name;
+
+/// Connections that the system completes and keeps until they are accepted; it may take fewer
+/// (`net.core.somaxconn`).
+const BACKLOG: u32 = 4096;
+
+/// A socket that is bound; from then on clients can connect.
+pub enum Listener {
+    Tcp(TcpListener, Acceptor),
+    Unix(UnixListener, SocketFile),
+}
+
+/// A unix socket's name in the file system, which goes when this is dropped.
+pub struct SocketFile {
+    path: PathBuf,
+    /// Device and number: another socket may have taken the name meanwhile.
+    identity: (u64, u64),
+}
+
+impl Listener {
+    /// Binds one address; `mode` is a unix socket's.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn bind(
+        address: &ListenAddress,
+        mode: u32,
+        acceptor: &Acceptor,
+    ) -> Result<Self, BindError> {
+        match address {
+            ListenAddress::Tcp(address) => {
+                let listener = bind_tcp(*address);
+                listener.map(|listener| Self::Tcp(listener, acceptor.clone()))
+            }
+            ListenAddress::Unix(path) => bind_unix(path, mode),
+        }
+        .map_err(|error| BindError { address: address.clone(), error })
+    }
+
+    /// Waits for the next connection.
+    pub async fn accept(&self) -> io::Result<(Accepted, Peer)> {
+        match self {
+            Self::Tcp(listener, acceptor) => {
+                let (stream, from) = listener.accept().await?;
+                // An answer is written in one piece: there is nothing to wait for.
+                stream.set_nodelay(true)?;
+                Ok((Accepted::Tcp(stream, acceptor.clone()), Peer::Address(from.ip())))
+            }
+            Self::Unix(listener, _) => {
+                let (stream, _) = listener.accept().await?;
+                Ok((Accepted::Unix(stream), Peer::Unix))
+            }
+        }
+    }
+
+    /// How a client names it. Where every address is listened on, the machine's name stands.
+    pub fn shown(&self) -> io::Result<String> {
+        match self {
+            Self::Tcp(listener, acceptor) => {
+                let address = listener.local_addr()?;
+                let host = match (address.ip().to_canonical().is_unspecified(), host_name()) {
+                    (true, Some(name)) => format!("{name}:{}", address.port()),
+                    _ => address.to_string(),
+                };
+                Ok(acceptor.url(&host))
+            }
+            Self::Unix(_, file) => Ok(format!("unix:{}", absolute(&file.path)?.display())),
+        }
+    }
+}
+
+fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // Else connections of a server that has just ended would keep the address for a minute.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Two servers that begin at once look one after the other.
+fn bind_unix(path: &Path, mode: u32) -> io::Result<Listener> {
+    let path = absolute(path)?;
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let lock = Flock::lock(File::open(folder)?, FlockArg::LockExclusive);
+    let _lock = lock.map_err(|(_, errno)| errno)?;
+    remove_stale(&path)?;
+    // From its first moment on it is the owner's alone, whatever the mask was.
+    let before = umask(Mode::from_bits_truncate(0o077));
+    let bound = std_unix::UnixListener::bind(&path);
+    umask(before);
+    let listener = bound?;
+    let found = fs::symlink_metadata(&path)?;
+    let file = SocketFile { path, identity: (found.dev(), found.ino()) };
+    fs::set_permissions(&file.path, fs::Permissions::from_mode(mode))?;
+    listener.set_nonblocking(true)?;
+    Ok(Listener::Unix(UnixListener::from_std(listener)?, file))
+}
+
+/// Removes a socket whose server is gone, and nothing else.
+fn remove_stale(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+        Ok(found) if !found.file_type().is_socket() => {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        Ok(_) => {}
+    }
+    match std_unix::UnixStream::connect(path) {
+        Ok(_) => Err(io::ErrorKind::AddrInUse.into()),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let found = fs::symlink_metadata(&self.path);
+        if found.is_ok_and(|found| (found.dev(), found.ino()) == self.identity) {
+            // One that cannot be removed is replaced by the next server.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
