@@ -13,6 +13,7 @@ mod formats;
 mod harness;
 mod launch;
 mod memfd;
+mod operations;
 mod output_faults;
 mod output_owners;
 mod output_races;

@@ -110,26 +110,10 @@ impl OpenError {
     }
 }
 
-impl From<StorageError> for OpenError {
-    fn from(error: StorageError) -> Self {
-        Self::Storage(error)
-    }
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl OpenError {
+    /// What is wrong with a key before it is tried.
+    fn fmt_key(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoStore { directory } => write!(
-                f,
-                "there is no store in `{}`; `inject secret set NAME` makes one",
-                directory.display()
-            ),
-            Self::JournalAlone { journal } => write!(
-                f,
-                "`{}` is there without its database; put `store.db` back beside it, or move the \
-                 journal away to begin a new store",
-                journal.display()
-            ),
             Self::KeyMissing { path } => write!(
                 f,
                 "the master key `{}` is missing; put it back, for without it no value can be read",
@@ -176,6 +160,31 @@ impl fmt::Display for OpenError {
                 f,
                 "the command of `--master-key-command` failed ({status}); run it by hand to see why"
             ),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl From<StorageError> for OpenError {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoStore { directory } => write!(
+                f,
+                "there is no store in `{}`; `inject secret set NAME` makes one",
+                directory.display()
+            ),
+            Self::JournalAlone { journal } => write!(
+                f,
+                "`{}` is there without its database; put `store.db` back beside it, or move the \
+                 journal away to begin a new store",
+                journal.display()
+            ),
             Self::KeyOfAnother { source, database, sealed_under, given } => write!(
                 f,
                 "the master key in {source} (id {given}) is not the one of `{}` (id \
@@ -188,6 +197,14 @@ impl fmt::Display for OpenError {
                 database.display()
             ),
             Self::Storage(error) => error.fmt(f),
+            Self::KeyMissing { .. }
+            | Self::KeyNoFile { .. }
+            | Self::KeyMode { .. }
+            | Self::KeyOwner { .. }
+            | Self::KeyForm { .. }
+            | Self::KeysMany { .. }
+            | Self::KeyTwice { .. }
+            | Self::KeyCommand { .. } => self.fmt_key(f),
             Self::Io { doing, path, error } => {
                 write!(f, "cannot {doing} `{}`: {error}; ", path.display())?;
                 f.write_str("see to the owner and mode of it and of its directory")

@@ -9,8 +9,8 @@ use crate::store::error::OpenError;
 use crate::store::master_key::MasterKeySource;
 use crate::store::seal::MasterKey;
 
-/// Between two readings of the source: whoever can write rows could ask for them.
-const PAUSE_BETWEEN_READINGS: Duration = Duration::from_secs(1);
+/// After a reading that was in vain: whoever can write rows could ask for any number of them.
+const PAUSE_AFTER_READING: Duration = Duration::from_secs(1);
 /// Keys that are remembered, those of the source first.
 const KEYS_MAX: usize = 32;
 
@@ -20,7 +20,8 @@ pub struct MasterKeys {
     known: RwLock<Vec<Arc<MasterKey>>>,
     /// None where it cannot be read again.
     source: Option<MasterKeySource>,
-    read_again_at: Mutex<Option<Instant>>,
+    /// When it was read last, where that was in vain.
+    read_in_vain_at: Mutex<Option<Instant>>,
 }
 
 impl MasterKeys {
@@ -34,7 +35,7 @@ impl MasterKeys {
         Self {
             known: RwLock::new(keys.into_iter().map(Arc::new).collect()),
             source: source.again(),
-            read_again_at: Mutex::new(None),
+            read_in_vain_at: Mutex::new(None),
         }
     }
 
@@ -56,19 +57,22 @@ impl MasterKeys {
 
     fn after_reading_again(&self, id: &[u8]) -> Option<Arc<MasterKey>> {
         let source = self.source.as_ref()?;
-        let mut read_at = self.read_again_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let in_vain_at = self.read_in_vain_at.lock();
+        let mut in_vain_at = in_vain_at.unwrap_or_else(PoisonError::into_inner);
         // Another thread may have read it while this one waited.
         if let Some(key) = self.among_known(id) {
             return Some(key);
         }
-        if read_at.is_some_and(|at| at.elapsed() < PAUSE_BETWEEN_READINGS) {
+        if in_vain_at.is_some_and(|at| at.elapsed() < PAUSE_AFTER_READING) {
             return None;
         }
         // Without a key that it gives, the row counts as what it is with the keys that are known.
-        let keys = source.read().ok();
-        *read_at = Some(Instant::now());
-        self.learn(keys?);
-        self.among_known(id)
+        if let Ok(keys) = source.read() {
+            self.learn(keys);
+        }
+        let found = self.among_known(id);
+        *in_vain_at = found.is_none().then(Instant::now);
+        found
     }
 
     /// What the source has now comes first, in its order.
@@ -131,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_source_is_read_again_once_in_a_while() {
+    fn a_source_that_has_it_not_is_read_once_in_a_while() {
         let (folder, path) = folder();
         write(&path, &[1]);
         let log = folder.path().join("log");

@@ -24,7 +24,7 @@ use crate::store::storage::deadline::Deadline;
 use crate::store::storage::sqlite::Sqlite;
 
 pub use crate::store::operations::backup::{BackedUp, Target, backup};
-pub use crate::store::operations::error::{OperationError, OperationErrorKind};
+pub use crate::store::operations::error::{OperationError, OperationErrorKind, RekeyError};
 pub use crate::store::operations::held::{Held, HeldOrganization};
 pub use crate::store::operations::init::{Initialized, init};
 pub use crate::store::operations::rekey::{OldKey, Rekeyed, rekey};

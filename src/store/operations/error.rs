@@ -1,5 +1,5 @@
-//! What keeps an operation on a whole store from being done, with the way out of each. It becomes no
-//! exit code here.
+//! What keeps an operation on a whole store from being done, with the way out of each. It becomes
+//! no exit code here.
 
 use std::fmt;
 use std::io;
@@ -36,38 +36,26 @@ pub enum OperationError {
         path: PathBuf,
         organization: String,
     },
+    Rekey(RekeyError),
+}
+
+/// What keeps a new master key from being the only one.
+#[derive(Debug)]
+pub enum RekeyError {
     /// A source that this program cannot write gives one key alone.
-    OneKey {
-        source: String,
-    },
+    OneKey { source: String },
     /// The key's file cannot be written.
-    KeyFile {
-        path: PathBuf,
-        error: io::Error,
-    },
+    KeyFile { path: PathBuf, error: io::Error },
     /// All is under the new key, and the file keeps the old one.
-    OldKeyStays {
-        path: PathBuf,
-        error: io::Error,
-    },
+    OldKeyStays { path: PathBuf, error: io::Error },
     /// Somebody else changed the file meanwhile.
-    KeyFileChanged {
-        path: PathBuf,
-    },
+    KeyFileChanged { path: PathBuf },
     /// Secrets are under keys that were not given: the start of their ids, and how many.
-    KeysUnknown {
-        source: String,
-        keys: Vec<(Vec<u8>, i64)>,
-    },
+    KeysUnknown { source: String, keys: Vec<(Vec<u8>, i64)> },
     /// These are not as they were written, so they stay under the old key, which therefore stays.
-    Unsealable {
-        secrets: Vec<(String, String)>,
-        more: u64,
-    },
+    Unsealable { secrets: Vec<(String, String)>, more: u64 },
     /// Somebody reads the old rows from the journal.
-    InUse {
-        database: PathBuf,
-    },
+    InUse { database: PathBuf },
 }
 
 /// Which kind of failure it is, for the exit code.
@@ -81,9 +69,9 @@ pub enum OperationErrorKind {
 impl OperationError {
     pub fn kind(&self) -> OperationErrorKind {
         match self {
-            Self::StoreThere { .. } | Self::OutputThere { .. } | Self::OneKey { .. } => {
-                OperationErrorKind::Usage
-            }
+            Self::StoreThere { .. }
+            | Self::OutputThere { .. }
+            | Self::Rekey(RekeyError::OneKey { .. }) => OperationErrorKind::Usage,
             Self::Open(OpenError::NoStore { .. }) => OperationErrorKind::Usage,
             _ => OperationErrorKind::Io,
         }
@@ -91,6 +79,12 @@ impl OperationError {
 
     pub(super) fn io(doing: &'static str, path: impl AsRef<Path>, error: io::Error) -> Self {
         Self::Open(OpenError::io(doing, path, error))
+    }
+}
+
+impl From<RekeyError> for OperationError {
+    fn from(error: RekeyError) -> Self {
+        Self::Rekey(error)
     }
 }
 
@@ -139,39 +133,45 @@ impl fmt::Display for OperationError {
                  again, and see to the disk",
                 path.display()
             ),
+            Self::Rekey(error) => error.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for RekeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::OneKey { source } => write!(
                 f,
                 "{source} gives one master key, and cannot be written from here; let it give a \
                  new one first and this one in the line behind, restart what uses it, and run \
-                 this again (`head -c 32 /dev/urandom | base64` makes a key)"
+                 this again ({MAKE_KEY})"
             ),
             Self::KeyFile { path, error } => write!(
                 f,
                 "cannot replace the master key `{}`: {error}; put a new key into a line before \
-                 the one that is there yourself, and run this again (`head -c 32 /dev/urandom | \
-                 base64` makes a key)",
+                 the one that is there yourself, and run this again ({MAKE_KEY})",
                 path.display()
             ),
             Self::OldKeyStays { path, error } => write!(
                 f,
-                "everything is sealed under the new master key, but `{}` keeps the old one: \
-                 {error}; leave only its first line there",
+                "{DONE}, but `{}` keeps the old one: {error}; leave only its first line there",
                 path.display()
             ),
             Self::KeyFileChanged { path } => write!(
                 f,
-                "everything is sealed under the new master key, but `{}` was changed meanwhile; \
-                 see what is there, and leave only the new key",
+                "{DONE}, but `{}` was changed meanwhile; see what is there, and leave only the \
+                 new key",
                 path.display()
             ),
             Self::KeysUnknown { source, keys } => {
                 let total: i64 = keys.iter().map(|(_, count)| count).sum();
                 let ids: Vec<_> = keys.iter().map(|(id, _)| shown_id(id)).collect();
+                let are = if total == 1 { "secret is" } else { "secrets are" };
                 write!(
                     f,
-                    "{total} secrets are sealed under master keys (id {}) that {source} does not \
-                     give; add them there, each in a line of its own, or see `inject store \
-                     verify`",
+                    "{total} {are} sealed under master keys (id {}) that {source} does not give; \
+                     add them there, each in a line of its own, or see `inject store verify`",
                     ids.join(", ")
                 )
             }
@@ -191,13 +191,15 @@ impl fmt::Display for OperationError {
             }
             Self::InUse { database } => write!(
                 f,
-                "everything is sealed under the new master key, but another process still reads \
-                 what was there before, so the old key stays; run this again, or find who has it \
-                 open with `fuser {}`",
+                "{DONE}, but another process still reads what was there before, so the old key \
+                 stays; run this again, or find who has it open with `fuser {}`",
                 database.display()
             ),
         }
     }
 }
+
+const DONE: &str = "everything is sealed under the new master key";
+const MAKE_KEY: &str = "`head -c 32 /dev/urandom | base64` makes a key";
 
 impl std::error::Error for OperationError {}

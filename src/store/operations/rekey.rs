@@ -13,7 +13,7 @@ use crate::store::audit::{Action, Outcome};
 use crate::store::keyring::Keyring;
 use crate::store::lock::DirectoryLock;
 use crate::store::master_key::{self, MasterKeySource};
-use crate::store::operations::{Opened, OperationError, Site};
+use crate::store::operations::{Opened, OperationError, RekeyError, Site};
 use crate::store::permission::Principal;
 use crate::store::seal::{self, Columns, Key, MasterKey, SealedRow, shown_id};
 use crate::store::service::{Caller, Desk, Keys, Said};
@@ -56,7 +56,7 @@ pub fn rekey(site: Site<'_>) -> Result<Rekeyed, OperationError> {
     begin(&mut opened, site, new)?;
     let done = reseal_all(&mut opened, new)?;
     if !done.unsealable.is_empty() {
-        return Err(OperationError::Unsealable { secrets: done.unsealable, more: done.more });
+        return Err(RekeyError::Unsealable { secrets: done.unsealable, more: done.more }.into());
     }
     retire(&mut opened, new)?;
     Ok(Rekeyed { secrets: done.secrets, key: shown_id(new.id()), old: source.drop_old(&given)? })
@@ -79,12 +79,12 @@ impl Source<'_> {
             return Ok(given);
         }
         let MasterKeySource::File(path) = source else {
-            return Err(OperationError::OneKey { source: source.shown() });
+            return Err(RekeyError::OneKey { source: source.shown() }.into());
         };
         let no_random = |error| OperationError::io("read", "/dev/urandom", error);
         let mut keys = vec![MasterKey::new(Key::random().map_err(no_random)?)];
         keys.extend(given);
-        let failed = |error| OperationError::KeyFile { path: path.clone(), error };
+        let failed = |error| RekeyError::KeyFile { path: path.clone(), error };
         self.replace(path, &keys)?.map_err(failed)?;
         // What is read back is what the next start will have.
         Ok(source.read()?)
@@ -98,9 +98,9 @@ impl Source<'_> {
         };
         let ids = |keys: &[MasterKey]| keys.iter().map(|key| *key.id()).collect::<Vec<_>>();
         if ids(&source.read()?) != ids(given) {
-            return Err(OperationError::KeyFileChanged { path: path.clone() });
+            return Err(RekeyError::KeyFileChanged { path: path.clone() }.into());
         }
-        let failed = |error| OperationError::OldKeyStays { path: path.clone(), error };
+        let failed = |error| RekeyError::OldKeyStays { path: path.clone(), error };
         self.replace(path, &given[..1])?.map_err(failed)?;
         Ok(OldKey::Gone { path: path.clone() })
     }
@@ -120,7 +120,7 @@ fn refuse_unknown(
     keys.retain(|(id, _)| given.iter().all(|key| key.id() != id.as_slice()));
     match keys.is_empty() {
         true => Ok(()),
-        false => Err(OperationError::KeysUnknown { source: source.shown(), keys }),
+        false => Err(RekeyError::KeysUnknown { source: source.shown(), keys }.into()),
     }
 }
 
@@ -260,10 +260,10 @@ fn retire(opened: &mut Opened, new: &MasterKey) -> Result<(), OperationError> {
     if !left.is_empty() {
         // No writer of this program does that: it asks which key is the store's.
         let source = "the key that is the store's by now".to_owned();
-        return Err(OperationError::KeysUnknown { source, keys: left });
+        return Err(RekeyError::KeysUnknown { source, keys: left }.into());
     }
     match database.purge_within(database.wait_max())? {
         true => Ok(()),
-        false => Err(OperationError::InUse { database: database.path().to_owned() }),
+        false => Err(RekeyError::InUse { database: database.path().to_owned() }.into()),
     }
 }

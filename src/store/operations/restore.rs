@@ -68,11 +68,11 @@ fn fill(
 fn of_backup(error: OperationError, shown: &Path) -> OperationError {
     let path = shown.to_owned();
     match error {
-        OperationError::Open(OpenError::Storage(StorageError { kind, message, .. }))
-            if kind == StorageErrorKind::Damaged =>
-        {
-            OperationError::NoBackup { path, said: message }
-        }
+        OperationError::Open(OpenError::Storage(StorageError {
+            kind: StorageErrorKind::Damaged,
+            message: said,
+            ..
+        })) => OperationError::NoBackup { path, said },
         OperationError::Open(OpenError::RingDamaged { .. }) => {
             OperationError::NoBackup { path, said: "its keys do not open".to_owned() }
         }

@@ -1,5 +1,5 @@
-//! Walks everything that is stored, and names all that is not as it was written. It changes nothing,
-//! and reads in short steps, so that those who use the store meanwhile do not wait for it.
+//! Walks everything that is stored, and names all that is not as it was written. It changes
+//! nothing, and reads in short steps, so that who uses the store meanwhile does not wait for it.
 
 mod chain;
 mod fault;

@@ -1,5 +1,5 @@
-//! A copy of the whole database in one file, and a file that becomes a database. Neither waits for a
-//! writer for long, and nothing is opened or judged here.
+//! A copy of the whole database in one file, and a file that becomes a database. No writer is kept
+//! waiting, and nothing is opened or judged here.
 
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;

@@ -25,6 +25,9 @@ const SCHEMA_VERSION: i32 = 2;
 const LOG_PAGES_MAX: i64 = 32;
 const LOG_PAGES_OF_SERVER_MAX: i64 = 2000;
 
+/// How long one try at emptying the log waits for readers.
+const PURGE_TURN_MAX: Duration = Duration::from_millis(5);
+
 /// An open database.
 pub struct Sqlite {
     connection: Connection,
@@ -157,7 +160,8 @@ impl Sqlite {
         self.deadline = Deadline::after(wait);
         // Another process may mark a change of its own meanwhile: that mark has to stay.
         let marks = self.transact(TransactionBehavior::Deferred, |tx| tx.unpurged_marks())?;
-        // SQLite waits for readers and writers, but not for another's checkpoint.
+        // SQLite waits for readers and writers, but not for another's checkpoint. While it waits
+        // for a reader it keeps all writers out: so it is done in short turns.
         while !self.empty_log()? {
             if !self.deadline.pause() {
                 return Ok(false);
@@ -182,7 +186,7 @@ impl Sqlite {
 
     /// Copies the log into the database and cuts it to nothing; false if somebody else uses it.
     fn empty_log(&self) -> Result<bool, StorageError> {
-        self.wait_for_rest()?;
+        self.wait_at_most(self.deadline.left().min(PURGE_TURN_MAX))?;
         let emptied = self.connection.query_row(TRUNCATE, [], |row| row.get::<_, i64>(0));
         match emptied.map_err(|error| wrap(&self.path, &error)) {
             Ok(kept) => Ok(kept == 0),

@@ -42,8 +42,11 @@ pub struct Coded {
     pub table: &'static str,
     /// What it is known by, each column of the key.
     pub key: Vec<String>,
-    pub sealed: Option<(Canonical, Vec<u8>)>,
+    pub sealed: Option<Sealed>,
 }
+
+/// What a code is over, and the code.
+type Sealed = (Canonical, Vec<u8>);
 
 /// A table whose rows carry codes.
 struct CodedTable {
@@ -51,7 +54,7 @@ struct CodedTable {
     /// Its columns in the order that `bound` reads, those of its key first.
     sql: &'static str,
     key_columns: usize,
-    bound: fn(&Row<'_>) -> rusqlite::Result<(Canonical, Vec<u8>)>,
+    bound: fn(&Row<'_>) -> rusqlite::Result<Sealed>,
 }
 
 /// Each of them.

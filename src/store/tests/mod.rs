@@ -4,6 +4,7 @@
 mod api;
 mod first_use;
 mod purge;
+mod rekey;
 mod tamper;
 mod trail;
 

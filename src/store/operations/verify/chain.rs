@@ -1,7 +1,7 @@
 //! Every audit chain, from its first record to its last, and what checkpoints saw of it.
 
 use crate::store::audit::{Broken, Chained, Verifier};
-use crate::store::operations::verify::fault::FAULTS_MAX;
+use crate::store::operations::verify::fault::{FAULTS_MAX, RecordFault};
 use crate::store::operations::verify::{Fault, Walk};
 use crate::store::storage::StorageError;
 use crate::store::storage::transaction::Transaction;
@@ -64,7 +64,8 @@ impl Walk<'_> {
                 };
                 if checkpoints.iter().any(|one| differs(&one)) {
                     let organization = organization.to_owned();
-                    self.faults.add(Fault::Other { organization, sequence });
+                    let how = RecordFault::Other;
+                    self.faults.add(Fault::Record { organization, sequence, how });
                 }
                 let held = &mut self.held.organizations[index];
                 held.records = sequence;
@@ -80,7 +81,11 @@ impl Walk<'_> {
         let held = &self.held.organizations[index];
         let (organization, last) = (held.name.clone(), held.records);
         if let Some(broken) = broken {
-            self.faults.add(Fault::Chain { organization, broken });
+            let (sequence, how) = match broken {
+                Broken::Absent { sequence } => (sequence, RecordFault::Absent),
+                Broken::Altered { sequence } => (sequence, RecordFault::Altered),
+            };
+            self.faults.add(Fault::Record { organization, sequence, how });
             return;
         }
         for checkpoint in checkpoints.iter().filter(|checkpoint| checkpoint.sequence > last) {

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use crate::store::audit::Broken;
 use crate::store::seal::shown_id;
 
 /// How many are told one by one.
@@ -26,20 +25,11 @@ pub enum Fault {
         what: &'static str,
         said: String,
     },
-    /// A table, index, trigger or view that is not to be there.
-    Planted {
+    /// A table, index, trigger or view.
+    Schema {
         kind: String,
         name: String,
-    },
-    /// One that is to be there.
-    SchemaGone {
-        kind: String,
-        name: String,
-    },
-    /// One that is another than was made.
-    SchemaAltered {
-        kind: String,
-        name: String,
+        how: SchemaFault,
     },
     /// The ring has more or other keys than it is to have.
     Keyring,
@@ -48,25 +38,10 @@ pub enum Fault {
         table: &'static str,
         key: Vec<String>,
     },
-    /// It does not open, or stands where it was not put, or is not the last version.
     Secret {
         organization: String,
         name: String,
-    },
-    SecretGone {
-        organization: String,
-        name: String,
-    },
-    /// No record says that there is such a secret.
-    Unvouched {
-        organization: String,
-        name: String,
-    },
-    /// It is under a master key that was not given.
-    SecretKey {
-        organization: String,
-        name: String,
-        key_id: Vec<u8>,
+        how: SecretFault,
     },
     /// The secrets are not in the order that they are to be in, so that a walk does not end.
     Order,
@@ -74,9 +49,10 @@ pub enum Fault {
     Salt {
         slot: i64,
     },
-    Chain {
+    Record {
         organization: String,
-        broken: Broken,
+        sequence: i64,
+        how: RecordFault,
     },
     /// Records of an organization that is not there.
     OrganizationGone {
@@ -88,15 +64,39 @@ pub enum Fault {
         seen: i64,
         last: i64,
     },
-    /// A checkpoint saw another record with this sequence.
-    Other {
-        organization: String,
-        sequence: i64,
-    },
     /// A checkpoint is of an organization that is not there.
     CheckpointAlone {
         organization: String,
     },
+}
+
+#[derive(Debug)]
+pub enum SchemaFault {
+    /// It is not to be there.
+    Planted,
+    Gone,
+    Altered,
+}
+
+#[derive(Debug)]
+pub enum SecretFault {
+    /// It does not open, or stands where it was not put, or is not the last version.
+    Altered,
+    Gone,
+    /// No record says that there is such a secret.
+    Unvouched,
+    /// It is under a master key that was not given.
+    KeyUnknown {
+        key_id: Vec<u8>,
+    },
+}
+
+#[derive(Debug)]
+pub enum RecordFault {
+    Absent,
+    Altered,
+    /// A checkpoint saw another one with this sequence.
+    Other,
 }
 
 impl Faults {
@@ -120,63 +120,66 @@ impl fmt::Display for Fault {
             Self::Unreadable { what, said } => {
                 write!(f, "not all of `{what}` can be read: {said}")
             }
-            Self::Planted { kind, name } => {
-                write!(f, "{kind} `{name}` is there, which no `inject` made")
-            }
-            Self::SchemaGone { kind, name } => write!(f, "{kind} `{name}` is missing"),
-            Self::SchemaAltered { kind, name } => {
-                write!(f, "{kind} `{name}` is not as it was made")
-            }
+            Self::Schema { kind, name, how } => write!(f, "{kind} `{name}` is {how}"),
             Self::Keyring => f.write_str("there are other keys in the ring than were made"),
             Self::Row { table, key } => {
                 write!(f, "{table} `{}` is not as it was written", key.join("`, `"))
             }
-            Self::Secret { organization, name } => {
-                write!(f, "secret `{name}` of `{organization}` is not as it was written")
+            Self::Secret { organization, name, how } => {
+                write!(f, "secret `{name}` of `{organization}` is {how}")
             }
-            Self::SecretGone { organization, name } => write!(
-                f,
-                "secret `{name}` of `{organization}` is missing, though no record says that it was \
-                 deleted"
-            ),
-            Self::Unvouched { organization, name } => write!(
-                f,
-                "secret `{name}` of `{organization}` is there, though no record says that it was \
-                 created"
-            ),
-            Self::SecretKey { organization, name, key_id } => write!(
-                f,
-                "secret `{name}` of `{organization}` is sealed under a master key (id {}) that was \
-                 not given",
-                shown_id(key_id)
-            ),
             Self::Order => f.write_str("the secrets are out of order, and not all were looked at"),
             Self::Salt { slot } => {
                 write!(f, "salt {slot} is given back, and holds something all the same")
             }
-            Self::Chain { organization, broken: Broken::Absent { sequence } } => {
-                write!(
-                    f,
-                    "record {sequence} of `{organization}` is missing, and later ones are not"
-                )
-            }
-            Self::Chain { organization, broken: Broken::Altered { sequence } } => {
-                write!(f, "record {sequence} of `{organization}` is not as it was written")
+            Self::Record { organization, sequence, how } => {
+                write!(f, "record {sequence} of `{organization}` is {how}")
             }
             Self::OrganizationGone { organization } => {
                 write!(f, "organization `{organization}` is missing, and its records are not")
             }
             Self::Cut { organization, seen, last } => write!(
                 f,
-                "the records of `{organization}` end with {last}, and a checkpoint saw record {seen}"
-            ),
-            Self::Other { organization, sequence } => write!(
-                f,
-                "record {sequence} of `{organization}` is another than the checkpoint saw"
+                "the records of `{organization}` end with {last}, and a checkpoint saw record \
+                 {seen}"
             ),
             Self::CheckpointAlone { organization } => {
                 write!(f, "organization `{organization}`, of a checkpoint, is not there")
             }
         }
+    }
+}
+
+impl fmt::Display for SchemaFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Planted => "there, which no `inject` made",
+            Self::Gone => "missing",
+            Self::Altered => "not as it was made",
+        })
+    }
+}
+
+impl fmt::Display for SecretFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Altered => f.write_str("not as it was written"),
+            Self::Gone => f.write_str("missing, though no record says that it was deleted"),
+            Self::Unvouched => f.write_str("there, though no record says that it was created"),
+            Self::KeyUnknown { key_id } => {
+                let id = shown_id(key_id);
+                write!(f, "sealed under a master key (id {id}) that was not given")
+            }
+        }
+    }
+}
+
+impl fmt::Display for RecordFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Absent => "missing, and later ones are not",
+            Self::Altered => "not as it was written",
+            Self::Other => "another than the checkpoint saw",
+        })
     }
 }

@@ -1,10 +1,10 @@
-//! Every row: those with codes, the sealed ones, and the salts. Each is judged as for a resolve, and
-//! beyond that, what should be there and is not.
+//! Every row: those with codes, the sealed ones, and the salts. Each is judged as for a resolve;
+//! and what should be there and is not is told too.
 
 use crate::store::keyring::Keyring;
-use crate::store::operations::verify::fault::FAULTS_MAX;
+use crate::store::operations::verify::fault::{FAULTS_MAX, SecretFault};
 use crate::store::operations::verify::{Fault, Walk};
-use crate::store::seal::{self, shown_id};
+use crate::store::seal::{self, SealedRow, shown_id};
 use crate::store::service::{Keys, State};
 use crate::store::storage::transaction::Transaction;
 use crate::store::storage::walk::{Cursor, Step, Walked};
@@ -94,7 +94,8 @@ impl Walk<'_> {
             let lost = self.look("audit", |tx, _| tx.names_lost(&organization, FAULTS_MAX))?;
             for name in lost.unwrap_or_default() {
                 let organization = organization.clone();
-                self.faults.add(Fault::SecretGone { organization, name });
+                let how = SecretFault::Gone;
+                self.faults.add(Fault::Secret { organization, name, how });
             }
         }
         Ok(())
@@ -111,20 +112,31 @@ impl Walk<'_> {
 
 fn judge(tx: &Transaction<'_>, keys: &Keys, walked: Walked) -> Result<Judgement, StorageError> {
     let Walked { organization, name, row } = walked;
-    let Some(row) = row else {
-        return Ok(Err(Fault::Secret { organization, name }));
+    let judged = match row {
+        Some(row) => judge_row(tx, keys, &organization, &name, row)?,
+        None => Err(SecretFault::Altered),
     };
+    Ok(judged.map_err(|how| Fault::Secret { organization, name, how }))
+}
+
+fn judge_row(
+    tx: &Transaction<'_>,
+    keys: &Keys,
+    organization: &str,
+    name: &str,
+    row: SealedRow,
+) -> Result<Result<Vec<u8>, SecretFault>, StorageError> {
     let key_id = row.columns.key_id.clone();
     if keys.master.find(&key_id).is_none() {
-        return Ok(Err(Fault::SecretKey { organization, name, key_id }));
+        return Ok(Err(SecretFault::KeyUnknown { key_id }));
     }
-    let anchor = tx.anchor(&organization, &name)?;
+    let anchor = tx.anchor(organization, name)?;
     if anchor.is_none() {
-        return Ok(Err(Fault::Unvouched { organization, name }));
+        return Ok(Err(SecretFault::Unvouched));
     }
     let entry = Entry { row: Some(row), anchor };
-    Ok(match keys.judge(tx, entry, &organization, &name)? {
+    Ok(match keys.judge(tx, entry, organization, name)? {
         State::Present { .. } => Ok(key_id),
-        State::Absent { .. } | State::Damaged { .. } => Err(Fault::Secret { organization, name }),
+        State::Absent { .. } | State::Damaged { .. } => Err(SecretFault::Altered),
     })
 }

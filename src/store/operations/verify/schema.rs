@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::store::operations::verify::fault::SchemaFault;
 use crate::store::operations::verify::{Fault, Walk};
 use crate::store::storage::StorageError;
 use crate::store::storage::walk::{SchemaItem, expected_schema};
@@ -24,16 +25,19 @@ impl Walk<'_> {
             return Ok(());
         };
         let (expected, found) = (keyed(expected), keyed(found));
+        let mut faults = Vec::new();
         for (key, sql) in &found {
-            let (kind, name) = key.clone();
             match expected.get(key) {
-                None => self.faults.add(Fault::Planted { kind, name }),
-                Some(made) if made != sql => self.faults.add(Fault::SchemaAltered { kind, name }),
+                None => faults.push((key, SchemaFault::Planted)),
+                Some(made) if made != sql => faults.push((key, SchemaFault::Altered)),
                 Some(_) => {}
             }
         }
-        for (kind, name) in expected.into_keys().filter(|key| !found.contains_key(key)) {
-            self.faults.add(Fault::SchemaGone { kind, name });
+        for key in expected.keys().filter(|key| !found.contains_key(*key)) {
+            faults.push((key, SchemaFault::Gone));
+        }
+        for ((kind, name), how) in faults {
+            self.faults.add(Fault::Schema { kind: kind.clone(), name: name.clone(), how });
         }
         Ok(())
     }

@@ -1,0 +1,149 @@
+//! Where the master key comes from: a file, a systemd credential, a command, a variable; one key or
+//! several; and what is said of each that is no good.
+
+use std::fs;
+
+use crate::harness::{Ended, Run, World};
+use crate::operations::{store, with_secrets, write_key};
+
+const NEW: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n";
+
+/// Each way to give a key, with what errors call it. The file holds the text, the program gets it.
+struct Source {
+    shown: &'static str,
+    set: for<'w> fn(Run<'w>, &str, &str) -> Run<'w>,
+}
+
+const SOURCES: [Source; 4] = [
+    Source {
+        shown: "[DIR]/given/inject-master-key`",
+        set: |run, path, _| run.env("INJECT_MASTER_KEY_FILE", path),
+    },
+    Source {
+        shown: "[DIR]/given/inject-master-key`",
+        set: |run, path, _| {
+            run.env("CREDENTIALS_DIRECTORY", path.trim_end_matches("/inject-master-key"))
+        },
+    },
+    Source {
+        shown: "the output of `--master-key-command`",
+        set: |run, path, _| run.env("INJECT_MASTER_KEY_COMMAND", format!("cat '{path}'")),
+    },
+    Source {
+        shown: "the value of `INJECT_MASTER_KEY`",
+        set: |run, _, text| run.env("INJECT_MASTER_KEY", text),
+    },
+];
+
+/// A world whose key is not beside the data.
+fn world() -> (World, String) {
+    let world = with_secrets(&["A_KEY"]);
+    let key = fs::read_to_string(world.path("data/master.key")).expect("it is there");
+    fs::remove_file(world.path("data/master.key")).expect("it is ours");
+    (world, key)
+}
+
+impl Source {
+    fn give<'w>(&self, world: &World, run: Run<'w>, text: &str) -> Run<'w> {
+        write_key(world, "given/inject-master-key", text);
+        (self.set)(run, &world.text("given/inject-master-key"), text)
+    }
+
+    fn launch(&self, world: &World, text: &str) -> Ended {
+        self.give(world, world.launch(["--export", "A_KEY"]), text).run()
+    }
+
+    fn store(&self, world: &World, args: &[&str], text: &str) -> Ended {
+        self.give(world, store(world, args), text).run()
+    }
+}
+
+#[test]
+fn every_source_with_one_key_and_with_several() {
+    for source in SOURCES {
+        let (world, key) = world();
+        for text in [key.clone(), format!("{NEW}{key}"), format!("\n{key}\n\n{NEW}")] {
+            assert_eq!(source.launch(&world, &text).seen().text("A_KEY"), "a_key");
+            source.store(&world, &["verify"], &text).code(0);
+        }
+    }
+}
+
+#[test]
+fn what_is_no_good_is_told_and_changes_nothing() {
+    for source in SOURCES {
+        let (world, key) = world();
+        let before = fs::read(world.path("data/store.db")).expect("it is there");
+        let many: String = (10..30).map(|n| format!("{n}{}\n", &NEW.trim_end()[2..])).collect();
+        let cases = [
+            (NEW.to_owned(), "is not the one of"),
+            ("short".to_owned(), "is not 32 bytes in base64"),
+            (format!("{NEW}{}", &key[..20]), "the master key in line 2 of"),
+            (format!("{key}{key}"), "the same master key in two lines"),
+            (many, "more than 16 master keys"),
+        ];
+        for (text, says) in cases {
+            for ended in [
+                source.launch(&world, &text),
+                source.store(&world, &["verify"], &text),
+                source.store(&world, &["rekey"], &text),
+                source.store(&world, &["backup", "../b"], &text),
+            ] {
+                ended.code(74);
+                assert!(ended.err().contains(says), "{}", ended.whole());
+                assert!(ended.err().contains(source.shown), "{}", ended.whole());
+                assert!(!ended.err().contains(text.trim()), "it says the key");
+            }
+        }
+        assert_eq!(fs::read(world.path("data/store.db")).expect("it is there"), before);
+        assert!(!world.path("data/master.key").exists() && !world.path("b").exists());
+    }
+}
+
+#[test]
+fn a_source_that_gives_nothing() {
+    let (world, _) = world();
+    let verify = |variable, value: &str| store(&world, &["verify"]).env(variable, value).run();
+    let missing = verify("INJECT_MASTER_KEY_FILE", &world.text("nothing"));
+    assert!(missing.code(74).err().contains("nothing` is missing"), "{}", missing.whole());
+    let failing = verify("INJECT_MASTER_KEY_COMMAND", "echo why >&2; exit 3");
+    assert!(failing.code(74).err().contains("exit status: 3"), "{}", failing.whole());
+    assert!(failing.err().starts_with("why\n"), "{}", failing.err());
+    let silent = verify("INJECT_MASTER_KEY_COMMAND", "true");
+    assert!(silent.code(74).err().contains("is not 32 bytes"), "{}", silent.whole());
+    let none = store(&world, &["verify"]).run();
+    assert!(none.code(74).err().contains("master.key` is missing"), "{}", none.whole());
+}
+
+/// A source that is not this program's to write gives both keys, the new one first.
+#[test]
+fn a_rekey_from_a_source_that_cannot_be_written() {
+    for source in &SOURCES[1..] {
+        let (world, key) = world();
+        let alone = source.store(&world, &["rekey"], &key);
+        assert!(alone.code(64).err().contains("gives one master key"), "{}", alone.whole());
+        let both = format!("{NEW}{key}");
+        let done = source.store(&world, &["rekey"], &both);
+        assert!(done.code(0).out().contains("needs the keys behind the first in"));
+        for text in [NEW, &both] {
+            assert_eq!(source.launch(&world, text).seen().text("A_KEY"), "a_key");
+        }
+        let old = source.launch(&world, &key);
+        assert!(old.code(74).err().contains("is not the one of"), "{}", old.whole());
+        let again = source.store(&world, &["rekey"], &both);
+        assert!(again.code(0).out().contains("sealed 0 secrets anew"), "{}", again.whole());
+    }
+}
+
+#[test]
+fn options_go_before_variables() {
+    let (world, key) = world();
+    write_key(&world, "good", &key);
+    let verify = |options: &[&str]| {
+        let args: Vec<&str> = ["verify"].iter().chain(options).copied().collect();
+        store(&world, &args).env("INJECT_MASTER_KEY", NEW).run().exit()
+    };
+    assert_eq!(verify(&[]), 74);
+    assert_eq!(verify(&["--master-key-file", "../good"]), 0);
+    assert_eq!(verify(&["--master-key-command", "cat ../good"]), 0);
+}
