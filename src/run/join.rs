@@ -64,7 +64,7 @@ impl Join {
     pub fn open_store(self) -> Result<Opened, Problem> {
         let Self { target, org, token, timeout, mode, warns, .. } = self;
         let org = org.expect("missing settings were reported before");
-        let options = Options { org, token, timeout };
+        let options = Options { org: Some(org), token, timeout };
         match target {
             Store::Endpoints(endpoints) => {
                 let client = Client::new(Connector::Endpoints(endpoints), options);

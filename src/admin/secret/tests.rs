@@ -37,7 +37,7 @@ fn scripted(answers: &[(u16, &str)]) -> (Client, Requests) {
     };
     let connector = Connector::InProcess { label: "/data".to_owned(), connect: Box::new(connect) };
     let org = OrgName::parse("default").expect("a slug");
-    let options = Options { org, token: None, timeout: TIMEOUT_DEFAULT };
+    let options = Options { org: Some(org), token: None, timeout: TIMEOUT_DEFAULT };
     (Client::new(connector, options), requests)
 }
 
