@@ -9,6 +9,7 @@ pub mod launch;
 pub mod manifest;
 pub mod name;
 pub mod pattern;
+pub mod private_file;
 pub mod run;
 pub mod secret;
 pub mod settings;
