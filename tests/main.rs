@@ -12,6 +12,7 @@ mod failure;
 mod formats;
 mod harness;
 mod launch;
+mod manage;
 mod memfd;
 mod output_faults;
 mod output_owners;
