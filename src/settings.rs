@@ -48,6 +48,8 @@ pub struct Settings {
     pub token: Option<Token>,
     /// Why a token that is set is not sent, where that is so.
     pub token_withheld: Option<String>,
+    /// Why what `inject login` keeps for the store is not used, where that is so.
+    pub login_withheld: Option<String>,
     /// The organizations of the store that the user is logged in to, where none was named.
     pub org_choices: Vec<OrgName>,
     /// What to put back before execve, where a setting had to be waited for.
@@ -292,6 +294,7 @@ impl Resolver {
             store,
             token,
             token_withheld,
+            login_withheld: None,
             org_choices: Vec::new(),
             inherited: self.inherited.take(),
         };

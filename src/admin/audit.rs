@@ -100,8 +100,9 @@ fn detail(value: &Value) -> String {
     };
     match value {
         Value::Object(object) => {
-            let pairs =
-                object.iter().map(|(key, value)| format!("{}={}", escaped(key), plain(value)));
+            // What is null was left out of the request.
+            let set = object.iter().filter(|(_, value)| !value.is_null());
+            let pairs = set.map(|(key, value)| format!("{}={}", escaped(key), plain(value)));
             pairs.collect::<Vec<_>>().join(", ")
         }
         Value::Null => String::new(),

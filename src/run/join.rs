@@ -22,6 +22,7 @@ pub struct Join {
     org: Option<OrgName>,
     token: Option<Token>,
     token_withheld: Option<String>,
+    login_withheld: Option<String>,
     /// The organizations of this store that the user is logged in to, where none was named.
     org_choices: Vec<OrgName>,
     /// Whether what is asked is about one organization.
@@ -53,6 +54,7 @@ impl Join {
             org,
             token: settings.token.take(),
             token_withheld: settings.token_withheld.take(),
+            login_withheld: settings.login_withheld.take(),
             org_choices: std::mem::take(&mut settings.org_choices),
             is_about_org: true,
             timeout: settings.timeout,
@@ -169,6 +171,10 @@ impl Join {
         }
         let mut missing = Vec::new();
         let tcp = endpoints.iter().any(|endpoint| endpoint.unix_path().is_none());
+        // With it there might have been both, the token and the organization.
+        if let Some(why) = self.login_withheld.as_ref().filter(|_| tcp) {
+            return vec![Problem::Setting { fault: why.clone(), hint: None }];
+        }
         if self.token.is_none() && tcp {
             missing.push(match &self.token_withheld {
                 Some(why) => Problem::Setting { fault: why.clone(), hint: None },

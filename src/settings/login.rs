@@ -99,8 +99,8 @@ impl Resolver {
         match saved::look_up(&path, text, endpoints, settings.org.as_ref()) {
             Found::Nothing => {}
             Found::Several(orgs) => settings.org_choices = orgs,
-            Found::Withheld(why) => settings.token_withheld = Some(why),
-            Found::Login(login) => settings.token_withheld = self.take_up(login, settings).err(),
+            Found::Withheld(why) => settings.login_withheld = Some(why),
+            Found::Login(login) => settings.login_withheld = self.take_up(login, settings).err(),
         }
     }
 

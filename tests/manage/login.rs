@@ -100,10 +100,8 @@ fn the_file_is_for_nobody_else() {
     insta::assert_snapshot!(launch(&world, &["--store", &store.url]).report(), @"
     exit 64
     --- stderr
-    inject: `probe` was not started: 2 problems
+    inject: `probe` was not started
       `[DIR]/home/.config/inject/credentials.toml` has mode 0640, and others may read the tokens in it; run `chmod 600 [DIR]/home/.config/inject/credentials.toml`
-      no organization is set for the store
-        set `--org` or `INJECT_ORG`, such as `acme`
       store: http://127.0.0.1:[PORT]
     ");
     insta::assert_snapshot!(log_in(&world, &[&store.url]).run().report(), @"

@@ -39,7 +39,7 @@ fn records_say_who_did_what() {
         record(
             7,
             json!({"action": "member.set", "subject": "eve\u{1b}[2J@acme.com",
-            "detail": {"role": "owner", "names": ["A_*", "B"]}}),
+            "detail": {"role": "owner", "names": ["A_*", "B"], "network": null}}),
         ),
         record(
             6,
