@@ -11,6 +11,7 @@ pub mod log;
 pub mod manifest;
 pub mod name;
 pub mod pattern;
+pub mod private_file;
 pub mod run;
 pub mod secret;
 pub mod settings;

@@ -16,11 +16,15 @@ use crate::settings::{self, ReportFormat};
 use crate::sys::{self, Process};
 
 mod check;
+mod command;
 mod join;
+mod login;
+mod manage;
 mod render;
 mod secret;
 mod store;
 
+use command::Situation;
 use join::Join;
 
 /// Runs one command line, and says with which code the process ends.
@@ -40,21 +44,20 @@ pub fn run(process: Process) -> u8 {
     let environment = &process.environment;
     // A launch asks its settings instead, once it has them.
     let format = || settings::report_format(&arguments, environment);
+    let situation = || Situation { environment, format: format(), look: look(environment) };
     match command {
         None if launch.command.is_empty() => tell_no_command(format()),
         None => run_launch(launch, &process),
         Some(cli::Command::Check(check)) => check::run(check, &process),
         Some(cli::Command::Render(render)) => render::run(render, &process),
-        Some(cli::Command::Secret(secret)) => secret::run(*secret, environment, format()),
+        Some(cli::Command::Secret(secret)) => secret::run(*secret, situation()),
         Some(cli::Command::Store(store)) => store::run(*store, environment, format()),
-        Some(
-            cli::Command::Org(_)
-            | cli::Command::Member(_)
-            | cli::Command::Token(_)
-            | cli::Command::Workload(_)
-            | cli::Command::Audit(_)
-            | cli::Command::Login(_),
-        ) => exit::INTERNAL,
+        Some(cli::Command::Org(org)) => manage::org(*org, situation()),
+        Some(cli::Command::Member(member)) => manage::member(*member, situation()),
+        Some(cli::Command::Token(token)) => manage::token(*token, situation()),
+        Some(cli::Command::Workload(workload)) => manage::workload(*workload, situation()),
+        Some(cli::Command::Audit(audit)) => manage::audit(*audit, situation()),
+        Some(cli::Command::Login(login)) => login::run(*login, situation()),
         Some(cli::Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut cli::definition(), "inject", &mut script);

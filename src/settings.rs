@@ -14,7 +14,7 @@ use crate::launch::format::Format;
 use crate::launch::problem::Problem;
 use crate::launch::reference::Grammar;
 use crate::manifest::Manifest;
-use crate::name::{Environment, OrgName, SecretName, WorkloadName};
+use crate::name::{OrgName, SecretName, WorkloadName};
 use crate::pattern::Pattern;
 use crate::secret::Secret;
 use crate::sys;
@@ -22,17 +22,20 @@ use crate::sys;
 mod additions;
 mod credentials;
 mod data;
+mod grammar;
+mod login;
 mod names;
+pub mod saved;
 pub mod serving;
 mod templates;
 mod value;
 mod variables;
 
+use credentials::Named;
 use variables::Variables;
 
 pub use data::{DataSettings, resolve_data};
-
-const ENVIRONMENTS_DEFAULT: [&str; 3] = ["DEV", "STAGING", "PROD"];
+pub use login::{LoginSettings, resolve_login};
 
 /// Everything that a command is run with.
 pub struct Settings {
@@ -48,6 +51,10 @@ pub struct Settings {
     pub token: Option<Token>,
     /// Why a token that is set is not sent, where that is so.
     pub token_withheld: Option<String>,
+    /// Why what `inject login` keeps for the store is not used, where that is so.
+    pub login_withheld: Option<String>,
+    /// The organizations of the store that the user is logged in to, where none was named.
+    pub org_choices: Vec<OrgName>,
     /// What to put back before execve, where a setting had to be waited for.
     pub inherited: Option<sys::Inherited>,
 }
@@ -210,7 +217,16 @@ pub fn resolve_alone(
 #[derive(Clone, Copy)]
 enum Asks {
     Store,
+    /// The store, with a token that no setting holds yet.
+    StoreForLogin,
     Nothing,
+}
+
+/// Whether a manifest that is merely found has a say.
+#[derive(Clone, Copy, PartialEq)]
+enum Strangers {
+    Heard,
+    Ignored,
 }
 
 struct Resolver {
@@ -222,10 +238,17 @@ struct Resolver {
 
 impl Resolver {
     fn new(common: &Common, environment: &[&CStr]) -> Self {
+        Self::with(Strangers::Heard, common, environment)
+    }
+
+    fn with(strangers: Strangers, common: &Common, environment: &[&CStr]) -> Self {
         let mut faults = Vec::new();
         let variables = Variables::read(environment, &mut faults);
         let named = common.config.clone().or_else(|| variables.get("config").map(PathBuf::from));
-        let (manifest, found) = Manifest::load(named.as_deref());
+        let (manifest, found) = match named {
+            None if strangers == Strangers::Ignored => (None, Vec::new()),
+            named => Manifest::load(named.as_deref()),
+        };
         faults.extend(found.into_iter().map(|fault| setting(fault.to_string())));
         Self { variables, manifest, faults, inherited: None }
     }
@@ -248,14 +271,14 @@ impl Resolver {
         environment: &[&CStr],
         asks: Asks,
     ) -> Settings {
-        let (store, named_by_stranger) = self.store(common, environment);
+        let Named { store, text, by_stranger } = self.store(common, environment);
         let (token, token_withheld) = match asks {
-            Asks::Store => self.token(common, named_by_stranger),
-            Asks::Nothing => (None, None),
+            Asks::Store => self.token(common, by_stranger),
+            Asks::StoreForLogin | Asks::Nothing => (None, None),
         };
         let grammar = self.grammar(sources);
         let set = grammar.environment.as_ref();
-        Settings {
+        let mut settings = Settings {
             require: self.patterns("--require", "require", &sources.names.require, set),
             additions: self.additions(sources, set),
             grammar,
@@ -274,8 +297,14 @@ impl Resolver {
             store,
             token,
             token_withheld,
+            login_withheld: None,
+            org_choices: Vec::new(),
             inherited: self.inherited.take(),
+        };
+        if matches!(asks, Asks::Store) {
+            self.log_in(&mut settings, &text, environment);
         }
+        settings
     }
 
     fn report(&mut self, common: &Common) -> ReportFormat {
@@ -320,39 +349,6 @@ impl Resolver {
                 None
             }
         }
-    }
-
-    fn grammar(&mut self, sources: &Sources) -> Grammar {
-        let environment = self.parsed(
-            "--environment",
-            "environment",
-            sources.names.environment.as_ref(),
-            value::name(Environment::parse),
-        );
-        let set = environment.as_ref();
-        let literal = self.patterns("--literal", "literal", &sources.names.literal, set);
-        Grammar {
-            literal: literal.into_iter().collect(),
-            environment,
-            environments: self.environments(),
-        }
-    }
-
-    fn environments(&mut self) -> Vec<Environment> {
-        let named: Vec<String> = match &self.manifest {
-            Some(manifest) => manifest.list("environments").map(str::to_owned).collect(),
-            None => Vec::new(),
-        };
-        let texts =
-            if named.is_empty() { ENVIRONMENTS_DEFAULT.map(str::to_owned).to_vec() } else { named };
-        let mut environments = Vec::with_capacity(texts.len());
-        for text in texts {
-            match Environment::parse(&text) {
-                Ok(environment) => environments.push(environment),
-                Err(error) => self.manifest_fault("environments", &error.to_string()),
-            }
-        }
-        environments
     }
 
     fn scan_env(&mut self, sources: &Sources) -> ScanEnv {

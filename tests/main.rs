@@ -12,6 +12,7 @@ mod failure;
 mod formats;
 mod harness;
 mod launch;
+mod manage;
 mod memfd;
 mod operations;
 mod output_faults;

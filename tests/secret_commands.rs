@@ -190,7 +190,7 @@ fn keys_that_edit_a_line_are_no_part_of_a_value() {
     }
 }
 
-fn echo_is_off(path: &str) -> bool {
+pub fn echo_is_off(path: &str) -> bool {
     let terminal = std::fs::File::options().read(true).open(path).expect("it is there");
     let modes = nix::sys::termios::tcgetattr(&terminal).expect("it is a terminal");
     !modes.local_flags.contains(nix::sys::termios::LocalFlags::ECHO)
@@ -395,6 +395,13 @@ fn help_version_completions_and_manual() {
       check        Show every reference, where it stands, and whether the store has it
       render       Render one config file, to standard output or to a file
       secret       Manage secrets
+      org          Manage organizations
+      member       Manage the members of an organization
+      token        Manage the tokens of members and workloads
+      workload     Show what each workload resolved
+      audit        Read and verify the audit trail
+      login        Keep a token for a store, after asking for it
+      store        Run a store for others, and look after its data
       completions  Print a completion script for a shell
       man          Print the manual page
       help         Print this message or the help of the given subcommand(s)

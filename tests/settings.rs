@@ -117,7 +117,7 @@ fn a_manifest_that_was_found_is_a_stranger_s() {
     exit 64
     --- stderr
     inject: `probe` was not started
-      `INJECT_TOKEN` is not sent to a store that the manifest `inject.toml` names, as it was only found; name the store with `--store`, or trust the manifest with `--config inject.toml`
+      `INJECT_TOKEN` is not sent to a store that the manifest `inject.toml` names, as it was only found; log in to it once with `inject login`, name the store with `--store`, or trust the manifest with `--config inject.toml`
       store: http://127.0.0.1:[PORT], organization `acme`
     ");
     ended.code(64);

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::io;
 
-use crate::client;
-use crate::name::SecretName;
-use crate::wire::VALUE_BYTES_MAX;
+use crate::client::{self, TokenError};
+use crate::name::{EmailAddress, OrgName, SecretName, TokenId};
+use crate::wire::{BrokenHow, BrokenRecord, VALUE_BYTES_MAX};
 
 use super::prompt::PromptError;
 
@@ -20,39 +20,88 @@ pub enum Error {
         done: String,
         error: io::Error,
     },
+    /// Something is made, and its token, which is shown once, was not seen.
+    TokenUnseen {
+        made: String,
+        id: String,
+        error: io::Error,
+    },
+    /// Something may have been made, and its token is lost; `look` says how to find out.
+    Lost {
+        error: client::Error,
+        look: &'static str,
+    },
     Prompt(PromptError),
     TooLarge,
     Empty,
     /// The secret may not exist, and does.
     Exists(SecretName),
-    /// There is nobody to ask whether it may be deleted.
-    CannotAsk(SecretName),
-    /// What was typed is not the name: nothing is deleted.
-    NotConfirmed(SecretName),
+    OrgExists(OrgName),
+    MemberExists(EmailAddress),
+    NoMember(EmailAddress),
+    NoToken(TokenId),
+    /// There is nobody to ask whether it may be done.
+    CannotAsk(Asked),
+    /// What was typed is not the name: nothing is done.
+    NotConfirmed(Asked),
     /// Rows of a list that was printed whole; each is marked in it.
     Damaged {
         rows: usize,
+        way_out: &'static str,
     },
     /// A store that turns page after page without an end.
     TooManyRows {
         rows_max: usize,
     },
+    /// The audit trail is not the one that was written.
+    Broken(BrokenRecord),
+    /// A checkpoint is of this organization, and another one was asked for.
+    OtherCheckpoint(OrgName),
+    /// What was typed can be no token.
+    NoSuchToken(TokenError),
+    /// The token is for other organizations than the wanted one, or for none or several.
+    TokenIsFor {
+        wanted: Option<OrgName>,
+        reaches: Vec<OrgName>,
+    },
+}
+
+/// What is asked about before it is done.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Asked {
+    Secret(SecretName),
+    Member(EmailAddress),
 }
 
 impl Error {
+    /// Whether a list that was shown has rows that do not carry their authentication codes.
+    pub(super) fn if_damaged(rows: usize, way_out: &'static str) -> Result<(), Self> {
+        if rows > 0 { Err(Self::Damaged { rows, way_out }) } else { Ok(()) }
+    }
+
     /// The exit code, as the contract has it.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Client(error) => error.exit_code(),
-            Self::Empty | Self::CannotAsk(_) | Self::NotConfirmed(_) => 64,
+            Self::Client(error) | Self::Lost { error, .. } => error.exit_code(),
+            Self::Empty
+            | Self::CannotAsk(_)
+            | Self::NotConfirmed(_)
+            | Self::OtherCheckpoint(_)
+            | Self::NoSuchToken(_) => 64,
             Self::TooLarge => 65,
             Self::TooManyRows { .. } => 69,
             Self::Input(_)
             | Self::Output(_)
             | Self::Untold { .. }
+            | Self::TokenUnseen { .. }
             | Self::Prompt(_)
+            | Self::Broken(_)
             | Self::Damaged { .. } => 74,
-            Self::Exists(_) => 77,
+            Self::Exists(_)
+            | Self::OrgExists(_)
+            | Self::MemberExists(_)
+            | Self::TokenIsFor { .. } => 77,
+            Self::NoMember(_) | Self::NoToken(_) => 78,
         }
     }
 }
@@ -61,11 +110,17 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Client(error) => error.fmt(f),
-            Self::Input(error) => write!(f, "the value cannot be read from stdin: {error}"),
+            Self::Lost { error, look } => write!(f, "{error}; {look}"),
+            Self::Input(error) => write!(f, "stdin cannot be read: {error}"),
             Self::Output(error) => write!(f, "the output cannot be written: {error}"),
             Self::Untold { done, error } => {
                 write!(f, "the output cannot be written: {error}; but {done}")
             }
+            Self::TokenUnseen { made, id, error } => write!(
+                f,
+                "the output cannot be written: {error}; but {made}, and nobody saw the token: \
+                 revoke it with `inject token revoke {id}`, and make another"
+            ),
             Self::Prompt(error) => error.fmt(f),
             Self::TooLarge => write!(
                 f,
@@ -73,23 +128,87 @@ impl fmt::Display for Error {
             ),
             Self::Empty => f.write_str("the value is empty; say `--allow-empty` if that is meant"),
             Self::Exists(name) => write!(f, "there is a secret `{name}` already; it is unchanged"),
-            Self::CannotAsk(name) => write!(
+            Self::OrgExists(name) => write!(f, "there is an organization `{name}` already"),
+            Self::MemberExists(email) => write!(
                 f,
-                "there is no terminal to ask whether `{name}` may be deleted; say `--yes`"
+                "`{email}` is a member already and unchanged; `inject member set` changes it, \
+                 `inject token create --member` makes another token"
             ),
-            Self::NotConfirmed(name) => {
-                write!(f, "what was typed is not `{name}`; nothing is deleted")
+            Self::NoMember(email) => {
+                write!(f, "there is no member `{email}`; `inject member list` shows all")
             }
-            Self::Damaged { rows } => write!(
+            Self::NoToken(id) => {
+                write!(f, "there is no token `{id}`; `inject token list` shows all")
+            }
+            Self::CannotAsk(what) => write!(
+                f,
+                "there is no terminal to ask whether {what} may be {}; say `--yes`",
+                what.done()
+            ),
+            Self::NotConfirmed(what) => {
+                write!(f, "what was typed is not {what}; nothing is {}", what.done())
+            }
+            Self::Damaged { rows, way_out } => write!(
                 f,
                 "{rows} of these {} damaged: what the store holds does not carry its \
-                 authentication code, so it was changed from outside; delete what is damaged and \
-                 set it again",
+                 authentication code, so it was changed from outside; {way_out}",
                 if *rows == 1 { "is" } else { "are" }
             ),
             Self::TooManyRows { rows_max } => {
-                write!(f, "the list has no end after {rows_max} rows; narrow it with `--search`")
+                write!(f, "the list has no end after {rows_max} rows")
             }
+            Self::Broken(broken) => write_broken(f, broken),
+            Self::OtherCheckpoint(org) => {
+                write!(f, "the checkpoint is of organization `{org}`; name that one with `--org`")
+            }
+            Self::NoSuchToken(error) => error.fmt(f),
+            Self::TokenIsFor { wanted, reaches } => write_reach(f, wanted.as_ref(), reaches),
+        }
+    }
+}
+
+fn write_broken(f: &mut fmt::Formatter<'_>, broken: &BrokenRecord) -> fmt::Result {
+    let number = broken.sequence;
+    write!(f, "the audit trail is not the one that was written: record {number} ")?;
+    f.write_str(match broken.what {
+        BrokenHow::Absent => "is missing, and records after it are there",
+        BrokenHow::Altered => "was changed, or is another one in its place",
+        BrokenHow::Cut => "was seen by the checkpoint, and the trail ends before it",
+        BrokenHow::Other => "is not the one that the checkpoint saw",
+    })
+}
+
+fn write_reach(
+    f: &mut fmt::Formatter<'_>,
+    wanted: Option<&OrgName>,
+    reaches: &[OrgName],
+) -> fmt::Result {
+    let names: Vec<_> = reaches.iter().map(|name| format!("`{name}`")).collect();
+    match (wanted, names.as_slice()) {
+        (_, []) => f.write_str("the token is for no organization of this store"),
+        (Some(wanted), names) => {
+            write!(f, "the token is not for `{wanted}`, but for {}", names.join(", "))
+        }
+        (None, names) => {
+            write!(f, "the token is for {}; choose one with `--org`", names.join(", "))
+        }
+    }
+}
+
+impl Asked {
+    fn done(&self) -> &'static str {
+        match self {
+            Self::Secret(_) => "deleted",
+            Self::Member(_) => "removed",
+        }
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Secret(name) => write!(f, "`{name}`"),
+            Self::Member(email) => write!(f, "`{email}`"),
         }
     }
 }

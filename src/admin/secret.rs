@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::time::Duration;
 
 use zeroize::Zeroizing;
@@ -11,15 +11,15 @@ use zeroize::Zeroizing;
 use crate::client::{self, Client, Condition, ListQuery, Sort};
 use crate::name::{SECRET_NAME_BYTES_MAX, SecretName};
 use crate::secret::Secret;
-use crate::wire::{Metadata, PAGE_ROWS_MAX, SecretList, VALUE_BYTES_MAX};
+use crate::wire::{Metadata, PAGE_ROWS_MAX, SecretList, UsedBy, VALUE_BYTES_MAX};
 
-use super::table::{escaped, table};
-use super::{Console, Error, Look, time};
+use super::table::escaped;
+use super::{Asked, Console, Error, Look, Terminal, cell, pages, time};
 
 /// The longest text to search for: a longer one is a part of no name.
 pub const SEARCH_BYTES_MAX: usize = SECRET_NAME_BYTES_MAX;
-/// The most rows that a list holds in memory.
-const ROWS_MAX: usize = 1_000_000;
+/// What is to be done about a damaged one.
+const DAMAGED_WAY_OUT: &str = "delete what is damaged and set it again";
 
 /// Creates a secret, or gives it a new value.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -94,30 +94,19 @@ impl SetValue {
         })?;
         let done = if put.created { "created" } else { "updated" };
         let version = put.metadata.version.map(|v| format!(" (version {v})")).unwrap_or_default();
-        tell_done(console, &format!("{done} {name}{version}")).map_err(|error| Error::Untold {
+        console.done(&format!("{done} {name}{version}")).map_err(|error| Error::Untold {
             done: format!("`{name}` is {done}{version}"),
             error,
         })?;
         if let Some(hint) = put.metadata.hint.or_else(|| name.hint()) {
-            note(console, &format!("hint: {}", escaped(&hint)));
+            console.note(&format!("hint: {}", escaped(&hint)));
         }
         if self.value.expose_secret().ends_with(b"\r") && !self.is_typed {
             let hint = "hint: the value ends in a carriage return, perhaps from a Windows line end";
-            note(console, &format!("{hint}; it was kept"));
+            console.note(&format!("{hint}; it was kept"));
         }
         Ok(())
     }
-}
-
-/// Says what was changed, before anything else can go wrong.
-fn tell_done(console: &mut Console<'_>, done: &str) -> io::Result<()> {
-    writeln!(console.output, "{done}")?;
-    console.output.flush()
-}
-
-/// Says what is good to know. Where nobody hears it, nothing else is the worse for it.
-fn note(console: &mut Console<'_>, text: &str) {
-    let _ = writeln!(console.errors, "{text}");
 }
 
 /// All of the input but one final newline. A carriage return before it is kept: values are taken
@@ -147,18 +136,13 @@ impl List {
         let rows = self.fetch(client, &console.look)?;
         let damaged = rows.iter().filter(|row| row.damaged).count();
         if self.json {
-            let list = SecretList { secrets: rows, next: None };
-            write_json(console.output, &list)?;
-        } else if rows.is_empty() {
-            note(console, self.nothing());
+            console.json(&SecretList { secrets: rows, next: None })?;
         } else {
             let header = ["NAME", "VERSION", "LAST UPDATED", "CREATED BY"];
             let cells: Vec<_> = rows.iter().map(|row| cells(row, &console.look)).collect();
-            let text = table(header, &cells, console.look.columns, console.look.bold);
-            console.output.write_all(text.as_bytes()).map_err(Error::Output)?;
+            console.table(header, &cells, self.nothing())?;
         }
-        console.output.flush().map_err(Error::Output)?;
-        if damaged > 0 { Err(Error::Damaged { rows: damaged }) } else { Ok(()) }
+        Error::if_damaged(damaged, DAMAGED_WAY_OUT)
     }
 
     /// All pages, less what is not stale. A damaged row has no date and is always shown.
@@ -174,16 +158,11 @@ impl List {
             (Some(span), Some(updated)) => time::is_past(updated, span, look.now),
             _ => true,
         };
-        let mut rows = Vec::new();
-        for _ in 0..=ROWS_MAX / PAGE_ROWS_MAX {
+        pages::all(|cursor| {
+            query.cursor = cursor;
             let page = client.list(&query)?;
-            rows.extend(page.secrets.into_iter().filter(shown));
-            match page.next {
-                None => return Ok(rows),
-                next => query.cursor = next,
-            }
-        }
-        Err(Error::TooManyRows { rows_max: ROWS_MAX })
+            Ok((page.secrets.into_iter().filter(shown).collect(), page.next))
+        })
     }
 
     fn nothing(&self) -> &'static str {
@@ -198,36 +177,23 @@ impl List {
 fn cells(row: &Metadata, look: &Look) -> [String; 4] {
     let name = escaped(&row.name);
     if row.damaged {
-        return [name, "-".to_owned(), "damaged".to_owned(), "-".to_owned()];
+        return [name, cell::none(), cell::DAMAGED.to_owned(), cell::none()];
     }
     let updated = row.updated_at.map(|at| time::short(at, &look.zone));
-    let version = row.version.map_or_else(|| "-".to_owned(), |version| version.to_string());
-    [name, version, when_and_who(updated, &row.updated_by), who(&row.created_by)]
-}
-
-fn when_and_who(when: Option<String>, person: &Option<String>) -> String {
-    match (when, person) {
-        (Some(when), Some(_)) => format!("{when} by {}", who(person)),
-        (Some(when), None) => when,
-        (None, _) => who(person),
-    }
-}
-
-fn who(person: &Option<String>) -> String {
-    person.as_deref().map_or_else(|| "-".to_owned(), escaped)
+    let updated = cell::when_and_who(updated, &row.updated_by);
+    [name, cell::version(row.version), updated, cell::person(&row.created_by)]
 }
 
 impl Show {
     pub fn run(&self, client: &Client, console: &mut Console<'_>) -> Result<(), Error> {
         let metadata = client.metadata(&self.name)?;
         if self.json {
-            write_json(console.output, &metadata)?;
+            console.json(&metadata)?;
         } else {
             let text = details(&metadata, &self.name, &console.look);
-            console.output.write_all(text.as_bytes()).map_err(Error::Output)?;
+            console.print(&text)?;
         }
-        console.output.flush().map_err(Error::Output)?;
-        if metadata.damaged { Err(Error::Damaged { rows: 1 }) } else { Ok(()) }
+        Error::if_damaged(usize::from(metadata.damaged), DAMAGED_WAY_OUT)
     }
 }
 
@@ -235,61 +201,120 @@ fn details(metadata: &Metadata, name: &SecretName, look: &Look) -> String {
     let long = |at| time::long(at, &look.zone);
     let mut lines = vec![("name", name.to_string())];
     if metadata.damaged {
-        lines.push(("state", "damaged".to_owned()));
+        lines.push(("state", cell::DAMAGED.to_owned()));
     } else {
-        let version = metadata.version.map_or_else(|| "-".to_owned(), |v| v.to_string());
-        let updated = when_and_who(metadata.updated_at.map(long), &metadata.updated_by);
-        let created = when_and_who(metadata.created_at.map(long), &metadata.created_by);
+        let version = cell::version(metadata.version);
+        let updated = cell::when_and_who(metadata.updated_at.map(long), &metadata.updated_by);
+        let created = cell::when_and_who(metadata.created_at.map(long), &metadata.created_by);
         lines.extend([("version", version), ("last updated", updated), ("created", created)]);
     }
     lines.push(("reference", format!("${name} or ${{{name}}}")));
+    match metadata.workloads.as_deref() {
+        None => {}
+        Some([]) => lines.push(("resolved by", "no workload in the last 30 days".to_owned())),
+        Some(workloads) => {
+            let labels = std::iter::once("resolved by").chain(std::iter::repeat(""));
+            let uses = workloads.iter().map(|used| use_of(used, metadata.version, look));
+            lines.extend(labels.zip(uses));
+        }
+    }
     lines.iter().map(|(label, text)| format!("{label:12}  {text}\n")).collect()
+}
+
+/// Which version a workload has, when it got it, and whether there is a newer one.
+fn use_of(used: &UsedBy, current: Option<u64>, look: &Look) -> String {
+    let is_behind = current.is_some_and(|current| i64::try_from(current) != Ok(used.version));
+    format!(
+        "{}: version {}{}, {}",
+        escaped(&used.workload),
+        used.version,
+        if is_behind { " (behind)" } else { "" },
+        time::long(used.resolved_at, &look.zone)
+    )
 }
 
 impl Remove {
     pub fn run(&self, client: &Client, console: &mut Console<'_>) -> Result<(), Error> {
-        let condition = if self.yes { self.condition } else { self.ask(client, console)? };
         let name = &self.name;
+        let terminal = match self.yes {
+            true => None,
+            false => {
+                let asked = Asked::Secret(name.clone());
+                Some((console.terminal)().map_err(|_| Error::CannotAsk(asked))?)
+            }
+        };
+        let now = Now::of(name, client)?;
+        let condition = match terminal {
+            None => self.condition,
+            Some(terminal) => self.ask(&now, &terminal)?,
+        };
         client.delete(name, condition)?;
-        tell_done(console, &format!("deleted {name}"))
+        console
+            .done(&format!("deleted {name}"))
             .map_err(|error| Error::Untold { done: format!("`{name}` is deleted"), error })?;
         if self.yes {
-            note(console, "a launch that references it fails from now on");
+            console.note(&format!("a launch that references it fails from now on{}", now.users()));
         }
         Ok(())
     }
 
     /// Asks for the name. What is then deleted is the version that there was when it was asked.
-    fn ask(&self, client: &Client, console: &mut Console<'_>) -> Result<Condition, Error> {
+    fn ask(&self, now: &Now, terminal: &Terminal) -> Result<Condition, Error> {
         let name = &self.name;
-        let terminal = (console.terminal)().map_err(|_| Error::CannotAsk(name.clone()))?;
-        let deletes = format!(
-            "This deletes {name} for good, in all versions: it cannot be undone, and a launch that \
-             references it will fail."
-        );
-        let (version, what) = match client.metadata(name) {
-            Ok(metadata) => (metadata.version, deletes),
-            // What is damaged may be deleted all the same.
-            Err(client::Error::Damaged { .. }) => (None, deletes),
-            // A deletion that was interrupted has yet to be finished; the store knows.
-            Err(client::Error::NoSecret(_)) => {
-                (None, format!("There is no {name} now; what is left of it is deleted for good."))
-            }
-            Err(error) => return Err(error.into()),
+        let what = if now.is_there {
+            format!(
+                "This deletes {name} for good, in all versions: it cannot be undone, and a launch \
+                 that references it will fail{}.",
+                now.users()
+            )
+        } else {
+            format!("There is no {name} now; what is left of it is deleted for good.")
         };
         let question = format!("{what}\nType the name to delete it: ");
         if terminal.ask(&question)? != name.as_str() {
-            return Err(Error::NotConfirmed(name.clone()));
+            return Err(Error::NotConfirmed(Asked::Secret(name.clone())));
         }
-        Ok(match (self.condition, version) {
+        Ok(match (self.condition, now.version) {
             (Condition::Always, Some(version)) => Condition::Version(version),
             (condition, _) => condition,
         })
     }
 }
 
-fn write_json(output: &mut dyn Write, value: &impl serde::Serialize) -> Result<(), Error> {
-    let mut text = serde_json::to_vec_pretty(value).expect("names, numbers and times are JSON");
-    text.push(b'\n');
-    output.write_all(&text).map_err(Error::Output)
+/// What is known of a secret before it is deleted.
+struct Now {
+    is_there: bool,
+    version: Option<u64>,
+    workloads: Option<Vec<UsedBy>>,
+}
+
+impl Now {
+    fn of(name: &SecretName, client: &Client) -> Result<Self, Error> {
+        match client.metadata(name) {
+            Ok(Metadata { version, workloads, .. }) => {
+                Ok(Self { is_there: true, version, workloads })
+            }
+            // What is damaged may be deleted all the same.
+            Err(client::Error::Damaged { .. }) => {
+                Ok(Self { is_there: true, version: None, workloads: None })
+            }
+            // A deletion that was interrupted has yet to be finished; the store knows.
+            Err(client::Error::NoSecret(_)) => {
+                Ok(Self { is_there: false, version: None, workloads: None })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The workloads that will fail, as far as the store knows them.
+    fn users(&self) -> String {
+        match self.workloads.as_deref() {
+            None => String::new(),
+            Some([]) => "; no workload resolved it in the last 30 days".to_owned(),
+            Some(workloads) => {
+                let names: Vec<_> = workloads.iter().map(|used| escaped(&used.workload)).collect();
+                format!("; resolved in the last 30 days by: {}", names.join(", "))
+            }
+        }
+    }
 }

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 
 use super::Common;
 
@@ -14,6 +14,15 @@ pub enum Org {
     List(Listing),
     /// Make a new organization, and print its owner's first token
     Create(OrgCreate),
+}
+
+impl Org {
+    pub fn common(&self) -> &Common {
+        match self {
+            Self::List(list) => &list.common,
+            Self::Create(create) => &create.common,
+        }
+    }
 }
 
 #[derive(Args, Debug)]
@@ -42,9 +51,21 @@ pub enum Member {
     Rm(MemberRm),
 }
 
+impl Member {
+    pub fn common(&self) -> &Common {
+        match self {
+            Self::List(list) => &list.common,
+            Self::Add(add) => &add.common,
+            Self::Set(set) => &set.common,
+            Self::Rm(rm) => &rm.common,
+        }
+    }
+}
+
 #[derive(Args, Debug)]
 pub struct MemberAdd {
     /// The e-mail address
+    #[arg(value_name = "ADDRESS")]
     pub email: OsString,
     /// `owner`, `editor` or `reader`
     #[arg(long, value_name = "ROLE", default_value = "reader")]
@@ -60,17 +81,19 @@ pub struct MemberAdd {
 }
 
 #[derive(Args, Debug)]
+#[command(group = ArgGroup::new("change").multiple(true).required(true))]
 pub struct MemberSet {
     /// The e-mail address
+    #[arg(value_name = "ADDRESS")]
     pub email: OsString,
     /// `owner`, `editor` or `reader`
-    #[arg(long, value_name = "ROLE")]
+    #[arg(long, value_name = "ROLE", group = "change")]
     pub role: Option<OsString>,
     /// Secrets that the member may resolve: names and globs such as `DEV_*`
-    #[arg(long, value_name = "NAME,GLOB*", conflicts_with = "no_names")]
+    #[arg(long, value_name = "NAME,GLOB*", group = "change", conflicts_with = "no_names")]
     pub names: Vec<OsString>,
     /// Let the member resolve nothing
-    #[arg(long)]
+    #[arg(long, group = "change")]
     pub no_names: bool,
     #[command(flatten)]
     pub common: Common,
@@ -79,6 +102,7 @@ pub struct MemberSet {
 #[derive(Args, Debug)]
 pub struct MemberRm {
     /// The e-mail address
+    #[arg(value_name = "ADDRESS")]
     pub email: OsString,
     /// Do not ask
     #[arg(short, long)]
@@ -97,18 +121,30 @@ pub enum TokenCommand {
     Revoke(TokenRevoke),
 }
 
+impl TokenCommand {
+    pub fn common(&self) -> &Common {
+        match self {
+            Self::List(list) => &list.common,
+            Self::Create(create) => &create.common,
+            Self::Revoke(revoke) => &revoke.common,
+        }
+    }
+}
+
 #[derive(Args, Debug)]
+#[command(group = ArgGroup::new("whose").required(true))]
 pub struct TokenCreate {
     /// The workload that the token is for
-    #[arg(long, value_name = "NAME", required_unless_present = "member")]
+    #[arg(long, value_name = "NAME", group = "whose")]
     pub workload: Option<OsString>,
     /// The member that the token is for
-    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["workload", "names"])]
+    #[arg(long, value_name = "ADDRESS", group = "whose")]
     pub member: Option<OsString>,
-    /// Secrets that it may resolve: names and globs such as `STRIPE_*`; all unless given
-    #[arg(long, value_name = "NAME,GLOB*")]
+    /// Secrets that a workload may resolve: names and globs such as `STRIPE_*`; all unless given
+    #[arg(long, value_name = "NAME,GLOB*", conflicts_with = "member")]
     pub names: Vec<OsString>,
-    /// When it ends: a time from now such as 90d, a date, or `never` for a member's
+    /// When it ends: a time from now such as 90d, or a date; unless given, a workload's token after
+    /// 90 days, a member's `never`
     #[arg(long, value_name = "TIME")]
     pub expires: Option<OsString>,
     /// The only network that it is accepted from, such as 10.0.0.0/8
@@ -131,8 +167,15 @@ pub struct TokenRevoke {
 
 #[derive(Debug, Subcommand)]
 pub enum Workload {
-    /// List workloads: what each resolved, which version and when, and which have fallen behind
+    /// List workloads: when each last resolved, how many secrets, and which are another version now
     List(Listing),
+}
+
+impl Workload {
+    pub fn common(&self) -> &Common {
+        let Self::List(list) = self;
+        &list.common
+    }
 }
 
 /// A list that has no options of its own.
@@ -155,12 +198,22 @@ pub enum Audit {
     Checkpoint(AuditCheckpoint),
 }
 
+impl Audit {
+    pub fn common(&self) -> &Common {
+        match self {
+            Self::List(list) => &list.common,
+            Self::Verify(verify) => &verify.common,
+            Self::Checkpoint(checkpoint) => &checkpoint.common,
+        }
+    }
+}
+
 #[derive(Args, Debug)]
 pub struct AuditList {
     /// Only records about this secret
     #[arg(long, value_name = "NAME")]
     pub name: Option<OsString>,
-    /// Only what this person or token did
+    /// Only what this member, workload's token or operator did, by the name that the list shows
     #[arg(long, value_name = "ACTOR")]
     pub actor: Option<OsString>,
     /// Only launches of this workload
@@ -169,11 +222,12 @@ pub struct AuditList {
     /// Only from this time on: a date, a time, or how long ago such as 7d
     #[arg(long, value_name = "TIME")]
     pub since: Option<OsString>,
-    /// Only before this time
+    /// Only before this time, written in the same way
     #[arg(long, value_name = "TIME")]
     pub until: Option<OsString>,
     /// At most so many records
     #[arg(long, value_name = "NUMBER", default_value = "100")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub limit: u32,
     /// Print JSON
     #[arg(long)]
@@ -193,7 +247,7 @@ pub struct AuditVerify {
 
 #[derive(Args, Debug)]
 pub struct AuditCheckpoint {
-    /// The file to write, instead of standard output
+    /// The file to write, whole or not at all, with mode 0600; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     #[command(flatten)]
@@ -202,7 +256,8 @@ pub struct AuditCheckpoint {
 
 #[derive(Args, Debug)]
 pub struct Login {
-    /// The store's address, with its pin where it has one
+    /// The store's address, with its pin where it has one: `https://HOST:PORT#sha256-…`
+    #[arg(value_name = "URL")]
     pub url: OsString,
     #[command(flatten)]
     pub common: Common,

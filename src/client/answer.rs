@@ -21,7 +21,7 @@ const MEDIA_TYPE_BYTES_MAX: usize = 64;
 
 /// What a call knows about itself when its answer is judged.
 pub struct Asked<'a> {
-    pub org: &'a OrgName,
+    pub org: Option<&'a OrgName>,
     /// The one secret that the path names.
     pub secret: Option<&'a SecretName>,
     /// The names that a resolve asks for.
@@ -97,8 +97,14 @@ fn refusal(
         (401 | 403, ..) => Error::Refused { status, token_sent: asked.token_sent, detail },
         (412, ..) => Error::PreconditionFailed { perhaps_ours: false },
         (400 | 413 | 414 | 422 | 428 | 431, ..) => Error::Invalid { detail },
-        (404, problem_type::NO_ORGANIZATION, _) => Error::NoOrganization(asked.org.clone()),
+        (404, problem_type::NO_ORGANIZATION, _) => match asked.org {
+            Some(org) => Error::NoOrganization(org.clone()),
+            None => return Err(ProtocolFault::Status { status }),
+        },
         (404, problem_type::NO_SECRET, Some(name)) => Error::NoSecret(name.clone()),
+        (404, problem_type::NOT_FOUND, None) => Error::NotFound,
+        (409, problem_type::EXISTS, _) => Error::Exists,
+        (409, problem_type::LAST_OWNER, _) => Error::LastOwner,
         _ => match problem {
             Some(problem) if status == 404 && !problem.unresolved.is_empty() => {
                 if problem.unresolved.iter().any(|one| !asked.names.contains(&one.name)) {
@@ -179,7 +185,7 @@ mod tests {
         let name = SecretName::parse("DB_PASSWORD_PROD").expect("a name");
         let a = SecretName::parse("A").expect("a name");
         let asked = Asked {
-            org: &org,
+            org: Some(&org),
             secret: Some(&name),
             names: &BTreeSet::from([&a]),
             token_sent: true,

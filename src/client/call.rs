@@ -41,6 +41,11 @@ pub struct Call<'a> {
     pub deadline: Option<Instant>,
     /// The value that is sent, so that no answer's words repeat it.
     pub value: Option<&'a Secret>,
+    /// Whether doing it twice is the same as once. Else it is not sent again once it may have been
+    /// done.
+    pub repeats: bool,
+    /// The store may have long to do: one attempt may take all the time that there is.
+    pub patient: bool,
 }
 
 /// The events of a connection that are taken from the kernel at once.
@@ -79,6 +84,8 @@ impl Call<'_> {
             names: BTreeSet::new(),
             deadline: None,
             value: None,
+            repeats: true,
+            patient: false,
         }
     }
 
@@ -161,8 +168,18 @@ impl Client {
             if !wait.is_zero() {
                 sleep(wait).await;
             }
+            let attempt_max =
+                if call.patient { schedule.left(start.elapsed()) } else { attempt_max };
             let again = match self.attempt(call, read, endpoint, attempt_max).await {
                 Outcome::Done(done) => return Ok(done),
+                Outcome::Again { failure, .. } | Outcome::EndHere { failure, .. }
+                    if !call.repeats && may_have_reached(&failure) =>
+                {
+                    return Err(Error::AnswerLost {
+                        store: endpoints[endpoint].to_owned(),
+                        failure,
+                    });
+                }
                 Outcome::End(error) => return failed.settle(call, read, error),
                 Outcome::Again { failure, again } => {
                     failed.add(endpoint, failure);
@@ -244,7 +261,7 @@ impl Client {
         let token = self.token.as_ref().map_or(&[][..], |token| token.expose_secret());
         let value = call.value.map_or(&[][..], |value| value.expose_secret());
         let asked = Asked {
-            org: &self.org,
+            org: self.org.as_ref(),
             secret: call.secret,
             names: &call.names,
             token_sent: self.token.is_some(),
@@ -306,7 +323,9 @@ impl Failed {
     fn settle<T>(&self, call: &Call<'_>, read: &Read<'_, T>, error: Error) -> Result<T, Error> {
         let perhaps_ours = self.perhaps_done;
         match error {
-            Error::NoSecret(_) if perhaps_ours && call.method == Method::DELETE => {
+            Error::NoSecret(_) | Error::NotFound
+                if perhaps_ours && call.method == Method::DELETE =>
+            {
                 let gone =
                     Answer { status: 204, headers: Default::default(), body: Default::default() };
                 read(&gone).map_err(|_| error)

@@ -32,6 +32,17 @@ pub enum Error {
     /// Names of a resolve that are missing or forbidden; never empty, and all were asked for.
     Unresolved(Vec<Unresolved>),
     NoSecret(SecretName),
+    /// The member or the token that the path names is not there.
+    NotFound,
+    /// What was to be made is there already.
+    Exists,
+    /// The organization would be left without an owner.
+    LastOwner,
+    /// Something that must not be done twice may have been done, and the answer was lost.
+    AnswerLost {
+        store: String,
+        failure: Failure,
+    },
     /// The condition did not hold. `perhaps_ours`: the answer to an earlier try was lost, so it
     /// may have been that try which changed the secret.
     PreconditionFailed {
@@ -122,10 +133,14 @@ impl Error {
     /// The exit code, as the contract has it.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Unreachable { .. } | Self::Protocol { .. } => 69,
-            Self::Refused { .. } | Self::NoOrganization(_) | Self::PreconditionFailed { .. } => 77,
+            Self::Unreachable { .. } | Self::Protocol { .. } | Self::AnswerLost { .. } => 69,
+            Self::Refused { .. }
+            | Self::NoOrganization(_)
+            | Self::Exists
+            | Self::LastOwner
+            | Self::PreconditionFailed { .. } => 77,
             Self::Unresolved(names) if names.iter().all(|n| n.reason == Reason::Forbidden) => 77,
-            Self::Unresolved(_) | Self::NoSecret(_) => 78,
+            Self::Unresolved(_) | Self::NoSecret(_) | Self::NotFound => 78,
             Self::Invalid { .. } => 65,
             Self::Damaged { .. }
             | Self::StorageFull { .. }
@@ -170,13 +185,16 @@ impl fmt::Display for Error {
             ),
             Self::Unresolved(names) => unresolved(f, names),
             Self::NoSecret(name) => write!(f, "there is no secret `{name}`"),
+            Self::NotFound => f.write_str("what the request names is not there"),
+            Self::Exists => f.write_str("it is there already; nothing is changed"),
+            Self::LastOwner => f.write_str(LAST_OWNER),
+            Self::AnswerLost { store, failure } => {
+                write!(f, "`{store}`: {failure}; it may have been done all the same")
+            }
             Self::PreconditionFailed { perhaps_ours: false } => {
                 f.write_str("the secret is not in the state that was asked for; nothing is changed")
             }
-            Self::PreconditionFailed { perhaps_ours: true } => f.write_str(
-                "the answer to a first try was lost, and the secret has changed since, perhaps by \
-                 that try; `inject secret show` says who changed it last, and when",
-            ),
+            Self::PreconditionFailed { perhaps_ours: true } => f.write_str(PERHAPS_OURS),
             Self::Invalid { detail } => {
                 f.write_str("the store does not take the request")?;
                 with_detail(f, detail)
@@ -208,6 +226,12 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+const LAST_OWNER: &str = "the organization would be left without an owner; nothing is changed; \
+     make another member owner first, with `inject member set ADDRESS --role owner`";
+
+const PERHAPS_OURS: &str = "the answer to a first try was lost, and the secret has changed since, \
+     perhaps by that try; `inject secret show` says who changed it last, and when";
 
 fn unreachable(
     f: &mut fmt::Formatter<'_>,

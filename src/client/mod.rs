@@ -13,11 +13,13 @@ mod connect;
 mod endpoint;
 mod error;
 mod exchange;
+mod people;
 mod query;
 mod retry;
 #[cfg(test)]
 mod tests;
 mod token;
+mod trail;
 
 use std::cell::OnceCell;
 use std::time::{Duration, Instant};
@@ -39,8 +41,10 @@ use retry::Pace;
 
 pub use endpoint::{ENDPOINTS_MAX, Endpoint, EndpointError};
 pub use error::{Error, Failure, ProtocolFault};
-pub use query::{ListQuery, Sort};
+pub use people::PEOPLE_ROWS_MAX;
+pub use query::{AuditQuery, ListQuery, PageQuery, Sort};
 pub use token::{TOKEN_BYTES_MAX, Token, TokenError};
+pub use trail::TRAIL_ROWS_MAX;
 
 /// The whole time that a call may take when nothing else is said.
 pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
@@ -64,7 +68,8 @@ pub enum Connector {
 
 /// What is the same for all calls of a client.
 pub struct Options {
-    pub org: OrgName,
+    /// None where no call is about one organization.
+    pub org: Option<OrgName>,
     pub token: Option<Token>,
     /// The deadline of a call, all its tries together.
     pub timeout: Duration,
@@ -90,7 +95,7 @@ pub struct Put {
 /// Speaks to one store, for one organization. Calls block the thread.
 pub struct Client {
     connector: Connector,
-    org: OrgName,
+    org: Option<OrgName>,
     token: Option<Token>,
     /// The token as a header, made once.
     authorization: Option<HeaderValue>,
@@ -119,9 +124,9 @@ impl Client {
         &self.store
     }
 
-    /// The organization that every call is about.
+    /// The organization that calls are about.
     pub fn org(&self) -> &OrgName {
-        &self.org
+        self.org.as_ref().expect("who makes a call about an organization has set one")
     }
 
     /// The end of a call that would begin now; calls that share it are one to who waits for them.
@@ -150,7 +155,7 @@ impl Client {
     ) -> Result<wire::ResolveAnswer, Error> {
         let each = if request.values { NAME_BYTES_MAX + VALUE_BYTES_MAX } else { NAME_BYTES_MAX };
         let body = serde_json::to_vec(request).expect("names are text");
-        let path = wire::resolve_path(&self.org);
+        let path = wire::resolve_path(self.org());
         let call = Call {
             body: Some(body.into()),
             answer_max: FRAME_BYTES_MAX + each * request.names.len(),
@@ -176,7 +181,7 @@ impl Client {
     pub fn list(&self, query: &ListQuery) -> Result<wire::SecretList, Error> {
         let call = Call {
             answer_max: FRAME_BYTES_MAX + ROW_BYTES_MAX * wire::PAGE_ROWS_MAX,
-            ..Call::new(Method::GET, wire::secrets_path(&self.org) + &query.to_query())
+            ..Call::new(Method::GET, wire::secrets_path(self.org()) + &query.to_query())
         };
         self.call(&call, |answer| answer::parse(&answer.body))
     }
@@ -212,7 +217,7 @@ impl Client {
     }
 
     fn about<'a>(&self, method: Method, name: &'a SecretName, condition: Condition) -> Call<'a> {
-        let path = wire::secret_path(&self.org, name);
+        let path = wire::secret_path(self.org(), name);
         Call { secret: Some(name), condition, ..Call::new(method, path) }
     }
 }

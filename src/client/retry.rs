@@ -99,6 +99,11 @@ impl Schedule {
         }
     }
 
+    /// What is left of the time at `now`.
+    pub fn left(&self, now: Duration) -> Duration {
+        self.timeout.saturating_sub(now)
+    }
+
     /// Whether no endpoint is left that trying again could help.
     pub fn is_exhausted(&self) -> bool {
         self.not_before.iter().all(Option::is_none)

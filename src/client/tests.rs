@@ -24,7 +24,7 @@ const PACE: Pace = Pace {
 fn client(endpoints: Vec<Endpoint>) -> Client {
     let org = OrgName::parse("acme").expect("a slug");
     let token = Some(Token::parse(b"inj_w_canary").expect("a token"));
-    let options = Options { org, token, timeout: Duration::from_secs(30) };
+    let options = Options { org: Some(org), token, timeout: Duration::from_secs(30) };
     let mut client = Client::new(Connector::Endpoints(endpoints), options);
     client.pace = PACE;
     client
@@ -338,7 +338,7 @@ fn a_store_in_this_process_ends_with_its_client() {
     };
     let connector = Connector::InProcess { label: "/data".to_owned(), connect: Box::new(connect) };
     let org = OrgName::parse("default").expect("a slug");
-    let options = Options { org, token: None, timeout: TIMEOUT_DEFAULT };
+    let options = Options { org: Some(org), token: None, timeout: TIMEOUT_DEFAULT };
     let client = Client::new(connector, options);
     for _ in 0..2 {
         assert_eq!(client.metadata(&name("A")).expect("an answer").version, Some(3));
@@ -347,4 +347,23 @@ fn a_store_in_this_process_ends_with_its_client() {
     assert_eq!(Arc::strong_count(&alive), 4);
     drop(client);
     assert_eq!(Arc::strong_count(&alive), 1);
+}
+
+/// A store may walk a chain of millions of records.
+#[test]
+fn verifying_may_take_all_the_time_there_is() {
+    let at_once = |endpoint| {
+        let mut client = client(vec![endpoint]);
+        client.pace.attempt_max = Duration::ZERO;
+        client
+    };
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let mut hasty = at_once(at_port(silent.local_addr().expect("bound").port()));
+    hasty.timeout = Duration::from_millis(50);
+    let error = hasty.metadata(&name("A")).expect_err("no attempt has any time");
+    assert!(error.to_string().contains("no answer within 0.0 s"), "{error}");
+    let (endpoint, script) = tcp(vec![ok(r#"{"records":7}"#)]);
+    let answer = at_once(endpoint).verify(&wire::VerifyRequest::default()).expect("an answer");
+    assert_eq!((answer.records, answer.broken), (7, None));
+    assert_eq!(script.join().expect("the script was played").len(), 1);
 }

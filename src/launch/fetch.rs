@@ -124,6 +124,10 @@ fn problems(error: Error, wanted: &Wanted) -> Vec<Problem> {
         | Error::Protocol { .. }
         | Error::Invalid { .. }
         | Error::NoSecret(_)
+        | Error::NotFound
+        | Error::Exists
+        | Error::LastOwner
+        | Error::AnswerLost { .. }
         | Error::PreconditionFailed { .. } => Problem::Unavailable { what },
     };
     vec![problem]

@@ -22,6 +22,11 @@ pub struct Join {
     org: Option<OrgName>,
     token: Option<Token>,
     token_withheld: Option<String>,
+    login_withheld: Option<String>,
+    /// The organizations of this store that the user is logged in to, where none was named.
+    org_choices: Vec<OrgName>,
+    /// Whether what is asked is about one organization.
+    is_about_org: bool,
     timeout: Duration,
     mode: OpenMode,
     /// Warnings are text; where a failure is to be one JSON object, there are none.
@@ -49,6 +54,9 @@ impl Join {
             org,
             token: settings.token.take(),
             token_withheld: settings.token_withheld.take(),
+            login_withheld: settings.login_withheld.take(),
+            org_choices: std::mem::take(&mut settings.org_choices),
+            is_about_org: true,
             timeout: settings.timeout,
             mode: OpenMode::Existing,
             warns: settings.report == ReportFormat::Text,
@@ -61,9 +69,14 @@ impl Join {
         self
     }
 
+    /// What is asked is about no organization, so that none needs to be set.
+    pub fn about_no_org(mut self) -> Self {
+        self.is_about_org = false;
+        self
+    }
+
     pub fn open_store(self) -> Result<Opened, Problem> {
         let Self { target, org, token, timeout, mode, warns, .. } = self;
-        let org = org.expect("missing settings were reported before");
         let options = Options { org, token, timeout };
         match target {
             Store::Endpoints(endpoints) => {
@@ -100,7 +113,7 @@ impl Stores for Join {
     }
 
     fn organization(&self) -> Option<String> {
-        self.org.as_ref().map(ToString::to_string)
+        self.org.as_ref().filter(|_| self.is_about_org).map(ToString::to_string)
     }
 
     fn missing_settings(&self) -> Vec<Problem> {
@@ -111,22 +124,7 @@ impl Stores for Join {
         let mut missing = Vec::new();
         match &self.target {
             Store::Endpoints(endpoints) => {
-                let tcp = endpoints.iter().any(|endpoint| endpoint.unix_path().is_none());
-                if self.token.is_none() && tcp {
-                    missing.push(match &self.token_withheld {
-                        Some(why) => Problem::Setting { fault: why.clone(), hint: None },
-                        None => setting(
-                            "no token is set for the store",
-                            "set `INJECT_TOKEN`, `INJECT_TOKEN_FILE` or `--token-file`",
-                        ),
-                    });
-                }
-                if self.org.is_none() {
-                    missing.push(setting(
-                        "no organization is set for the store",
-                        "set `--org` or `INJECT_ORG`, such as `acme`",
-                    ));
-                }
+                missing.extend(self.missing_for(endpoints));
             }
             Store::Embedded { data: None, .. } => missing.push(setting(
                 "no store is set, and there is no home for an embedded one",
@@ -155,6 +153,43 @@ impl Stores for Join {
 
     fn open(self) -> Result<Client, Problem> {
         self.open_store().map(|opened| opened.client)
+    }
+}
+
+impl Join {
+    /// What a request over the network needs and is not set.
+    fn missing_for(&self, endpoints: &[Endpoint]) -> Vec<Problem> {
+        let setting = |fault: &str, hint: String| Problem::Setting {
+            fault: fault.to_owned(),
+            hint: Some(hint),
+        };
+        const NO_ORG: &str = "no organization is set for the store";
+        if let [first, others @ ..] = self.org_choices.as_slice() {
+            let others = others.iter().map(|org| format!(" and `{org}`"));
+            let all = format!("`{first}`{}", others.collect::<String>());
+            return vec![setting(NO_ORG, format!("you are logged in to {all}: say `--org`"))];
+        }
+        let mut missing = Vec::new();
+        let tcp = endpoints.iter().any(|endpoint| endpoint.unix_path().is_none());
+        // With it there might have been both, the token and the organization.
+        if let Some(why) = self.login_withheld.as_ref().filter(|_| tcp) {
+            return vec![Problem::Setting { fault: why.clone(), hint: None }];
+        }
+        if self.token.is_none() && tcp {
+            missing.push(match &self.token_withheld {
+                Some(why) => Problem::Setting { fault: why.clone(), hint: None },
+                None => setting(
+                    "no token is set for the store",
+                    "set `INJECT_TOKEN`, `INJECT_TOKEN_FILE` or `--token-file`, or keep one with \
+                     `inject login`"
+                        .to_owned(),
+                ),
+            });
+        }
+        if self.org.is_none() && self.is_about_org {
+            missing.push(setting(NO_ORG, "set `--org` or `INJECT_ORG`, such as `acme`".to_owned()));
+        }
+        missing
     }
 }
 

@@ -1,20 +1,15 @@
 //! `inject secret …`: settings and names are parsed here, the rest is for `admin`.
 
-use std::ffi::{CStr, OsStr, OsString};
-use std::io;
+use std::ffi::{OsStr, OsString};
 
 use crate::admin::secret::{List, Remove, SEARCH_BYTES_MAX, Set, SetValue, Show};
-use crate::admin::{self, Console, Terminal, time};
-use crate::cli::{Secret, SecretList, SecretSet, Sources};
+use crate::admin::{self, Console, time};
+use crate::cli::{Secret, SecretList, SecretSet};
 use crate::client::{Client, Condition, Sort};
-use crate::launch::fetch::Stores;
-use crate::launch::problem::{Problem, exit};
-use crate::launch::report::Report;
+use crate::launch::problem::Problem;
 use crate::name::SecretName;
+use crate::run::command::{Failed, Situation};
 use crate::run::join::{Join, Opened};
-use crate::run::{look, tell, tell_problems};
-use crate::settings::{self, ReportFormat};
-use crate::sys;
 
 /// What is asked for, parsed.
 enum Action {
@@ -32,74 +27,29 @@ enum Ready {
     Remove(Remove),
 }
 
-/// Why an action did not do what it was asked.
-enum Failed {
-    Admin(admin::Error),
-    Store(Problem),
-}
-
-pub fn run(secret: Secret, environment: &[&'static CStr], format: ReportFormat) -> u8 {
+pub fn run(secret: Secret, situation: Situation<'_>) -> u8 {
     let common = secret.common().clone();
-    let mut problems = Vec::new();
-    let action = Action::parse(secret).map_err(|problem| problems.push(problem)).ok();
-    let settings = settings::resolve(&Sources::default(), &common, environment)
-        .map_err(|faults| problems.extend(faults))
-        .ok();
-    let (Some(action), Some(mut settings)) = (action, settings) else {
-        return tell_problems(problems, format);
+    let parsed = Action::parse(secret).map_err(|problem| vec![problem]);
+    let store = |action: &Action, join: Join| match action {
+        Action::Set(_) => join.may_make(),
+        _ => join,
     };
-    let join = Join::new(&mut settings);
-    let join = if matches!(action, Action::Set(_)) { join.may_make() } else { join };
-    let missing = join.missing_settings();
-    if !missing.is_empty() {
-        return tell_problems(missing, format);
-    }
-    let (store, organization) = (Some(join.label()), join.organization());
-    sys::end_at_signals();
-    sys::hold_values();
-    let problem = match act(action, join, environment) {
-        Ok(()) => return 0,
-        // Whoever read has left, as in `inject secret list | head`.
-        Err(Failed::Admin(admin::Error::Output(error)))
-            if error.kind() == io::ErrorKind::BrokenPipe =>
-        {
-            return exit::BROKEN_PIPE;
-        }
-        Err(Failed::Admin(error)) => {
-            Problem::Command { exit: error.exit_code(), what: error.to_string() }
-        }
-        Err(Failed::Store(problem)) => problem,
-    };
-    let problems = vec![problem];
-    tell(&Report { command: None, store, organization, problems }, format)
+    situation.run(&common, parsed, store, act)
 }
 
 /// Reads what is to be read, then opens the store, then does it: a value that is refused, or not
 /// given at all, makes no store.
-fn act(action: Action, join: Join, environment: &[&'static CStr]) -> Result<(), Failed> {
-    let (mut output, mut errors) = (io::BufWriter::new(sys::stdout()), sys::stderr());
-    let mut input = io::stdin().lock();
-    let input_is_terminal = io::IsTerminal::is_terminal(&input);
-    let mut console = Console {
-        input: &mut input,
-        input_is_terminal,
-        output: &mut output,
-        errors: &mut errors,
-        terminal: &Terminal::open,
-        look: look(environment),
-    };
-    let ready = action.read(&mut console).map_err(Failed::Admin)?;
-    let Opened { client, made } = join.open_store().map_err(Failed::Store)?;
+fn act(action: Action, join: Join, console: &mut Console<'_>) -> Result<(), Failed> {
+    let ready = action.read(console)?;
+    let Opened { client, made } = join.open_store()?;
     if let Some(made) = made {
-        // Where stderr cannot be written, the store is made all the same.
-        let _ = writeln!(
-            console.errors,
+        console.note(&format!(
             "a new store is in `{0}`; keep a copy of `{0}/{1}`, without which no value can be read",
             made.display(),
             crate::store::MASTER_KEY_NAME
-        );
+        ));
     }
-    ready.run(&client, &mut console).map_err(Failed::Admin)
+    Ok(ready.run(&client, console)?)
 }
 
 impl Action {

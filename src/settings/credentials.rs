@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::{MasterKey, Origin, Resolver, Store, value_of};
 use crate::cli::Common;
-use crate::client::{Endpoint, TOKEN_BYTES_MAX, Token};
+use crate::client::{Endpoint, EndpointError, TOKEN_BYTES_MAX, Token};
 use crate::launch::problem::os_text;
 use crate::secret::Secret;
 use crate::sys;
@@ -17,9 +17,17 @@ use crate::sys;
 /// The largest token file that is read, in bytes: blanks and line ends may stand around a token.
 const TOKEN_FILE_BYTES_MAX: usize = TOKEN_BYTES_MAX + 1024;
 
+/// A store that is set, or the embedded one.
+pub(super) struct Named {
+    pub store: Store,
+    /// The addresses as they were written, where there are some.
+    pub text: String,
+    /// Whether a manifest that was merely found has named it.
+    pub by_stranger: bool,
+}
+
 impl Resolver {
-    /// The store, and whether a manifest that was merely found has named it.
-    pub(super) fn store(&mut self, common: &Common, environment: &[&CStr]) -> (Store, bool) {
+    pub(super) fn store(&mut self, common: &Common, environment: &[&CStr]) -> Named {
         let Some((text, origin)) = self.text("--store", "store", common.store.as_ref()) else {
             let store = Store::Embedded {
                 data: self.data(environment),
@@ -29,18 +37,22 @@ impl Resolver {
                     environment,
                 ),
             };
-            return (store, false);
+            return Named { store, text: String::new(), by_stranger: false };
         };
         let by_stranger = matches!(&origin, Origin::Manifest { .. })
             && self.manifest.as_ref().is_some_and(|manifest| !manifest.trusted);
-        let plaintext = self.variables.get("allow-plaintext") == Some("1");
-        let endpoints = Endpoint::parse_list(&text, plaintext).unwrap_or_else(|errors| {
+        let endpoints = self.endpoints(&text).unwrap_or_else(|errors| {
             for error in errors {
                 self.fault(&origin, &error.to_string());
             }
             Vec::new()
         });
-        (Store::Endpoints(endpoints), by_stranger)
+        Named { store: Store::Endpoints(endpoints), text, by_stranger }
+    }
+
+    pub(super) fn endpoints(&self, text: &str) -> Result<Vec<Endpoint>, Vec<EndpointError>> {
+        let plaintext = self.variables.get("allow-plaintext") == Some("1");
+        Endpoint::parse_list(text, plaintext)
     }
 
     pub(super) fn data(&mut self, environment: &[&CStr]) -> Option<PathBuf> {
@@ -114,7 +126,8 @@ impl Resolver {
         let path = path.unwrap_or_default();
         format!(
             "`{variable}` is not sent to a store that the manifest `{path}` names, as it was only \
-             found; name the store with `--store`, or trust the manifest with `--config {path}`"
+             found; log in to it once with `inject login`, name the store with `--store`, or trust \
+             the manifest with `--config {path}`"
         )
     }
 
@@ -133,7 +146,7 @@ impl Resolver {
         self.token_file(&path, &origin)
     }
 
-    fn token_file(&mut self, path: &Path, origin: &Origin) -> Option<Token> {
+    pub(super) fn token_file(&mut self, path: &Path, origin: &Origin) -> Option<Token> {
         match self.read_token(path) {
             Ok(bytes) => self.checked_token(bytes.expose_secret(), origin),
             Err(error) => {

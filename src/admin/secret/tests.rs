@@ -12,6 +12,8 @@ use crate::client::{Connector, Options, TIMEOUT_DEFAULT};
 use crate::name::OrgName;
 
 use super::*;
+use crate::admin::Look;
+use std::io::Write;
 
 type Requests = Arc<Mutex<Vec<String>>>;
 
@@ -37,7 +39,7 @@ fn scripted(answers: &[(u16, &str)]) -> (Client, Requests) {
     };
     let connector = Connector::InProcess { label: "/data".to_owned(), connect: Box::new(connect) };
     let org = OrgName::parse("default").expect("a slug");
-    let options = Options { org, token: None, timeout: TIMEOUT_DEFAULT };
+    let options = Options { org: Some(org), token: None, timeout: TIMEOUT_DEFAULT };
     (Client::new(connector, options), requests)
 }
 
@@ -180,7 +182,7 @@ fn a_list_shows_all_pages() {
          A     4        2026-03-02 00:30 by bob\\u{1b}[2J@acme.com  alice@acme.com\n\
          B     -        damaged                                    -\n"
     );
-    assert!(matches!(done.result, Err(Error::Damaged { rows: 1 })));
+    assert!(matches!(done.result, Err(Error::Damaged { rows: 1, .. })));
     let requests = requests.lock().expect("unpoisoned");
     assert!(requests[0].starts_with("GET /api/v1/orgs/default/secrets?limit=1000 "));
     assert!(requests[1].starts_with("GET /api/v1/orgs/default/secrets?cursor=c&limit=1000 "));
@@ -244,17 +246,18 @@ fn nothing_is_deleted_without_a_yes() {
 
 #[test]
 fn a_yes_needs_no_terminal() {
-    let (client, requests) = scripted(&[(204, "")]);
+    let (client, requests) = scripted(&[(200, FULL), (204, "")]);
     let done = run(b"", |console| remove(true).run(&client, console));
     done.result.expect("it is deleted");
     assert_eq!(done.output, "deleted A\n");
     assert_eq!(done.errors, "a launch that references it fails from now on\n");
-    assert!(requests.lock().expect("unpoisoned")[0].starts_with("DELETE /api/v1/"));
+    let requests = requests.lock().expect("unpoisoned");
+    assert!(requests[1].starts_with("DELETE /api/v1/"));
+    assert!(!requests[1].contains("if-match"), "{}", requests[1]);
 }
 
 #[test]
 fn the_name_is_typed_to_delete_it() {
-    use std::io::Write;
     let pty = openpty(None, None).expect("a terminal");
     let mut master = File::from(pty.master);
     let slave = pty.slave;
@@ -275,7 +278,6 @@ fn the_name_is_typed_to_delete_it() {
 /// A store that answered a delete with 503 has deleted it already, and has yet to wipe it.
 #[test]
 fn a_delete_that_did_not_finish_can_be_tried_again() {
-    use std::io::Write;
     let pty = openpty(None, None).expect("a terminal");
     let mut master = File::from(pty.master);
     let slave = pty.slave;
@@ -291,7 +293,7 @@ fn a_delete_that_did_not_finish_can_be_tried_again() {
 
 #[test]
 fn what_is_damaged_is_deleted_and_set_again() {
-    let text = |rows| Error::Damaged { rows }.to_string();
+    let text = |rows| Error::Damaged { rows, way_out: DAMAGED_WAY_OUT }.to_string();
     assert!(text(1).starts_with("1 of these is damaged: "), "{}", text(1));
     assert!(text(2).starts_with("2 of these are damaged: "), "{}", text(2));
     assert!(text(2).ends_with("; delete what is damaged and set it again"), "{}", text(2));
@@ -335,7 +337,7 @@ fn a_pipe_whose_reader_has_left_is_an_error() {
 
 #[test]
 fn what_was_changed_is_told_where_nobody_reads() {
-    let (client, _) = scripted(&[(200, FULL), (204, "")]);
+    let (client, _) = scripted(&[(200, FULL), (200, FULL), (204, "")]);
     let error = unread(|console| give(set("A"), &client, console)).expect_err("nobody reads");
     assert!(error.to_string().ends_with("; but `A` is updated (version 4)"), "{error}");
     assert_eq!(error.exit_code(), 74);

@@ -120,7 +120,7 @@ fn only_who_was_tried_is_blamed() {
 fn a_store_that_wants_a_token_and_gets_none_is_told_apart() {
     let (endpoint, script) = tcp(vec![Act::Say(say(401, "", ""))]);
     let org = OrgName::parse("acme").expect("a slug");
-    let options = Options { org, token: None, timeout: TIMEOUT_DEFAULT };
+    let options = Options { org: Some(org), token: None, timeout: TIMEOUT_DEFAULT };
     let client = Client::new(Connector::Endpoints(vec![endpoint]), options);
     let error = client.metadata(&name("A")).expect_err("401");
     assert!(matches!(error, Error::Refused { token_sent: false, .. }), "{error:?}");

@@ -1,0 +1,101 @@
+//! A file for its owner's eyes, replaced as a whole: staged beside its place with mode 0600,
+//! synced, then renamed. Who reads it sees the old one or the new one.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::sys;
+
+/// Puts these bytes at a path. A link there stays one: what it leads to is replaced.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let path = match fs::canonicalize(path) {
+        Ok(path) if !path.metadata()?.is_file() => {
+            return Err(io::Error::other("not a regular file"));
+        }
+        Ok(path) => path,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
+        Err(error) => return Err(error),
+    };
+    let staged = staged_beside(&path)?;
+    // What is staged never remains, whatever signal comes.
+    let _held = sys::hold_signals();
+    let put = write_new(&staged, bytes).and_then(|()| fs::rename(&staged, &path));
+    if put.is_err() {
+        // Where it was never made, nothing is to be removed.
+        let _ = fs::remove_file(&staged);
+    }
+    put.and_then(|()| File::open(folder_of(&path))?.sync_all())
+}
+
+/// The folder that a path lies in.
+pub fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
+fn staged_beside(path: &Path) -> io::Result<PathBuf> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let random = u64::from_ne_bytes(sys::random()?);
+    let mut staged = OsString::from(".");
+    staged.push(name);
+    staged.push(format!(".{random:016x}"));
+    Ok(path.with_file_name(staged))
+}
+
+/// Mode 0600, whatever the umask.
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<OsString> {
+        let entries = fs::read_dir(folder).expect("a folder");
+        entries.map(|entry| entry.expect("an entry").file_name()).collect()
+    }
+
+    #[test]
+    fn it_is_replaced_whole_and_nothing_else_remains() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a");
+        for text in ["first", "second, and longer"] {
+            replace(&path, text.as_bytes()).expect("it is written");
+            assert_eq!(fs::read_to_string(&path).expect("it is there"), text);
+            let mode = path.metadata().expect("it is there").permissions().mode();
+            assert_eq!(mode & 0o7777, 0o600);
+        }
+        assert_eq!(names(folder.path()), ["a"]);
+    }
+
+    #[test]
+    fn a_link_stays_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, link) = (folder.path().join("a"), folder.path().join("link"));
+        fs::write(&path, "first").expect("a file");
+        std::os::unix::fs::symlink("a", &link).expect("a link");
+        replace(&link, b"second").expect("it is written");
+        assert!(link.is_symlink());
+        assert_eq!(fs::read_to_string(&path).expect("it is there"), "second");
+    }
+
+    #[test]
+    fn only_a_file_is_replaced() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let socket = folder.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
+        assert!(replace(&socket, b"x").is_err());
+        assert!(replace(folder.path(), b"x").is_err());
+        assert!(replace(&folder.path().join("none/a"), b"x").is_err());
+        assert_eq!(names(folder.path()), ["socket"]);
+    }
+}
