@@ -244,7 +244,7 @@ impl Resolver {
         environment: &[&CStr],
         asks: Asks,
     ) -> Settings {
-        let (store, named_by_stranger) = self.store(common, environment);
+        let (store, named_by_stranger) = self.store(common, environment, asks);
         let (token, token_withheld) = match asks {
             Asks::Store => self.token(common, named_by_stranger),
             Asks::Nothing => (None, None),

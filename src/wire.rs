@@ -1,6 +1,8 @@
 //! What the launcher's side and the store's side say to each other: paths, bodies and limits.
 //! It opens no connection and decides nothing.
 
+mod pin;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -8,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::name::{OrgName, SecretName, WorkloadName};
 use crate::secret::Secret;
+
+pub use pin::Pin;
 
 /// The largest value of a secret, in bytes.
 pub const VALUE_BYTES_MAX: usize = 64 * 1024;

@@ -17,6 +17,7 @@ mod query;
 mod retry;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod token;
 
 use std::cell::OnceCell;
@@ -40,6 +41,7 @@ use retry::Pace;
 pub use endpoint::{ENDPOINTS_MAX, Endpoint, EndpointError};
 pub use error::{Error, Failure, ProtocolFault};
 pub use query::{ListQuery, Sort};
+pub use tls::{Authorities, AuthoritiesError, TlsFault};
 pub use token::{TOKEN_BYTES_MAX, Token, TokenError};
 
 /// The whole time that a call may take when nothing else is said.
