@@ -13,6 +13,7 @@ mod permission;
 mod seal;
 mod service;
 mod storage;
+pub mod tls;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
