@@ -2,6 +2,7 @@
 //! It opens no connection and decides nothing.
 
 mod pin;
+pub mod tls;
 
 use std::collections::BTreeMap;
 

@@ -8,24 +8,21 @@ mod judge;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ClientConfig;
 use rustls::client::Resumption;
-use rustls::crypto::{CryptoProvider, ring};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, version};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::wire::Pin;
+use crate::wire::{self, Pin};
 
 use judge::Judge;
 
 pub use authorities::{Authorities, AuthoritiesError};
 pub use fault::TlsFault;
-
-/// What is spoken inside (RFC 7301).
-const PROTOCOL: &[u8] = b"http/1.1";
 
 /// Whom one endpoint is believed.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -46,7 +43,7 @@ pub async fn handshake(
     until: Instant,
     time_max: Duration,
 ) -> Result<TlsStream<TcpStream>, TlsFault> {
-    let provider = ring::default_provider();
+    let provider = wire::tls::provider();
     let judge = Arc::new(Judge::new(trust, provider.signature_verification_algorithms));
     let config = Arc::new(config(provider, Arc::clone(&judge)));
     // Large, and only there for a moment.
@@ -60,12 +57,12 @@ pub async fn handshake(
 
 fn config(provider: CryptoProvider, judge: Arc<Judge>) -> ClientConfig {
     let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
-        .with_protocol_versions(&[&version::TLS13, &version::TLS12])
-        .expect("ring has suites of both")
+        .with_protocol_versions(wire::tls::VERSIONS)
+        .expect("the provider has suites of both")
         .dangerous()
         .with_custom_certificate_verifier(judge)
         .with_no_client_auth();
-    config.alpn_protocols = vec![PROTOCOL.to_vec()];
+    config.alpn_protocols = vec![wire::tls::HTTP_1_1.to_vec()];
     // A launch asks once: there is nothing to resume.
     config.resumption = Resumption::disabled();
     config

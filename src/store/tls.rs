@@ -13,16 +13,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;
-use rustls::crypto::ring;
+use rustls::ServerConfig;
 use rustls::server::{NoServerSessionStorage, ParsedCertificate};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{ServerConfig, version};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::wire::Pin;
+use crate::wire::{self, Pin};
 
 use certificate::Validity;
 use files::Owner;
@@ -30,8 +29,6 @@ use files::Owner;
 pub use error::{TlsError, TlsWarning};
 pub use own::{CERTIFICATE_NAME, KEY_NAME};
 
-/// What is spoken inside (RFC 7301).
-const PROTOCOL: &[u8] = b"http/1.1";
 /// The first byte of TLS: a record of the handshake (RFC 8446, section 5.1).
 const HANDSHAKE: u8 = 22;
 /// What waits in one connection for a client that does not read, in bytes, at most.
@@ -117,12 +114,12 @@ impl ServerIdentity {
 }
 
 fn config(certified: CertifiedKey) -> ServerConfig {
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_protocol_versions(&[&version::TLS13, &version::TLS12])
-        .expect("ring has suites of both")
+    let mut config = ServerConfig::builder_with_provider(Arc::new(wire::tls::provider()))
+        .with_protocol_versions(wire::tls::VERSIONS)
+        .expect("the provider has suites of both")
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
-    config.alpn_protocols = vec![PROTOCOL.to_vec()];
+    config.alpn_protocols = vec![wire::tls::HTTP_1_1.to_vec()];
     // A launch asks once and a page keeps its connection: nothing is kept to resume, and no ticket
     // outlives a certificate that was replaced.
     config.session_storage = Arc::new(NoServerSessionStorage {});

@@ -15,9 +15,6 @@ use crate::wire::Pin;
 
 /// The most names of a certificate that are shown.
 const NAMES_SHOWN_MAX: usize = 8;
-/// How rustls tells of a certificate that may sign others and was shown as a server's own; the
-/// error's type is that of a library below it.
-const AUTHORITY_AS_SERVER: &str = "CaUsedAsEndEntity";
 
 /// What is wrong with the other side, or with the way to it.
 #[derive(Clone, Debug)]
@@ -94,7 +91,9 @@ impl TlsFault {
             CertificateError::NotValidForNameContext { presented, .. } => {
                 Self::OtherName { names: presented.iter().filter_map(|name| plain(name)).collect() }
             }
-            CertificateError::Other(other) if other.0.to_string() == AUTHORITY_AS_SERVER => {
+            CertificateError::Other(other)
+                if matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity)) =>
+            {
                 Self::AuthorityItself { shown }
             }
             error => Self::Refused(error.clone().into()),

@@ -237,7 +237,7 @@ async fn meet(
         let stream = TcpStream::connect(address).await?;
         let name = ServerName::try_from(name).expect("a name");
         let mut stream = TlsConnector::from(trusting(certificate)).connect(name, stream).await?;
-        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(PROTOCOL));
+        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(wire::tls::HTTP_1_1));
         stream.write_u8(1).await?;
         stream.read_u8().await
     };
@@ -257,12 +257,13 @@ fn trusting(certificate: &Path) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     let pem = fs::read(certificate).expect("it is there");
     roots.add(CertificateDer::from_pem_slice(&pem).expect("PEM")).expect("a certificate");
-    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring has suites of both")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), PROTOCOL.to_vec()];
+    let mut config =
+        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("ring has suites of both")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), wire::tls::HTTP_1_1.to_vec()];
     Arc::new(config)
 }
 
