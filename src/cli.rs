@@ -108,7 +108,8 @@ pub struct Names {
 /// Settings that every command understands.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Common {
-    /// The store: `http://HOST:PORT` on loopback or `unix:PATH`, several with commas
+    /// The store: `https://HOST[:PORT][#PIN]`, `http://HOST:PORT` on loopback or `unix:PATH`,
+    /// several with commas
     #[arg(long, value_name = "ADDRESS")]
     pub store: Option<OsString>,
     /// The organization that owns the secrets
@@ -117,6 +118,9 @@ pub struct Common {
     /// A file that holds the token
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+    /// A PEM file of the authorities that vouch for the store, instead of the public ones
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
     /// A file that holds the embedded store's master key
     #[arg(long, value_name = "FILE")]
     pub master_key_file: Option<PathBuf>,

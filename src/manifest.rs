@@ -17,12 +17,13 @@ pub const FILE_NAME: &str = "inject.toml";
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Keys that take one text, a list of texts (or one text), and a table of texts.
-const TEXTS: [&str; 9] = [
+const TEXTS: [&str; 10] = [
     "store",
     "org",
     "environment",
     "workload",
     "token-file",
+    "ca-file",
     "timeout",
     "report",
     "scan-env",

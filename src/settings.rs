@@ -271,7 +271,7 @@ impl Resolver {
         environment: &[&CStr],
         asks: Asks,
     ) -> Settings {
-        let Named { store, text, by_stranger } = self.store(common, environment);
+        let Named { store, text, by_stranger } = self.store(common, environment, asks);
         let (token, token_withheld) = match asks {
             Asks::Store => self.token(common, by_stranger),
             Asks::StoreForLogin | Asks::Nothing => (None, None),

@@ -2,6 +2,8 @@
 //! It opens no connection and decides nothing.
 
 mod people;
+mod pin;
+pub mod tls;
 mod trail;
 
 use std::collections::BTreeMap;
@@ -16,6 +18,7 @@ pub use people::{
     Issued, IssuedToken, Member, MemberChange, MemberList, MemberRequest, OrgList, OrgRequest,
     Organization, Role, Session, SessionRequest, Token, TokenList, TokenRequest,
 };
+pub use pin::Pin;
 pub use trail::{
     AuditList, AuditRecord, BrokenHow, BrokenRecord, Checkpoint, NamedVersion, SecretUse, UsedBy,
     VerifyAnswer, VerifyRequest, WATCH_SECONDS_DEFAULT, WATCH_SECONDS_MAX, WatchAnswer,

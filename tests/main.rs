@@ -2,6 +2,7 @@
 //! situations and say what a user, a script or another program would see.
 
 mod applications;
+mod authority;
 mod binary;
 mod bounds;
 mod canary;
@@ -29,3 +30,4 @@ mod template_input;
 mod template_reports;
 mod template_settings;
 mod tidy;
+mod tls;

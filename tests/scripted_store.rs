@@ -1,15 +1,18 @@
 //! A store that answers by a script and remembers each request: threads and std, a real socket.
 //! It decides nothing, so that what a launcher sends can be told apart from what a store allows.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::cell::RefCell;
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use base64::Engine;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
 use crate::harness::DEADLINE;
@@ -63,6 +66,24 @@ impl ScriptedStore {
                 let script = script.clone();
                 let reader = stream.try_clone().expect("a descriptor is free");
                 thread::spawn(move || script.serve(BufReader::new(reader), stream));
+            }
+        });
+        store
+    }
+
+    /// The same over TLS; a handshake that fails is no request.
+    pub fn tls(config: Arc<ServerConfig>, answers: impl IntoIterator<Item = Answer>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port of loopback");
+        let address = listener.local_addr().expect("it is bound");
+        let (store, script) = Self::new(format!("https://{address}"), answers);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (script, config) = (script.clone(), Arc::clone(&config));
+                thread::spawn(move || {
+                    let connection = ServerConnection::new(config).expect("a configuration");
+                    let whole = Rc::new(RefCell::new(StreamOwned::new(connection, stream)));
+                    script.serve(BufReader::new(Half(Rc::clone(&whole))), Half(whole));
+                });
             }
         });
         store
@@ -154,6 +175,25 @@ impl Script {
             1 => answers[0].clone(),
             _ => answers.pop().expect("there are several"),
         }
+    }
+}
+
+/// A TLS connection that is read in one place and written in another, by the same thread.
+struct Half<S>(Rc<RefCell<S>>);
+
+impl<S: Read> Read for Half<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.borrow_mut().read(buffer)
+    }
+}
+
+impl<S: Write> Write for Half<S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.borrow_mut().flush()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The contestants and what they need around them: two stores that answer, an embedded one that is
+//! The contestants and what they need around them: stores that answer, an embedded one that is
 //! filled, and a proof that each gives the command the same five values. It measures nothing.
 
 use std::env;
@@ -98,10 +98,11 @@ impl Stage {
         env::set_current_dir(&directory)?;
         let answered = Answered::default();
         let tcp = store::over_tcp(&answered)?;
+        let tls = store::over_tls(&answered)?;
         // A relative path: that of a socket may have 107 bytes at most.
         let unix = store::over_unix(Path::new("store.sock"), &answered)?;
         fill_embedded_store(&directory.join("data"))?;
-        let contestants = contestants(&directory, &tcp, &unix)?;
+        let contestants = contestants(&directory, [&tcp, &tls, &unix])?;
         for contestant in &contestants {
             contestant.verify()?;
         }
@@ -124,6 +125,7 @@ fn install(bin: &Path) -> Outcome {
         PathBuf::from(INJECT),
         release.join("examples/floor-exec"),
         release.join("examples/floor-fetch"),
+        release.join("examples/floor-tls"),
     ] {
         let name = built.file_name().ok_or("a program has a name")?;
         fs::copy(&built, bin.join(name)).map_err(|error| {
@@ -149,16 +151,18 @@ fn fill_embedded_store(data: &Path) -> Outcome {
     Ok(())
 }
 
-fn contestants(directory: &Path, tcp: &str, unix: &str) -> Outcome<Vec<Contestant>> {
+fn contestants(directory: &Path, stores: [&str; 3]) -> Outcome<Vec<Contestant>> {
     let installed = |name| Some(directory.join("bin").join(name));
     let exec = || installed("floor-exec");
     let fetch = || installed("floor-fetch");
+    let fetch_tls = || installed("floor-tls");
     let inject = || installed("inject");
     let values = || SECRETS.map(|(name, value)| (name, value.into())).to_vec();
-    let tcp =
-        || references(&[("INJECT_STORE", tcp), ("INJECT_ORG", "acme"), ("INJECT_TOKEN", TOKEN)]);
-    let unix =
-        || references(&[("INJECT_STORE", unix), ("INJECT_ORG", "acme"), ("INJECT_TOKEN", TOKEN)]);
+    let [tcp, tls, unix] = stores.map(|store| {
+        move || {
+            references(&[("INJECT_STORE", store), ("INJECT_ORG", "acme"), ("INJECT_TOKEN", TOKEN)])
+        }
+    });
     // Each file goes where it touches no disk, as what is timed is this program and not the disk.
     let with_file = |format: &str| {
         let path = directory.join("config").with_extension(format);
@@ -173,7 +177,7 @@ fn contestants(directory: &Path, tcp: &str, unix: &str) -> Outcome<Vec<Contestan
     let embedded = references(&[("INJECT_DATA", data)]);
     let beside = |floor| Some((floor, None));
     let most = |floor, ratio| Some((floor, Some(('≤', ratio))));
-    let rows: [Row; 11] = [
+    let rows: [Row; 13] = [
         ("`true` alone", None, values(), 0, None),
         ("floor: exec only", exec(), values(), 0, None),
         ("inject, no reference", inject(), values(), 0, most("floor: exec only", 1.15)),
@@ -182,6 +186,14 @@ fn contestants(directory: &Path, tcp: &str, unix: &str) -> Outcome<Vec<Contestan
         ("inject, five over tcp, and 4 KiB of text", inject(), text, 1, beside(FIVE)),
         ("inject, five over tcp, and 4 KiB of json", inject(), json, 1, beside(FIVE)),
         ("inject, five over tcp, and 4 KiB of yaml", inject(), yaml, 1, beside(FIVE)),
+        ("floor: fetch over pinned tls", fetch_tls(), tls(), 1, beside("floor: fetch over tcp")),
+        (
+            "inject, five over pinned tls",
+            inject(),
+            tls(),
+            1,
+            most("floor: fetch over pinned tls", 1.2),
+        ),
         ("floor: fetch over unix", fetch(), unix(), 1, beside("floor: fetch over tcp")),
         ("inject, five over unix", inject(), unix(), 1, most("floor: fetch over unix", 1.2)),
         ("inject, five embedded", inject(), embedded, 0, most("floor: fetch over tcp", 2.0)),

@@ -1,6 +1,7 @@
 //! A store that knows five secrets and does nothing else: one thread, blocking, the same for floor
 //! and `inject`. It counts what it answers, so that a contestant cannot win by not asking.
 
+use std::error::Error;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::net::UnixListener;
@@ -8,6 +9,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rcgen::{CertifiedKey, PublicKeyData};
+use rustls::crypto::ring;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use sha2::{Digest, Sha256};
 
 use crate::document::SECRETS;
 
@@ -36,6 +45,39 @@ pub fn over_tcp(answered: &Answered) -> io::Result<String> {
                 serve(stream, &answered)
             });
             served.expect("the contestants send whole requests");
+        }
+    });
+    Ok(store)
+}
+
+/// Listens on loopback with TLS and a fresh key, which what goes into `INJECT_STORE` pins.
+pub fn over_tls(answered: &Answered) -> Result<String, Box<dyn Error>> {
+    let CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()])?;
+    let pin = URL_SAFE_NO_PAD.encode(Sha256::digest(signing_key.subject_public_key_info()));
+    let key = PrivateKeyDer::try_from(signing_key.serialize_der())?;
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // As the store does: nothing is resumed.
+    config.send_tls13_tickets = 0;
+    let config = Arc::new(config);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let store = format!("https://{}#sha256-{pin}", listener.local_addr()?);
+    let answered = answered.clone();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let served = stream.and_then(|stream| {
+                stream.set_nodelay(true)?;
+                let connection = ServerConnection::new(Arc::clone(&config));
+                let connection = connection.map_err(io::Error::other)?;
+                serve(StreamOwned::new(connection, stream), &answered)
+            });
+            // Exec closes the connection without TLS' own farewell.
+            let left = |error: &io::Error| error.kind() == io::ErrorKind::UnexpectedEof;
+            assert!(served.as_ref().err().is_none_or(left), "{served:?}");
         }
     });
     Ok(store)

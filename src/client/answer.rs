@@ -154,7 +154,7 @@ fn repeats(text: &str, hidden: &[&[u8]]) -> bool {
 }
 
 /// Words from outside, of bounded length and without what steers a terminal or its reader.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let shown = text.chars().take(DETAIL_CHARS_MAX);
     shown.map(|c| if c.is_control() || misleads(c) { '\u{fffd}' } else { c }).collect()
 }

@@ -11,7 +11,7 @@ use hyper::header::{
 use hyper::{Method, Request};
 use jiff::Timestamp;
 use tokio::runtime::{Builder, Runtime};
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep, timeout_at};
 
 use crate::name::SecretName;
 use crate::secret::Secret;
@@ -19,7 +19,7 @@ use crate::sys;
 
 use super::answer::{Asked, Verdict, judge};
 use super::connect::{Stream, connect};
-use super::endpoint::{Endpoint, Target};
+use super::endpoint::Endpoint;
 use super::error::{Error, Failure, ProtocolFault};
 use super::exchange::{Answer, Fault, exchange};
 use super::retry::{Again, Schedule, Step};
@@ -219,20 +219,31 @@ impl Client {
         endpoint: usize,
         time_max: Duration,
     ) -> Outcome<T> {
-        let exchanged = timeout(time_max, async {
-            let (stream, host) = self.connect(endpoint, time_max).await?;
-            let request = call.request(host, self.authorization.as_ref());
-            exchange(stream, request, call.answer_max).await
-        });
-        match exchanged.await {
-            Ok(Ok(answer)) => self.judge(call, read, endpoint, &answer),
-            Ok(Err(Fault::Protocol(fault))) => self.no_store(endpoint, fault),
-            Ok(Err(Fault::Passing(failure))) => Outcome::Again { again: again(&failure), failure },
-            Err(_) => Outcome::Again {
-                failure: Failure::TimedOut { after: time_max },
-                again: Again::AfterBackoff,
-            },
+        match self.ask(call, endpoint, time_max).await {
+            Ok(answer) => self.judge(call, read, endpoint, &answer),
+            Err(Fault::Protocol(fault)) => self.no_store(endpoint, fault),
+            Err(Fault::Passing(Failure::Tls(fault))) if !fault.can_pass() => {
+                let store = self.endpoint_names()[endpoint].to_owned();
+                let failure = Failure::Tls(fault.clone());
+                Outcome::EndHere { failure, error: Error::Tls { store, fault } }
+            }
+            Err(Fault::Passing(failure)) => Outcome::Again { again: again(&failure), failure },
         }
+    }
+
+    /// Asks once. To connect and to be answered share the time, and each tells when it is over.
+    async fn ask(
+        &self,
+        call: &Call<'_>,
+        endpoint: usize,
+        time_max: Duration,
+    ) -> Result<Answer, Fault> {
+        let until = tokio::time::Instant::now() + time_max;
+        let (stream, host) = self.connect(endpoint, time_max).await?;
+        let request = call.request(host, self.authorization.as_ref());
+        timeout_at(until, exchange(stream, request, call.answer_max))
+            .await
+            .unwrap_or(Err(Fault::Passing(Failure::TimedOut { after: time_max })))
     }
 
     async fn connect(
@@ -243,8 +254,7 @@ impl Client {
         match &self.connector {
             Connector::Endpoints(endpoints) => {
                 let endpoint = &endpoints[endpoint];
-                let target: &Target = &endpoint.target;
-                let stream = connect(target, time_max).await.map_err(Fault::Passing)?;
+                let stream = connect(&endpoint.target, time_max).await.map_err(Fault::Passing)?;
                 Ok((stream, endpoint.authority()))
             }
             Connector::InProcess { connect, .. } => Ok((Box::new(connect()), "localhost")),
@@ -273,6 +283,12 @@ impl Client {
                 Err(fault) => self.no_store(endpoint, fault),
             },
             Verdict::NoStore(fault) => self.no_store(endpoint, fault),
+            // A server that speaks TLS answers so, and a store that does not says a type.
+            Verdict::EndHere { failure: Failure::Status { status: 400, .. }, .. }
+                if self.is_plain(endpoint) =>
+            {
+                self.no_store(endpoint, ProtocolFault::NotPlainHttp)
+            }
             Verdict::EndHere { failure, error } => Outcome::EndHere { failure, error },
             Verdict::End(error) => Outcome::End(error),
             Verdict::Again { failure, wait } => {
@@ -281,7 +297,19 @@ impl Client {
         }
     }
 
+    /// Whether TLS might be spoken there, and is not.
+    fn is_plain(&self, endpoint: usize) -> bool {
+        match &self.connector {
+            Connector::Endpoints(endpoints) => endpoints[endpoint].is_plain_tcp(),
+            Connector::InProcess { .. } => false,
+        }
+    }
+
     fn no_store<T>(&self, endpoint: usize, fault: ProtocolFault) -> Outcome<T> {
+        let fault = match fault {
+            ProtocolFault::NotHttp if self.is_plain(endpoint) => ProtocolFault::NotPlainHttp,
+            fault => fault,
+        };
         let store = self.endpoint_names()[endpoint].to_owned();
         let failure = Failure::Protocol(fault.clone());
         Outcome::EndHere { failure, error: Error::Protocol { store, fault } }
@@ -314,7 +342,7 @@ impl Failed {
     /// A refusal is worth more than an endpoint that is no store, unless that is the only one: of
     /// several, each is named with what it is.
     fn keep(&mut self, error: Error) {
-        if self.last.len() == 1 || !matches!(error, Error::Protocol { .. }) {
+        if self.last.len() == 1 || !matches!(error, Error::Protocol { .. } | Error::Tls { .. }) {
             self.kept = Some(error);
         }
     }
@@ -350,11 +378,12 @@ pub fn again(failure: &Failure) -> Again {
 /// has not, and so does every status that puts the fault on the request.
 fn may_have_reached(failure: &Failure) -> bool {
     match failure {
-        Failure::LookUp(_) | Failure::Connect(_) => false,
+        Failure::LookUp(_) | Failure::Connect(_) | Failure::Tls(_) => false,
         Failure::TimedOut { .. } | Failure::Dropped => true,
         Failure::Status { status, .. } => *status >= 500 && *status != 503,
         Failure::Protocol(fault) => match fault {
             ProtocolFault::NotHttp
+            | ProtocolFault::NotPlainHttp
             | ProtocolFault::Redirect { .. }
             | ProtocolFault::Status { .. }
             | ProtocolFault::NotJson { .. } => false,

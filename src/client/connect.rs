@@ -1,4 +1,4 @@
-//! One connection to an endpoint. It sends nothing.
+//! One connection to an endpoint. It sends no request.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream, lookup_host};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::endpoint::{Host, Target};
 use super::error::Failure;
+use super::tls::handshake;
 
 /// The most addresses of one name that are tried in one attempt.
 const ADDRESSES_MAX: usize = 8;
@@ -19,23 +20,39 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 
-/// Connects within `time_max`, which the addresses of a name share, so that the first one hanging
-/// does not hide the others.
+/// Connects, and with TLS makes sure of who answers, within `time_max`.
 pub async fn connect(target: &Target, time_max: Duration) -> Result<Box<dyn Stream>, Failure> {
+    let until = Instant::now() + time_max;
+    let timed_out = |_| Failure::TimedOut { after: time_max };
     match target {
         Target::Unix(path) => {
-            let stream = UnixStream::connect(path).await.map_err(Failure::Connect)?;
-            Ok(Box::new(stream))
+            let stream = timeout_at(until, UnixStream::connect(path)).await.map_err(timed_out)?;
+            Ok(Box::new(stream.map_err(Failure::Connect)?))
         }
-        Target::Tcp { host: Host::Address(address), port } => {
-            first_of(&[SocketAddr::new(*address, *port)], time_max).await
+        Target::Tcp { host, port } => {
+            let stream = timeout_at(until, open(host, *port, time_max)).await;
+            Ok(Box::new(stream.map_err(timed_out)??))
         }
-        Target::Tcp { host: Host::Localhost, port } => {
+        Target::Tls { host, port, name, trust } => {
+            let stream = timeout_at(until, open(host, *port, time_max)).await;
+            let stream = stream.map_err(timed_out)??;
+            let secured = handshake(stream, name.clone(), trust, until, time_max).await;
+            Ok(Box::new(secured.map_err(Failure::Tls)?))
+        }
+    }
+}
+
+/// The addresses of a name share `time_max`, so that the first one hanging does not hide the
+/// others.
+async fn open(host: &Host, port: u16, time_max: Duration) -> Result<TcpStream, Failure> {
+    match host {
+        Host::Address(address) => first_of(&[SocketAddr::new(*address, port)], time_max).await,
+        Host::Localhost => {
             let addresses: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-            first_of(&addresses.map(|address| SocketAddr::new(address, *port)), time_max).await
+            first_of(&addresses.map(|address| SocketAddr::new(address, port)), time_max).await
         }
-        Target::Tcp { host: Host::Name(name), port } => {
-            let found = lookup_host((&**name, *port)).await.map_err(Failure::LookUp)?;
+        Host::Name(name) => {
+            let found = lookup_host((&**name, port)).await.map_err(Failure::LookUp)?;
             let addresses: Vec<SocketAddr> = found.take(ADDRESSES_MAX).collect();
             first_of(&addresses, time_max).await
         }
@@ -43,10 +60,7 @@ pub async fn connect(target: &Target, time_max: Duration) -> Result<Box<dyn Stre
 }
 
 /// The first address that takes the connection; else what the first one said.
-async fn first_of(
-    addresses: &[SocketAddr],
-    time_max: Duration,
-) -> Result<Box<dyn Stream>, Failure> {
+async fn first_of(addresses: &[SocketAddr], time_max: Duration) -> Result<TcpStream, Failure> {
     let share = time_max / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
     let mut first = None;
     for address in addresses {
@@ -54,7 +68,7 @@ async fn first_of(
             Ok(Ok(stream)) => {
                 // A request is written in few pieces, none of which should wait for another.
                 stream.set_nodelay(true).map_err(Failure::Connect)?;
-                return Ok(Box::new(stream));
+                return Ok(stream);
             }
             Ok(Err(error)) => first = first.or(Some(Failure::Connect(error))),
             Err(_) => first = first.or(Some(Failure::TimedOut { after: share })),

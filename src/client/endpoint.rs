@@ -1,17 +1,28 @@
-//! Where a store is: `http://HOST[:PORT]` or `unix:PATH`, parsed once. It looks no name up and
-//! connects to nothing, and its errors never repeat what may hold credentials.
+//! Where a store is: `https://HOST[:PORT][#PIN]`, `http://HOST[:PORT]` or `unix:PATH`, parsed once.
+//! It looks no name up and connects to nothing, and its errors never repeat what may hold
+//! credentials.
+
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
+
+use rustls::pki_types::ServerName;
+
+use crate::wire::Pin;
+
+use super::tls::{Authorities, Trust};
 
 /// The most endpoints that one setting may name.
 pub const ENDPOINTS_MAX: usize = 16;
 /// The longest host name (RFC 1035, section 2.3.4), and the longest path that fits `sockaddr_un`.
 const HOST_BYTES_MAX: usize = 253;
 const UNIX_PATH_BYTES_MAX: usize = 107;
-/// What `http://HOST` means without a port (RFC 9110, section 4.2.1).
+/// What `http://HOST` and `https://HOST` mean without a port (RFC 9110, section 4.2).
 const HTTP_PORT: u16 = 80;
+const HTTPS_PORT: u16 = 443;
 
 /// One address of a store.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -26,6 +37,7 @@ pub struct Endpoint {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Target {
     Tcp { host: Host, port: u16 },
+    Tls { host: Host, port: u16, name: ServerName<'static>, trust: Trust },
     Unix(PathBuf),
 }
 
@@ -43,7 +55,7 @@ pub enum EndpointError {
     Empty,
     TooMany,
     Scheme,
-    Tls { host: String },
+    Pin,
     Credentials,
     Path,
     Query,
@@ -73,7 +85,7 @@ impl Endpoint {
         let (authority, fragment) = split_url(rest)?;
         let (host, port) = split_authority(authority)?;
         if tls {
-            return Err(EndpointError::Tls { host: host.to_string() });
+            return Self::tls(host, port.unwrap_or(HTTPS_PORT), fragment);
         }
         if fragment.is_some() {
             return Err(EndpointError::Fragment);
@@ -109,8 +121,25 @@ impl Endpoint {
     pub fn unix_path(&self) -> Option<&Path> {
         match &self.target {
             Target::Unix(path) => Some(path),
-            Target::Tcp { .. } => None,
+            Target::Tcp { .. } | Target::Tls { .. } => None,
         }
+    }
+
+    /// Whether it is believed to whom the public authorities vouch for: an address with a pin is
+    /// not, and one without TLS asks for no proof.
+    pub fn trusts_public(&self) -> bool {
+        matches!(&self.target, Target::Tls { trust: Trust::Public, .. })
+    }
+
+    /// Believes these instead of the public authorities. A pin stays as it is.
+    pub fn trust(&mut self, authorities: &Authorities) {
+        if let Target::Tls { trust: trust @ Trust::Public, .. } = &mut self.target {
+            *trust = Trust::Authorities(authorities.clone());
+        }
+    }
+
+    pub(super) fn is_plain_tcp(&self) -> bool {
+        matches!(&self.target, Target::Tcp { .. })
     }
 
     pub(super) fn authority(&self) -> &str {
@@ -128,6 +157,23 @@ impl Endpoint {
             authority: authority.into(),
             target: Target::Tcp { host, port },
         }
+    }
+
+    /// The pin is left out of what is shown: it is long, and says nothing until it is wrong.
+    fn tls(host: Host, port: u16, fragment: Option<&str>) -> Result<Self, EndpointError> {
+        let trust = match fragment {
+            None => Trust::Public,
+            Some(pin) => Trust::Pin(Pin::parse(pin).ok_or(EndpointError::Pin)?),
+        };
+        let authority = match port {
+            HTTPS_PORT => host.to_string(),
+            _ => format!("{host}:{port}"),
+        };
+        Ok(Self {
+            shown: format!("https://{host}:{port}").into(),
+            authority: authority.into(),
+            target: Target::Tls { name: host.server_name()?, host, port, trust },
+        })
     }
 
     fn unix(path: &str) -> Result<Self, EndpointError> {
@@ -207,6 +253,17 @@ impl Host {
         Ok(Self::Name(lower.into()))
     }
 
+    /// The name that a certificate must have, and that the server is told (RFC 6066, section 3): an
+    /// address, or a name without the root's dot.
+    fn server_name(&self) -> Result<ServerName<'static>, EndpointError> {
+        let name = match self {
+            Self::Address(address) => return Ok(ServerName::IpAddress((*address).into())),
+            Self::Localhost => "localhost",
+            Self::Name(name) => name.strip_suffix('.').unwrap_or(name),
+        };
+        ServerName::try_from(name.to_owned()).map_err(|_| EndpointError::Host)
+    }
+
     fn is_loopback(&self) -> bool {
         match self {
             Self::Address(address) => address.to_canonical().is_loopback(),
@@ -233,13 +290,12 @@ impl fmt::Display for EndpointError {
             Self::Empty => f.write_str("an address of a store is empty"),
             Self::TooMany => write!(f, "more than {ENDPOINTS_MAX} addresses of a store are named"),
             Self::Scheme => f.write_str(
-                "the address of a store begins with `http://` or `unix:`, such as \
-                 `http://127.0.0.1:7410`",
+                "the address of a store begins with `https://`, `http://` or `unix:`, such as \
+                 `https://store.example.com`",
             ),
-            Self::Tls { host } => write!(
-                f,
-                "`https://{host}` needs TLS, which this version does not speak; reach the store \
-                 over `unix:PATH` or a loopback address"
+            Self::Pin => f.write_str(
+                "what stands behind the `#` of an address is no pin; copy it as the store prints \
+                 it: `#sha256-` and 43 characters",
             ),
             Self::Credentials => f.write_str(
                 "the address of a store holds a user name or password; a token belongs in \
@@ -270,99 +326,11 @@ impl fmt::Display for EndpointError {
             ),
             Self::Plaintext { host } => write!(
                 f,
-                "plain http to `{host}` would show secrets to the network; only loopback is \
-                 reached so, unless `INJECT_ALLOW_PLAINTEXT=1`"
+                "plain http to `{host}` would show secrets to the network; write `https://`, or set \
+                 `INJECT_ALLOW_PLAINTEXT=1`"
             ),
         }
     }
 }
 
 impl std::error::Error for EndpointError {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shown(text: &str) -> String {
-        Endpoint::parse(text, false).expect(text).as_str().to_owned()
-    }
-
-    #[test]
-    fn what_is_an_endpoint() {
-        assert_eq!(shown("http://127.0.0.1:7410"), "http://127.0.0.1:7410");
-        assert_eq!(shown(" HTTP://127.9.9.9:7410/ "), "http://127.9.9.9:7410");
-        assert_eq!(shown("http://localhost"), "http://localhost:80");
-        assert_eq!(shown("http://a.LocalHost.:1"), "http://localhost:1");
-        assert_eq!(shown("http://[::1]:7410"), "http://[::1]:7410");
-        assert_eq!(shown("http://[::ffff:127.0.0.1]:1"), "http://[::ffff:127.0.0.1]:1");
-        assert_eq!(shown("unix:/run/inject.sock"), "unix:/run/inject.sock");
-        assert_eq!(shown("unix:run/inject.sock"), "unix:run/inject.sock");
-    }
-
-    #[test]
-    fn what_is_not() {
-        fn error(text: &str) -> EndpointError {
-            Endpoint::parse(text, false).expect_err(text)
-        }
-        assert_eq!(error(""), EndpointError::Empty);
-        for text in ["localhost:7410", "ftp://localhost", "127.0.0.1", "/run/inject.sock"] {
-            assert_eq!(error(text), EndpointError::Scheme, "{text}");
-        }
-        for text in ["http://", "http://::1", "http://[::1", "http://a b", "http://.", "http://ü"]
-        {
-            assert!(matches!(error(text), EndpointError::Host | EndpointError::Port), "{text}");
-        }
-        for text in ["http://[fe80::1%25eth0]:1", "http://[127.0.0.1]"] {
-            assert_eq!(error(text), EndpointError::Host, "{text}");
-        }
-        for port in ["", "0", "65536", "+1", "-1", "1x", "1:2"] {
-            assert_eq!(error(&format!("http://localhost:{port}")), EndpointError::Port, "{port}");
-        }
-        assert_eq!(error("http://localhost/x"), EndpointError::Path);
-        assert_eq!(error("http://localhost//"), EndpointError::Path);
-        assert_eq!(error("http://localhost?x"), EndpointError::Query);
-        assert_eq!(error("http://localhost#sha256-x"), EndpointError::Fragment);
-        for text in ["unix:", "unix:a\nb", &format!("unix:{}", "a".repeat(108))] {
-            assert_eq!(error(text), EndpointError::UnixPath, "{text}");
-        }
-        let tls = EndpointError::Tls { host: "store.acme.com".to_owned() };
-        assert_eq!(error("https://store.acme.com:7410#sha256-abc"), tls);
-    }
-
-    #[test]
-    fn plain_http_stays_on_the_machine() {
-        for host in ["10.0.0.1", "0.0.0.0", "127.1", "localhost.evil.com", "[::]", "store"] {
-            let text = format!("http://{host}:7410");
-            let error = Endpoint::parse(&text, false).expect_err(host);
-            assert_eq!(error, EndpointError::Plaintext { host: host.to_owned() });
-            assert_eq!(Endpoint::parse(&text, true).expect(host).as_str(), text);
-        }
-    }
-
-    #[test]
-    fn credentials_are_not_repeated() {
-        for text in ["http://alice:hunter2@127.0.0.1", "http://127.0.0.1/@hunter2?@"] {
-            let error = Endpoint::parse(text, true).expect_err(text);
-            assert_eq!(error, EndpointError::Credentials);
-            assert!(!format!("{error} {error:?}").contains("hunter2"));
-        }
-    }
-
-    #[test]
-    fn a_list_says_all_that_is_wrong() {
-        let list = Endpoint::parse_list("http://127.0.0.1:1,unix:/a", false).expect("both");
-        assert_eq!(list.len(), 2);
-        let errors = Endpoint::parse_list("x,unix:/a,http://10.0.0.1,", false).expect_err("three");
-        assert_eq!(errors.len(), 3);
-        let many = vec!["unix:/a"; ENDPOINTS_MAX + 1].join(",");
-        assert_eq!(Endpoint::parse_list(&many, false), Err(vec![EndpointError::TooMany]));
-    }
-
-    #[test]
-    fn the_host_header_leaves_the_usual_port_out() {
-        let authority = |text| Endpoint::parse(text, false).expect(text).authority().to_owned();
-        assert_eq!(authority("http://[::1]"), "[::1]");
-        assert_eq!(authority("http://127.0.0.1:7410"), "127.0.0.1:7410");
-        assert_eq!(authority("unix:/run/inject.sock"), "localhost");
-    }
-}

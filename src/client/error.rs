@@ -8,6 +8,8 @@ use std::time::Duration;
 use crate::name::{OrgName, SecretName};
 use crate::wire::{Reason, Unresolved};
 
+use super::tls::TlsFault;
+
 /// What a call ends with when it does not succeed. Retrying is over by then.
 #[derive(Debug)]
 pub enum Error {
@@ -77,6 +79,11 @@ pub enum Error {
         store: String,
         fault: ProtocolFault,
     },
+    /// The one endpoint there is, is not believed to be the store.
+    Tls {
+        store: String,
+        fault: TlsFault,
+    },
     /// The system did not give what the client runs on, such as a descriptor.
     Runtime(io::Error),
 }
@@ -89,6 +96,8 @@ pub enum Failure {
     TimedOut {
         after: Duration,
     },
+    /// There is no connection that keeps what is said to itself and the store.
+    Tls(TlsFault),
     /// The connection ended before the answer did.
     Dropped,
     Status {
@@ -103,6 +112,8 @@ pub enum Failure {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ProtocolFault {
     NotHttp,
+    /// Where plain http was spoken, and perhaps TLS is wanted.
+    NotPlainHttp,
     Redirect {
         status: u16,
     },
@@ -133,7 +144,10 @@ impl Error {
     /// The exit code, as the contract has it.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Unreachable { .. } | Self::Protocol { .. } | Self::AnswerLost { .. } => 69,
+            Self::Unreachable { .. }
+            | Self::Protocol { .. }
+            | Self::Tls { .. }
+            | Self::AnswerLost { .. } => 69,
             Self::Refused { .. }
             | Self::NoOrganization(_)
             | Self::Exists
@@ -220,6 +234,7 @@ impl fmt::Display for Error {
                 with_detail(f, detail)
             }
             Self::Protocol { store, fault } => write!(f, "`{store}`: {fault}"),
+            Self::Tls { store, fault } => write!(f, "`{store}`: {fault}"),
             Self::Runtime(error) => write!(f, "the client cannot start: {error}"),
         }
     }
@@ -278,7 +293,7 @@ fn with_detail(f: &mut fmt::Formatter<'_>, detail: &Option<String>) -> fmt::Resu
 }
 
 /// `0.3 s`, or whole seconds from ten on.
-fn seconds(duration: Duration) -> String {
+pub(super) fn seconds(duration: Duration) -> String {
     match duration.as_secs() {
         0..10 => format!("{:.1} s", duration.as_secs_f64()),
         _ => format!("{:.0} s", duration.as_secs_f64()),
@@ -297,6 +312,7 @@ impl fmt::Display for Failure {
             }
             Self::Connect(error) => error.fmt(f),
             Self::TimedOut { after } => write!(f, "no answer within {}", seconds(*after)),
+            Self::Tls(fault) => fault.fmt(f),
             Self::Dropped => f.write_str("the connection ended before the answer did"),
             Self::Status { status, detail } => {
                 write!(f, "it answers with status {status}")?;
@@ -311,6 +327,9 @@ impl fmt::Display for ProtocolFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotHttp => f.write_str("what answers there does not speak http"),
+            Self::NotPlainHttp => f.write_str(
+                "what answers there does not speak plain http; if it speaks TLS, write `https://`",
+            ),
             Self::Redirect { status } => write!(
                 f,
                 "it answers with a redirect (status {status}), which is not followed; give the \

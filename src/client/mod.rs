@@ -18,6 +18,7 @@ mod query;
 mod retry;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod token;
 mod trail;
 
@@ -43,6 +44,7 @@ pub use endpoint::{ENDPOINTS_MAX, Endpoint, EndpointError};
 pub use error::{Error, Failure, ProtocolFault};
 pub use people::PEOPLE_ROWS_MAX;
 pub use query::{AuditQuery, ListQuery, PageQuery, Sort};
+pub use tls::{Authorities, AuthoritiesError, TlsFault};
 pub use token::{TOKEN_BYTES_MAX, Token, TokenError};
 pub use trail::TRAIL_ROWS_MAX;
 

@@ -122,7 +122,7 @@ fn what_cannot_change_ends_it_at_once() {
 
 #[test]
 fn an_answer_that_is_none_is_not_taken() {
-    assert_eq!(fault("SSH-2.0-OpenSSH_9.6\r\n".to_owned()), ProtocolFault::NotHttp);
+    assert_eq!(fault("SSH-2.0-OpenSSH_9.6\r\n".to_owned()), ProtocolFault::NotPlainHttp);
     assert_eq!(fault(say(200, "", "{}")), ProtocolFault::Json { line: 1, column: 2 });
     let left_out = r#"{"secrets":{"B":{"value":"x","version":3}}}"#;
     assert_eq!(fault(say(200, "", left_out)), ProtocolFault::NameLeftOut(name("A")));

@@ -122,6 +122,7 @@ fn problems(error: Error, wanted: &Wanted) -> Vec<Problem> {
         | Error::Runtime(_) => Problem::StoreFailed { what },
         Error::Unreachable { .. }
         | Error::Protocol { .. }
+        | Error::Tls { .. }
         | Error::Invalid { .. }
         | Error::NoSecret(_)
         | Error::NotFound

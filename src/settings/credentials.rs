@@ -1,4 +1,5 @@
-//! Which store is asked, and with which token: the rules of whom a token may be sent to.
+//! Which store is asked, how it is known, and with which token: the rules of whom a token may be
+//! sent to.
 
 use std::ffi::{CStr, OsStr, OsString};
 use std::fs::{self, File};
@@ -7,15 +8,22 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use super::{MasterKey, Origin, Resolver, Store, value_of};
+use super::{Asks, MasterKey, Origin, Resolver, Store, value_of};
 use crate::cli::Common;
-use crate::client::{Endpoint, EndpointError, TOKEN_BYTES_MAX, Token};
+use crate::client::{Authorities, Endpoint, EndpointError, TOKEN_BYTES_MAX, Token};
 use crate::launch::problem::os_text;
 use crate::secret::Secret;
 use crate::sys;
 
 /// The largest token file that is read, in bytes: blanks and line ends may stand around a token.
 const TOKEN_FILE_BYTES_MAX: usize = TOKEN_BYTES_MAX + 1024;
+/// The largest file of authorities that is read, in bytes; a whole system's has a quarter of it.
+const CA_FILE_BYTES_MAX: usize = 1 << 20;
+
+const OUTSIDE: &str = "a manifest that was only found cannot name a file outside its own folder; \
+                       trust it with `--config`";
+const FOR_ANOTHER: &str = "a manifest that was only found cannot say who vouches for a store that it \
+                           does not name; trust it with `--config`";
 
 /// A store that is set, or the embedded one.
 pub(super) struct Named {
@@ -27,7 +35,12 @@ pub(super) struct Named {
 }
 
 impl Resolver {
-    pub(super) fn store(&mut self, common: &Common, environment: &[&CStr]) -> Named {
+    pub(super) fn store(
+        &mut self,
+        common: &Common,
+        environment: &[&CStr],
+        asks: Asks,
+    ) -> Named {
         let Some((text, origin)) = self.text("--store", "store", common.store.as_ref()) else {
             let store = Store::Embedded {
                 data: self.data(environment),
@@ -41,18 +54,57 @@ impl Resolver {
         };
         let by_stranger = matches!(&origin, Origin::Manifest { .. })
             && self.manifest.as_ref().is_some_and(|manifest| !manifest.trusted);
-        let endpoints = self.endpoints(&text).unwrap_or_else(|errors| {
+        let mut endpoints = self.endpoints(&text).unwrap_or_else(|errors| {
             for error in errors {
                 self.fault(&origin, &error.to_string());
             }
             Vec::new()
         });
+        if !matches!(asks, Asks::Nothing) && endpoints.iter().any(Endpoint::trusts_public) {
+            let authorities = self.authorities(common, by_stranger);
+            for endpoint in &mut endpoints {
+                authorities.iter().for_each(|authorities| endpoint.trust(authorities));
+            }
+        }
         Named { store: Store::Endpoints(endpoints), text, by_stranger }
     }
 
     pub(super) fn endpoints(&self, text: &str) -> Result<Vec<Endpoint>, Vec<EndpointError>> {
         let plaintext = self.variables.get("allow-plaintext") == Some("1");
         Endpoint::parse_list(text, plaintext)
+    }
+
+    /// Who vouches for the store, where others than the public authorities do. A stranger's say in
+    /// it would be one in whom a token is sent to.
+    fn authorities(&mut self, common: &Common, store_by_stranger: bool) -> Option<Authorities> {
+        let (path, origin) = self.ca_file(common)?;
+        if let (Origin::Manifest { .. }, Some(manifest)) = (&origin, &self.manifest)
+            && !manifest.trusted
+        {
+            let outside = !manifest.holds(&path);
+            if outside || !store_by_stranger {
+                self.fault(&origin, if outside { OUTSIDE } else { FOR_ANOTHER });
+                return None;
+            }
+        }
+        let parsed = match self.read_bounded(&path, CA_FILE_BYTES_MAX) {
+            Ok(pem) => Authorities::parse(pem.expose_secret()).map_err(|error| error.to_string()),
+            Err(error) => Err(os_text(&error)),
+        };
+        let unfit = |fault| format!("cannot use `{}`: {fault}", path.display());
+        parsed.map_err(|fault| self.fault(&origin, &unfit(fault))).ok()
+    }
+
+    fn ca_file(&self, common: &Common) -> Option<(PathBuf, Origin)> {
+        if let Some(path) = &common.ca_file {
+            return Some((path.clone(), Origin::Option("--ca-file")));
+        }
+        if let Some(path) = self.variables.get("ca-file") {
+            return Some((PathBuf::from(path), Origin::Variable("INJECT_CA_FILE")));
+        }
+        let manifest = self.manifest.as_ref()?;
+        let path = manifest.folder().join(manifest.text("ca-file")?);
+        Some((path, Origin::Manifest { path: manifest.path.clone(), key: "ca-file" }))
     }
 
     pub(super) fn data(&mut self, environment: &[&CStr]) -> Option<PathBuf> {
@@ -136,18 +188,14 @@ impl Resolver {
         let path = manifest.folder().join(manifest.text("token-file")?);
         let origin = Origin::Manifest { path: manifest.path.clone(), key: "token-file" };
         if !manifest.trusted && !manifest.holds(&path) {
-            self.fault(
-                &origin,
-                "a manifest that was only found cannot name a file outside its own folder; \
-                 trust it with `--config`",
-            );
+            self.fault(&origin, OUTSIDE);
             return None;
         }
         self.token_file(&path, &origin)
     }
 
     pub(super) fn token_file(&mut self, path: &Path, origin: &Origin) -> Option<Token> {
-        match self.read_token(path) {
+        match self.read_bounded(path, TOKEN_FILE_BYTES_MAX) {
             Ok(bytes) => self.checked_token(bytes.expose_secret(), origin),
             Err(error) => {
                 let fault = format!("cannot read `{}`: {}", path.display(), os_text(&error));
@@ -157,7 +205,7 @@ impl Resolver {
         }
     }
 
-    fn read_token(&mut self, path: &Path) -> io::Result<Secret> {
+    fn read_bounded(&mut self, path: &Path, bytes_max: usize) -> io::Result<Secret> {
         let kind = fs::metadata(path)?.file_type();
         if kind.is_fifo() {
             // Perhaps nobody writes to it: a wait, which a signal must be able to end.
@@ -165,13 +213,13 @@ impl Resolver {
         } else if !kind.is_file() {
             return Err(io::Error::other("neither a regular file nor a pipe"));
         }
-        let limit = TOKEN_FILE_BYTES_MAX + 1;
+        let limit = bytes_max + 1;
         // It never grows, so that no copy is left behind.
         let mut bytes = Vec::with_capacity(limit);
         let done = File::open(path)?.take(limit as u64).read_to_end(&mut bytes);
         let bytes = Secret::new(bytes);
         match done? {
-            length if length > TOKEN_FILE_BYTES_MAX => Err(io::ErrorKind::FileTooLarge.into()),
+            length if length > bytes_max => Err(io::ErrorKind::FileTooLarge.into()),
             _ => Ok(bytes),
         }
     }

@@ -44,6 +44,7 @@ macro_rules! variables {
 
 variables! {
     allow_plaintext "allow-plaintext" "INJECT_ALLOW_PLAINTEXT"
+    ca_file "ca-file" "INJECT_CA_FILE"
     config "config" "INJECT_CONFIG"
     data "data" "INJECT_DATA"
     env_file "env-file" "INJECT_ENV_FILE"

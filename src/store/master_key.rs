@@ -261,7 +261,7 @@ fn make(path: &Path, staged: &Path) -> io::Result<()> {
     sync_directory(path)
 }
 
-fn remove(staged: &Path) -> io::Result<()> {
+pub(super) fn remove(staged: &Path) -> io::Result<()> {
     match fs::remove_file(staged) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
@@ -269,7 +269,7 @@ fn remove(staged: &Path) -> io::Result<()> {
 }
 
 /// Makes a file of mode 0600, whatever the umask, and waits until it is on the disk.
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.set_permissions(fs::Permissions::from_mode(0o600))?;
     file.write_all(bytes)?;

@@ -18,6 +18,7 @@ pub mod serve;
 mod service;
 mod session;
 mod storage;
+pub mod tls;
 mod token;
 
 use std::path::Path;

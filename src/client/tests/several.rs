@@ -64,7 +64,8 @@ fn what_is_no_store_is_not_tried_again_and_is_told() {
     let error = client(vec![first, second]).metadata(&name("A")).expect_err("no store");
     let expected = format!(
         "no store can be reached: `{}`: what answers there is no store (its answer is \
-         `text/html`); check the address; `{}`: what answers there does not speak http (2 tries",
+         `text/html`); check the address; `{}`: what answers there does not speak plain http; if \
+         it speaks TLS, write `https://` (2 tries",
         names.0, names.1
     );
     assert!(error.to_string().starts_with(&expected), "{error}");
