@@ -12,7 +12,7 @@ use crate::run::join::{key_source, not_opened, operator};
 use crate::run::tell_problems;
 use crate::settings::serving::{ServingSettings, Transport, resolve_serving};
 use crate::settings::{MasterKey, ReportFormat};
-use crate::store::serve::{self, Acceptor, Config, Notifier};
+use crate::store::serve::{self, Acceptor, Config, Notifier, ServeError};
 use crate::store::{Embedded, OpenErrorKind, OpenMode};
 use crate::sys;
 
@@ -26,18 +26,18 @@ pub fn run(options: &StoreServe, environment: &[&'static CStr], format: ReportFo
     sys::hold_values();
     match serve(settings) {
         Ok(()) => 0,
-        Err(problem) => tell_problems(vec![problem], format),
+        Err(problems) => tell_problems(problems, format),
     }
 }
 
 /// Opens the store, then listens: a store that does not open is never listened for.
-fn serve(settings: ServingSettings) -> Result<(), Problem> {
+fn serve(settings: ServingSettings) -> Result<(), Vec<Problem>> {
     let ServingSettings { data, listen, listen_mode, transport, log_format, log_level, service } =
         settings;
-    let acceptor = acceptor(&transport, &listen)?;
+    let acceptor = acceptor(&transport, &listen).map_err(|problem| vec![problem])?;
     let system = |what: &str| {
         let what = what.to_owned();
-        move |error| Problem::Command { exit: exit::INPUT_OUTPUT, what: format!("{what}: {error}") }
+        move |error| vec![failed(format!("{what}: {error}"))]
     };
     let is_key_exposed = matches!(data.master_key, MasterKey::Value(_));
     // The warning is a line of the log.
@@ -46,8 +46,8 @@ fn serve(settings: ServingSettings) -> Result<(), Problem> {
     let opened =
         Embedded::open(&data.data, &source, OpenMode::Existing, &operator, TIMEOUT_DEFAULT)
             .map_err(|error| match error.kind() {
-                OpenErrorKind::NoStore => no_store(&data.data),
-                OpenErrorKind::Key | OpenErrorKind::Io => not_opened(error),
+                OpenErrorKind::NoStore => vec![no_store(&data.data)],
+                OpenErrorKind::Key | OpenErrorKind::Io => vec![not_opened(error)],
             })?;
     let (log, end) = Log::start(log_level, log_format, sys::stderr())
         .map_err(system("cannot start the log's thread"))?;
@@ -63,7 +63,14 @@ fn serve(settings: ServingSettings) -> Result<(), Problem> {
     let config = Config { listen, listen_mode, acceptor, log: log.clone(), notifier, watchdog };
     let served = serve::serve(opened.store, config, |address| announce(address, &log));
     end.flush();
-    served.map_err(|error| Problem::Command { exit: exit::INPUT_OUTPUT, what: error.to_string() })
+    served.map_err(|error| match error {
+        ServeError::Bind(errors) => errors.iter().map(|error| failed(error.to_string())).collect(),
+        ServeError::System { .. } => vec![failed(error.to_string())],
+    })
+}
+
+fn failed(what: String) -> Problem {
+    Problem::Command { exit: exit::INPUT_OUTPUT, what }
 }
 
 /// A line to copy. Where standard output takes none, the log has the address too.
