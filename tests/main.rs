@@ -23,6 +23,7 @@ mod outputs;
 mod render;
 mod scripted_store;
 mod secret_commands;
+mod serve;
 mod settings;
 mod store_embedded;
 mod store_faults;

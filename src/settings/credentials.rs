@@ -35,12 +35,7 @@ pub(super) struct Named {
 }
 
 impl Resolver {
-    pub(super) fn store(
-        &mut self,
-        common: &Common,
-        environment: &[&CStr],
-        asks: Asks,
-    ) -> Named {
+    pub(super) fn store(&mut self, common: &Common, environment: &[&CStr], asks: Asks) -> Named {
         let Some((text, origin)) = self.text("--store", "store", common.store.as_ref()) else {
             let store = Store::Embedded {
                 data: self.data(environment),

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -24,6 +25,7 @@ use tokio::time::{interval, sleep, timeout};
 
 use crate::listen::ListenAddress;
 use crate::log::{Level, Log, Throttle};
+use crate::store::tls::{self, ServerIdentity, TlsError};
 use crate::store::{Store, http};
 use crate::sys::serving::{Signals, Told, raise_descriptor_limit, watch_signals};
 
@@ -62,6 +64,11 @@ pub struct Config {
 #[derive(Clone)]
 pub enum Acceptor {
     Plain,
+    Tls {
+        acceptor: tls::Acceptor,
+        /// Whether the key is the store's own, which stays: then its address pins it.
+        is_own: bool,
+    },
 }
 
 /// A route as log and metrics call it; `path` is a template.
@@ -130,6 +137,9 @@ pub fn serve(
         });
     }
     let status = format!("serving on {}", shown.join(" "));
+    if let Acceptor::Tls { acceptor, .. } = &acceptor {
+        tell_of_identity(&acceptor.identity(), &log);
+    }
     tell_supervisor(&log, notifier.ready(&status));
     wait_for_end(signals, &acceptor, &notifier, &log, &status)
         .map_err(system("wait for signals"))?;
@@ -168,14 +178,26 @@ impl Acceptor {
     fn url(&self, host: &str) -> String {
         match self {
             Self::Plain => format!("http://{host}"),
+            Self::Tls { acceptor, is_own: true } => {
+                format!("https://{host}#{}", acceptor.identity().pin())
+            }
+            Self::Tls { is_own: false, .. } => format!("https://{host}"),
         }
     }
 
     /// Reads certificate and key again, where there are some.
-    fn reload(&self) -> io::Result<()> {
-        match self {
-            Self::Plain => Ok(()),
-        }
+    fn reload(&self, log: &Log) -> Result<(), TlsError> {
+        let Self::Tls { acceptor, .. } = self else { return Ok(()) };
+        acceptor.reload().map(|identity| tell_of_identity(&identity, log))
+    }
+}
+
+/// Says what the operator should know of the certificate.
+fn tell_of_identity(identity: &ServerIdentity, log: &Log) {
+    if let Some(warning) = identity.warning(Timestamp::now()) {
+        log.warn("certificate", |line| {
+            line.text("problem", warning);
+        });
     }
 }
 
@@ -265,7 +287,7 @@ fn wait_for_end(
 ) -> io::Result<()> {
     while signals.wait()? == Told::Reload {
         tell_supervisor(log, notifier.reloading());
-        match acceptor.reload() {
+        match acceptor.reload(log) {
             Ok(()) => log.info("reloaded", |_| {}),
             Err(error) => log.error("not_reloaded", |line| {
                 line.text("error", error);

@@ -4,11 +4,13 @@
 use std::ffi::c_int;
 use std::fs;
 use std::io::{self, PipeReader, PipeWriter, Read};
+use std::os::fd::AsFd;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, pthread_sigmask};
 use nix::time::{ClockId, clock_gettime};
@@ -68,6 +70,12 @@ extern "C" fn tell(signal: c_int) {
         let _ = nix::unistd::write(writer, &[byte]);
     }
     Errno::set_raw(interrupted);
+}
+
+/// Whether a read would find something, be it the end.
+pub fn is_readable(file: impl AsFd) -> io::Result<bool> {
+    let mut one = [PollFd::new(file.as_fd(), PollFlags::POLLIN)];
+    Ok(poll(&mut one, PollTimeout::ZERO)? > 0)
 }
 
 /// Lets this process have as many open descriptors as it may ask for, and says how many that is.

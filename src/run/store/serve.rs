@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 use std::io::Write;
+use std::path::Path;
 
 use crate::cli::StoreServe;
 use crate::client::TIMEOUT_DEFAULT;
@@ -12,7 +13,8 @@ use crate::run::join::{key_source, not_opened, operator};
 use crate::run::tell_problems;
 use crate::settings::serving::{ServingSettings, Transport, resolve_serving};
 use crate::settings::{MasterKey, ReportFormat};
-use crate::store::serve::{self, Acceptor, Config, Notifier};
+use crate::store::serve::{self, Acceptor, Config, Notifier, ServeError};
+use crate::store::tls::{ServerIdentity, TlsError};
 use crate::store::{OpenErrorKind, Store};
 use crate::sys;
 
@@ -26,18 +28,17 @@ pub fn run(options: &StoreServe, environment: &[&'static CStr], format: ReportFo
     sys::hold_values();
     match serve(settings) {
         Ok(()) => 0,
-        Err(problem) => tell_problems(vec![problem], format),
+        Err(problems) => tell_problems(problems, format),
     }
 }
 
 /// Opens the store, then listens: a store that does not open is never listened for.
-fn serve(settings: ServingSettings) -> Result<(), Problem> {
+fn serve(settings: ServingSettings) -> Result<(), Vec<Problem>> {
     let ServingSettings { data, listen, listen_mode, transport, log_format, log_level, service } =
         settings;
-    let acceptor = acceptor(&transport, &listen)?;
     let system = |what: &str| {
         let what = what.to_owned();
-        move |error| Problem::Command { exit: exit::INPUT_OUTPUT, what: format!("{what}: {error}") }
+        move |error| vec![failed(format!("{what}: {error}"))]
     };
     let is_key_exposed = matches!(data.master_key, MasterKey::Value(_));
     // The warning is a line of the log.
@@ -46,10 +47,12 @@ fn serve(settings: ServingSettings) -> Result<(), Problem> {
     let store =
         Store::open_to_serve(&data.data, &source, &operator, TIMEOUT_DEFAULT).map_err(|error| {
             match error.kind() {
-                OpenErrorKind::NoStore => no_store(&data.data),
-                OpenErrorKind::Key | OpenErrorKind::Io => not_opened(error),
+                OpenErrorKind::NoStore => vec![no_store(&data.data)],
+                OpenErrorKind::Key | OpenErrorKind::Io => vec![not_opened(error)],
             }
         })?;
+    let acceptor = acceptor(&transport, &listen, &data.data)
+        .map_err(|error| vec![failed(error.to_string())])?;
     let (log, end) = Log::start(log_level, log_format, sys::stderr())
         .map_err(system("cannot start the log's thread"))?;
     if is_key_exposed {
@@ -64,7 +67,14 @@ fn serve(settings: ServingSettings) -> Result<(), Problem> {
     let config = Config { listen, listen_mode, acceptor, log: log.clone(), notifier, watchdog };
     let served = serve::serve(store, config, |address| announce(address, &log));
     end.flush();
-    served.map_err(|error| Problem::Command { exit: exit::INPUT_OUTPUT, what: error.to_string() })
+    served.map_err(|error| match error {
+        ServeError::Bind(errors) => errors.iter().map(|error| failed(error.to_string())).collect(),
+        ServeError::System { .. } => vec![failed(error.to_string())],
+    })
+}
+
+fn failed(what: String) -> Problem {
+    Problem::Command { exit: exit::INPUT_OUTPUT, what }
 }
 
 /// A line to copy. Where standard output takes none, the log has the address too.
@@ -77,18 +87,26 @@ fn announce(address: &str, log: &Log) {
     }
 }
 
-fn acceptor(transport: &Transport, listen: &[ListenAddress]) -> Result<Acceptor, Problem> {
+/// What is spoken over TCP. An own certificate is made only where somebody can see it.
+fn acceptor(
+    transport: &Transport,
+    listen: &[ListenAddress],
+    data: &Path,
+) -> Result<Acceptor, TlsError> {
     let any_tcp = listen.iter().any(|address| matches!(address, ListenAddress::Tcp(_)));
-    match transport {
-        Transport::Own | Transport::Files { .. } if any_tcp => Err(Problem::Setting {
-            fault: "TLS is not there yet".to_owned(),
-            hint: Some("add `--plaintext`, on loopback".to_owned()),
-        }),
-        Transport::Own | Transport::Files { .. } | Transport::Plaintext => Ok(Acceptor::Plain),
-    }
+    Ok(match transport {
+        Transport::Own if any_tcp => {
+            Acceptor::Tls { acceptor: ServerIdentity::own(data)?.acceptor(), is_own: true }
+        }
+        Transport::Files { certificate, key } => {
+            let identity = ServerIdentity::files(certificate, key)?;
+            Acceptor::Tls { acceptor: identity.acceptor(), is_own: false }
+        }
+        Transport::Own | Transport::Plaintext => Acceptor::Plain,
+    })
 }
 
-fn no_store(data: &std::path::Path) -> Problem {
+fn no_store(data: &Path) -> Problem {
     Problem::Setting {
         fault: format!("there is no store in `{}`", data.display()),
         hint: Some("prepare one with `inject store init --org NAME --owner ADDRESS`".to_owned()),

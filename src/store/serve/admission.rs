@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::store::serve::limits::{
-    BODIES_BYTES_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, DESCRIPTORS_KEPT, REQUESTS_MAX,
+    BODIES_BYTES_MAX, CONNECTIONS_FREE_PER_ADDRESS, CONNECTIONS_MAX, DESCRIPTORS_KEPT, REQUESTS_MAX,
 };
 
 /// Who is at the other end of a connection.
@@ -26,7 +26,7 @@ pub enum Peer {
 pub enum Crowded {
     /// There are as many as there may be.
     All,
-    /// As many from this address.
+    /// This address has its share of them.
     Address,
 }
 
@@ -80,19 +80,20 @@ impl Admission {
         }
     }
 
+    /// The share shrinks with what is free, so that several who take theirs leave some to the next
+    /// (dynamic thresholds; Choudhury and Hahne, 1998).
     pub fn connection(&self, peer: Peer) -> Result<Slot, Crowded> {
         let source = Source::of(peer);
-        // Where there are few places in all, one address still gets no more than a quarter.
-        let by_source_max = CONNECTIONS_PER_ADDRESS_MAX.min(self.connections_max.div_ceil(4));
         let mut connections = lock(&self.connections);
-        if connections.all >= self.connections_max {
+        let free = self.connections_max.saturating_sub(connections.all);
+        if free == 0 {
             return Err(Crowded::All);
         }
-        let count = connections.by_source.entry(source).or_insert(0);
-        if *count >= by_source_max {
+        let had = connections.by_source.get(&source).copied().unwrap_or(0);
+        if had > 0 && had * CONNECTIONS_FREE_PER_ADDRESS >= free {
             return Err(Crowded::Address);
         }
-        *count += 1;
+        connections.by_source.insert(source, had + 1);
         connections.all += 1;
         drop(connections);
         let (connections, emptied) = (Arc::clone(&self.connections), Arc::clone(&self.emptied));
@@ -207,18 +208,32 @@ mod tests {
         std::iter::from_fn(|| admission.connection(peer).ok()).collect()
     }
 
+    /// What one address gets that is alone.
+    const ALONE: usize = CONNECTIONS_MAX / (CONNECTIONS_FREE_PER_ADDRESS + 1);
+
     #[test]
     fn one_address_leaves_room_for_others() {
         let admission = Admission::new(u64::MAX);
         let slots = fill(&admission, peer("10.0.0.1"));
-        assert_eq!(slots.len(), CONNECTIONS_PER_ADDRESS_MAX);
+        assert_eq!(slots.len(), ALONE);
         // The same machine, through the other family's socket.
         assert_eq!(admission.connection(peer("::ffff:10.0.0.1")).err(), Some(Crowded::Address));
         assert!(admission.connection(peer("10.0.0.2")).is_ok());
         drop(slots);
         assert_eq!(admission.connections(), 0);
         assert!(lock(&admission.connections).by_source.is_empty(), "nothing is remembered");
-        assert_eq!(fill(&admission, peer("10.0.0.1")).len(), CONNECTIONS_PER_ADDRESS_MAX);
+        assert_eq!(fill(&admission, peer("10.0.0.1")).len(), ALONE);
+    }
+
+    #[test]
+    fn many_greedy_addresses_leave_room_too() {
+        let admission = Admission::new(u64::MAX);
+        let greedy = (0..20).map(|n| fill(&admission, peer(&format!("10.1.0.{n}"))));
+        let greedy: Vec<Vec<Slot>> = greedy.collect();
+        assert!(greedy.iter().all(|slots| slots.len() > 1), "each gets some");
+        assert!(admission.connections() < CONNECTIONS_MAX, "and some are left");
+        assert!(admission.connection(peer("10.0.0.1")).is_ok());
+        assert!(admission.connection(Peer::Unix).is_ok());
     }
 
     #[test]
@@ -226,7 +241,7 @@ mod tests {
         let admission = Admission::new(u64::MAX);
         let slots = fill(&admission, peer("2001:db8::1"));
         let other = |address| admission.connection(peer(address)).err();
-        assert_eq!(slots.len(), CONNECTIONS_PER_ADDRESS_MAX);
+        assert_eq!(slots.len(), ALONE);
         assert_eq!(other("2001:db8::ffff:1:2:3"), Some(Crowded::Address));
         assert_eq!(other("2001:db8:0:1::1"), None);
     }
@@ -234,9 +249,13 @@ mod tests {
     #[test]
     fn few_descriptors_are_few_connections() {
         let admission = Admission::new(DESCRIPTORS_KEPT as u64 + 8);
-        let four = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "::1"].map(|a| fill(&admission, peer(a)));
-        assert!(four.iter().all(|slots| slots.len() == 2), "a quarter each");
+        assert_eq!(fill(&admission, peer("10.0.0.1")).len(), 2);
+        let slots: Vec<_> =
+            (0..8).map(|n| admission.connection(peer(&format!("10.0.1.{n}")))).collect();
+        assert!(slots.iter().all(Result::is_ok));
         assert_eq!(admission.connection(Peer::Unix).err(), Some(Crowded::All));
+        drop(slots);
+        assert!(admission.connection(Peer::Unix).is_ok());
         assert_eq!(Admission::new(0).connections_max, 1);
     }
 

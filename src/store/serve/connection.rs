@@ -2,28 +2,31 @@
 //! whoever takes too long is closed, and a server that ends lets the request under way finish.
 
 use std::convert::Infallible;
-use std::io;
+use std::io::{self, ErrorKind::WouldBlock};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::HeaderValue;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, Interest};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::store::http::{self, Answer, Fault, Probe};
 use crate::store::serve::admission::{Peer, Slot};
 use crate::store::serve::context::Context;
-use crate::store::serve::limits::{HEAD_BYTES_MAX, HEAD_TIME_MAX, HEADERS_MAX, IDLE_TIME_MAX};
+use crate::store::serve::limits::{
+    HANDSHAKE_TIME_MAX, HEAD_BYTES_MAX, HEAD_TIME_MAX, HEADERS_MAX, IDLE_TIME_MAX,
+};
 use crate::store::serve::pace::{Pace, Paced, Phase};
 use crate::store::serve::probes;
 use crate::store::serve::{Acceptor, Server};
+use crate::sys::serving::is_readable;
 
 const REQUEST_ID: &str = "x-request-id";
 
@@ -44,13 +47,21 @@ pub enum Ending {
 /// Serves a connection to its end; the slot is its place among all connections.
 pub async fn serve(server: Arc<Server>, accepted: Accepted, peer: Peer, slot: Slot) {
     let ending = match accepted {
-        Accepted::Unix(stream) => match first_byte(&server, stream.readable()).await {
+        Accepted::Unix(stream) => match first_byte(&server, has_input(&stream)).await {
             Ok(()) => Box::pin(converse(&server, stream, peer)).await,
             Err(ending) => ending,
         },
-        Accepted::Tcp(stream, acceptor) => match first_byte(&server, stream.readable()).await {
+        Accepted::Tcp(stream, acceptor) => match first_byte(&server, begins(&stream)).await {
             Ok(()) => match acceptor {
                 Acceptor::Plain => Box::pin(converse(&server, stream, peer)).await,
+                Acceptor::Tls { acceptor, .. } => {
+                    match timeout(HANDSHAKE_TIME_MAX, acceptor.accept(stream)).await {
+                        Ok(Ok(stream)) => Box::pin(converse(&server, stream, peer)).await,
+                        // Who does not speak TLS, or not with this key, is told by TLS itself.
+                        Ok(Err(_)) => Ending::Over,
+                        Err(_) => Ending::TooSlow(Phase::Head),
+                    }
+                }
             },
             Err(ending) => ending,
         },
@@ -61,15 +72,15 @@ pub async fn serve(server: Arc<Server>, accepted: Accepted, peer: Peer, slot: Sl
     drop(slot);
 }
 
-/// Waits until there is something to read: nothing is set up for who says nothing.
+/// Waits for the first byte: nothing is set up for who says nothing.
 async fn first_byte(
     server: &Server,
-    readable: impl Future<Output = io::Result<()>>,
+    begins: impl Future<Output = io::Result<()>>,
 ) -> Result<(), Ending> {
-    let mut readable = pin!(timeout(HEAD_TIME_MAX, readable));
+    let mut begins = pin!(timeout(HEAD_TIME_MAX, begins));
     let mut draining = pin!(server.draining());
     std::future::poll_fn(|cx| {
-        if let Poll::Ready(ready) = readable.as_mut().poll(cx) {
+        if let Poll::Ready(ready) = begins.as_mut().poll(cx) {
             return Poll::Ready(match ready {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(_)) => Err(Ending::Over),
@@ -79,6 +90,25 @@ async fn first_byte(
         draining.as_mut().poll(cx).map(|()| Err(Ending::Over))
     })
     .await
+}
+
+/// A socket that was just accepted counts as readable until it was found not to be: it is looked.
+async fn begins(stream: &TcpStream) -> io::Result<()> {
+    match stream.peek(&mut [0]).await? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ => Ok(()),
+    }
+}
+
+async fn has_input(stream: &UnixStream) -> io::Result<()> {
+    loop {
+        stream.readable().await?;
+        let look = || if is_readable(stream)? { Ok(()) } else { Err(WouldBlock.into()) };
+        match stream.try_io(Interest::READABLE, look) {
+            Err(error) if error.kind() == WouldBlock => {}
+            looked => return looked,
+        }
+    }
 }
 
 /// Speaks HTTP/1.1 on a stream, to its end.
@@ -143,6 +173,7 @@ async fn answer(
     let mut context = Context::served(Arc::clone(server), peer, permit);
     let id = context.id;
     let asker = http::Peer::Stranger { address: peer.address() };
+    let has_body = !request.body().is_end_stream();
     let probe = Probe::of(request.uri().path());
     let mut answer: Response<_> = if let Some(probe) = probe {
         context.routed(probe.index());
@@ -156,6 +187,9 @@ async fn answer(
     } else {
         http::answer(&server.store, &asker, &mut context, request).await
     };
+    if has_body && !context.has_read {
+        pace.lingers();
+    }
     let named = HeaderValue::try_from(id.to_string()).expect("hex digits are a header's value");
     answer.headers_mut().insert(REQUEST_ID, named);
     context.finish(answer.status(), pace.answers() - begun);

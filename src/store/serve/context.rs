@@ -31,6 +31,7 @@ pub struct Context {
     names: Vec<String>,
     permit: Option<RequestPermit>,
     body: Option<BodyPermit>,
+    pub(super) has_read: bool,
     /// None where the request comes from within this process.
     server: Option<Arc<Server>>,
 }
@@ -67,6 +68,7 @@ impl Context {
             names: Vec::new(),
             permit: None,
             body: None,
+            has_read: false,
             server: None,
         }
     }
@@ -74,7 +76,8 @@ impl Context {
     pub(super) fn served(server: Arc<Server>, peer: Peer, permit: Option<RequestPermit>) -> Self {
         let id = server.ids.next();
         let names = Vec::new();
-        Self { id, peer, route: None, names, permit, body: None, server: Some(server) }
+        let server = Some(server);
+        Self { id, peer, route: None, names, permit, body: None, has_read: false, server }
     }
 
     /// The client's address, where it has one.
@@ -118,7 +121,9 @@ impl Context {
             return Err(BodyFault::TooLong);
         }
         let reading = self.read_frames(body, said.unwrap_or(0), bytes_max);
-        timeout(BODY_TIME_MAX, reading).await.unwrap_or(Err(BodyFault::TooSlow))
+        let read = timeout(BODY_TIME_MAX, reading).await.unwrap_or(Err(BodyFault::TooSlow));
+        self.has_read = read.is_ok();
+        read
     }
 
     /// Room is taken for what has come, not for what was announced: an announcement is free.

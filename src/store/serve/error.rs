@@ -22,7 +22,8 @@ pub enum ServeError {
 }
 
 impl BindError {
-    fn hint(&self) -> Option<&'static str> {
+    /// What is so and what to do, where the system's words alone do not say it.
+    fn cause(&self) -> Option<&'static str> {
         let is_unix = matches!(self.address, ListenAddress::Unix(_));
         match self.error.kind() {
             io::ErrorKind::AddrInUse if is_unix => {
@@ -31,16 +32,18 @@ impl BindError {
             io::ErrorKind::AddrInUse => {
                 Some("another program listens there; end it, or choose another port")
             }
-            io::ErrorKind::AddrNotAvailable => Some("name an address that this machine has"),
-            io::ErrorKind::AlreadyExists => {
-                Some("something that is no socket is at this path; choose another")
+            io::ErrorKind::AddrNotAvailable => {
+                Some("this machine does not have that address; name one that it has")
             }
-            io::ErrorKind::NotFound if is_unix => Some("make its folder first"),
+            io::ErrorKind::AlreadyExists => {
+                Some("something that is no socket is there; choose another path")
+            }
+            io::ErrorKind::NotFound if is_unix => Some("there is no such folder; make it first"),
             io::ErrorKind::PermissionDenied if is_unix => {
-                Some("see to the owner and mode of the socket and of its folder")
+                Some("this user may not; see to the owner and mode of the socket and of its folder")
             }
             io::ErrorKind::PermissionDenied => {
-                Some("ports below 1024 are for root; choose a higher one")
+                Some("this user may not; choose a port from 1024 on")
             }
             _ => None,
         }
@@ -50,8 +53,10 @@ impl BindError {
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { address, error } = self;
-        write!(f, "cannot listen on `{address}`: {error}")?;
-        self.hint().map_or(Ok(()), |hint| write!(f, "; {hint}"))
+        match self.cause() {
+            Some(cause) => write!(f, "cannot listen on `{address}`: {cause}"),
+            None => write!(f, "cannot listen on `{address}`: {error}"),
+        }
     }
 }
 

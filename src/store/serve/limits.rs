@@ -4,10 +4,12 @@
 use std::time::Duration;
 
 /// Connections in all. Fewer where the process may have fewer descriptors open.
-pub const CONNECTIONS_MAX: usize = 8192;
-/// Connections from one address: an IPv4 address, an IPv6 network of 64 bits (which is one
-/// machine's to choose from), or all unix sockets together.
-pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 2048;
+pub const CONNECTIONS_MAX: usize = 4096;
+/// Connections from one address: one part in so many of those that are free then. That is 1024 for
+/// one that is alone, and fewer where others have many, so that several greedy ones leave some. An
+/// address is an IPv4 address, an IPv6 network of 64 bits (which is one machine's to choose from),
+/// or all unix sockets together.
+pub const CONNECTIONS_FREE_PER_ADDRESS: usize = 3;
 /// Descriptors that are kept for files, listeners and the log.
 pub const DESCRIPTORS_KEPT: usize = 64;
 
@@ -22,6 +24,10 @@ pub const BODY_TIME_MAX: Duration = Duration::from_secs(20);
 pub const ANSWER_TIME_MAX: Duration = Duration::from_secs(20);
 /// How long a connection may wait between two requests.
 pub const IDLE_TIME_MAX: Duration = Duration::from_secs(60);
+/// How long and how many bytes of a body that nobody wanted are read, so that its client reads the
+/// answer that says so before the connection's end takes it away.
+pub const LINGER_TIME_MAX: Duration = Duration::from_secs(1);
+pub const LINGER_BYTES_MAX: usize = 1024 * 1024;
 /// How long requests under way may take to end when the server does.
 pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(8);
 /// How long the store may take to answer the read of `/readyz`.

@@ -35,7 +35,7 @@ pub struct Metrics {
     routes: Box<[Route]>,
     pub connections: Counter,
     connections_refused: [Counter; 2],
-    connections_too_slow: [Counter; 4],
+    connections_too_slow: [Counter; Phase::LIMITED.len()],
     pub accepts_failed: Counter,
     pub handshakes_failed: Counter,
     pub requests_refused: Counter,

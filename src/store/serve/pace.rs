@@ -4,15 +4,16 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use crate::store::serve::limits::{
-    ANSWER_TIME_MAX, HANDSHAKE_TIME_MAX, HEAD_TIME_MAX, IDLE_TIME_MAX,
+    ANSWER_TIME_MAX, HANDSHAKE_TIME_MAX, HEAD_TIME_MAX, IDLE_TIME_MAX, LINGER_BYTES_MAX,
+    LINGER_TIME_MAX,
 };
 
 /// What a connection waits for.
@@ -27,8 +28,10 @@ pub enum Phase {
     Idle = 2,
     /// A TLS handshake.
     Handshake = 3,
+    /// The end of a body that nobody wants.
+    Linger = 4,
     /// The store: that is not the client's time.
-    Work = 4,
+    Work = 5,
 }
 
 /// One connection's phase and when it began. All of a connection happens in one task; it is shared
@@ -38,17 +41,22 @@ pub struct Pace {
     phase: AtomicU8,
     /// Microseconds after the beginning.
     since: AtomicU64,
+    /// Whether a body may still be coming when the connection ends.
+    lingers: AtomicBool,
 }
 
 /// A stream that says when bytes come and when they are gone.
 pub struct Paced<S> {
     stream: S,
     pace: Arc<Pace>,
+    /// Bytes that may still be read for nothing; none before the end.
+    unwanted: Option<usize>,
 }
 
 impl Phase {
     /// Those in which the client can be too slow.
-    pub const LIMITED: [Self; 4] = [Self::Head, Self::Answer, Self::Idle, Self::Handshake];
+    pub const LIMITED: [Self; 5] =
+        [Self::Head, Self::Answer, Self::Idle, Self::Handshake, Self::Linger];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -56,6 +64,7 @@ impl Phase {
             Self::Answer => "answer",
             Self::Idle => "idle",
             Self::Handshake => "handshake",
+            Self::Linger => "linger",
             Self::Work => "work",
         }
     }
@@ -67,6 +76,7 @@ impl Phase {
             Self::Answer => Some(ANSWER_TIME_MAX),
             Self::Idle => Some(IDLE_TIME_MAX),
             Self::Handshake => Some(HANDSHAKE_TIME_MAX),
+            Self::Linger => Some(LINGER_TIME_MAX),
             Self::Work => None,
         }
     }
@@ -76,7 +86,8 @@ impl Pace {
     /// Begins with a head that is waited for.
     pub fn new() -> Self {
         let phase = AtomicU8::new(Phase::Head as u8);
-        Self { begun: Instant::now(), phase, since: AtomicU64::new(0) }
+        let (since, lingers) = (AtomicU64::new(0), AtomicBool::new(false));
+        Self { begun: Instant::now(), phase, since, lingers }
     }
 
     /// A request has come: from here on it is the store's time.
@@ -95,6 +106,7 @@ impl Pace {
             1 => Phase::Answer,
             2 => Phase::Idle,
             3 => Phase::Handshake,
+            4 => Phase::Linger,
             _ => Phase::Work,
         }
     }
@@ -103,6 +115,11 @@ impl Pace {
     pub fn deadline(&self) -> Option<Instant> {
         let since = Duration::from_micros(self.since.load(Ordering::Relaxed));
         self.phase().limit().map(|limit| self.begun + since + limit)
+    }
+
+    /// The answer comes before the request's end: whoever is told to go away should hear it.
+    pub fn lingers(&self) {
+        self.lingers.store(true, Ordering::Relaxed);
     }
 
     fn heard(&self) {
@@ -128,7 +145,22 @@ impl Pace {
 
 impl<S> Paced<S> {
     pub fn new(stream: S, pace: Arc<Pace>) -> Self {
-        Self { stream, pace }
+        Self { stream, pace, unwanted: None }
+    }
+}
+
+impl<S: AsyncRead + Unpin> Paced<S> {
+    /// Reads for nothing, until the client's end or until it was enough.
+    fn poll_linger(&mut self, cx: &mut Context<'_>, mut left: usize) -> Poll<()> {
+        let mut room = [0; 2048];
+        while left > 0 {
+            let mut buffer = ReadBuf::new(&mut room);
+            let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
+            let length = buffer.filled().len();
+            left = if read.is_err() || length == 0 { 0 } else { left.saturating_sub(length) };
+            self.unwanted = Some(left);
+        }
+        Poll::Ready(())
     }
 }
 
@@ -147,7 +179,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -178,6 +210,18 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let left = match self.unwanted {
+            Some(left) => left,
+            None => {
+                ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+                if !self.pace.lingers.load(Ordering::Relaxed) {
+                    return Poll::Ready(Ok(()));
+                }
+                self.pace.enter(Phase::Linger);
+                self.unwanted = Some(LINGER_BYTES_MAX);
+                LINGER_BYTES_MAX
+            }
+        };
+        self.poll_linger(cx, left).map(Ok)
     }
 }

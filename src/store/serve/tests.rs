@@ -15,7 +15,8 @@ use tokio::time::{Instant, sleep};
 use super::admission::Peer;
 use super::connection::{Ending, converse};
 use super::limits::{
-    ANSWER_TIME_MAX, BODIES_BYTES_MAX, BODY_TIME_MAX, HEAD_TIME_MAX, IDLE_TIME_MAX, REQUESTS_MAX,
+    ANSWER_TIME_MAX, BODIES_BYTES_MAX, BODY_TIME_MAX, HEAD_TIME_MAX, IDLE_TIME_MAX,
+    LINGER_TIME_MAX, REQUESTS_MAX,
 };
 use super::pace::Phase;
 use super::{Server, http};
@@ -165,7 +166,27 @@ fn a_body_that_does_not_come_is_answered() {
         let answer = client.answer().await;
         is_about(begun.elapsed(), BODY_TIME_MAX);
         assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
-        assert_eq!(client.ended().await, Ending::Over);
+        assert_eq!(client.ended().await, Ending::TooSlow(Phase::Linger));
+    });
+}
+
+#[test]
+fn who_is_told_to_go_away_can_hear_it() {
+    on_a_clock(|world| async move {
+        let mut client = world.connect(4096);
+        let head = "POST /api/v1/orgs/default/resolve HTTP/1.1\r\nhost: store\r\n";
+        client.send(format!("{head}content-length: 10000000\r\n\r\n").as_bytes()).await;
+        // More than the pipe takes: it is read, and thrown away.
+        client.send(&[b' '; 500_000]).await;
+        assert!(client.answer().await.starts_with("HTTP/1.1 413"));
+        let begun = Instant::now();
+        assert_eq!(client.ended().await, Ending::TooSlow(Phase::Linger));
+        is_about(begun.elapsed(), LINGER_TIME_MAX);
+        let mut endless = world.connect(4096);
+        endless.send(format!("{head}content-length: 10000000\r\n\r\n").as_bytes()).await;
+        let sent = endless.stream.write_all(&[b' '; 10_000_000]).await;
+        assert!(sent.is_err(), "there is an end to that");
+        assert_eq!(endless.ended().await, Ending::Over);
     });
 }
 

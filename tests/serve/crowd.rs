@@ -1,0 +1,171 @@
+//! More than a server takes: it stays small, and serves the others.
+
+use std::io::Read;
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use tokio::net::TcpSocket;
+
+use super::server::{resolve_head, serve, world};
+use super::{Connection, Server};
+use crate::harness::World;
+
+/// So many descriptors make 32 connections, and 8 from one address.
+const FEW: [&str; 2] = ["--limit", "7:96:96"];
+
+/// On loopback and on a socket, so that one is asked while the other is full.
+fn start(world: &World, situation: &[&str], options: &[&str]) -> Server {
+    let socket = format!("unix:{}", world.text("s.sock"));
+    let options =
+        ["--listen", "127.0.0.1:0", "--listen", &socket].into_iter().chain(options.iter().copied());
+    let options: Vec<&str> = options.collect();
+    Server::of(world, serve(world, &options).situation(situation), 2)
+}
+
+fn address(server: &Server) -> SocketAddr {
+    let address = server.addresses[0].strip_prefix("http://").expect("plain http");
+    address.parse().expect("an address")
+}
+
+/// Connections from one address of loopback, which say nothing.
+fn idle(to: SocketAddr, from: [u8; 4], count: usize) -> Vec<TcpStream> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+    runtime.expect("descriptors are left").block_on(async {
+        let mut streams = Vec::with_capacity(count);
+        for _ in 0..count {
+            let socket = TcpSocket::new_v4().expect("descriptors are left");
+            socket.bind((from, 0).into()).expect("loopback has this address");
+            let stream = socket.connect(to).await.expect("it accepts");
+            streams.push(stream.into_std().expect("a socket"));
+        }
+        streams
+    })
+}
+
+#[test]
+fn an_address_has_its_share_and_others_are_served() {
+    let world = world();
+    let server = start(&world, &FEW, &[]);
+    let mut held = idle(address(&server), [127, 0, 0, 1], 8);
+    server.metric("inject_connections", |count| count == 9);
+    for mut over in idle(address(&server), [127, 0, 0, 1], 20) {
+        over.set_nonblocking(false).expect("a socket");
+        assert!(matches!(over.read(&mut [0]), Ok(0) | Err(_)), "it is closed at once");
+    }
+    for other in 2..10 {
+        held.extend(idle(address(&server), [127, 0, 0, other], 2));
+        assert_eq!(server.connect(1).get("/healthz").status, 200);
+    }
+    let refused = "inject_connections_refused_total{limit=\"address\"}";
+    assert_eq!(server.metric(refused, |count| count > 0), 20);
+    drop(held);
+    server.metric("inject_connections", |count| count == 1);
+    assert_eq!(server.connect(0).get("/healthz").status, 200);
+}
+
+#[test]
+fn a_flood_fills_no_log() {
+    let world = world();
+    let server = start(&world, &FEW, &[]);
+    let _held = idle(address(&server), [127, 0, 0, 1], 8);
+    server.metric("inject_connections", |count| count == 9);
+    let begun = Instant::now();
+    let flood = idle(address(&server), [127, 0, 0, 1], 2000);
+    let refused = "inject_connections_refused_total{limit=\"address\"}";
+    server.metric(refused, |count| count == 2000);
+    let seconds = begun.elapsed().as_secs() as usize + 2;
+    drop(flood);
+    let counted = || {
+        let log = server.logged();
+        let shown = log.lines().filter(|line| line.contains("connection_refused client=")).count();
+        let left_out =
+            log.lines().filter_map(|line| line.split_once("of=connection_refused lines="));
+        let left_out: usize =
+            left_out.map(|(_, count)| count.parse::<usize>().expect("a count")).sum();
+        (shown + left_out == 2000).then_some(shown)
+    };
+    let shown =
+        crate::harness::eventually(counted).unwrap_or_else(|| panic!("{}", server.logged()));
+    assert!((1..=10 * seconds).contains(&shown), "{shown} lines in {seconds} s");
+}
+
+#[test]
+fn who_says_nothing_is_closed_and_so_is_who_never_ends() {
+    let world = world();
+    let server = start(&world, &[], &[]);
+    let begun = Instant::now();
+    let beginnings = ["", "G", "GET /healthz HTTP/1.1\r\nhost: store\r\nx-odd: "];
+    let closed = beginnings.map(|beginning| {
+        let mut slow = server.connect(0);
+        slow.send(beginning);
+        thread::spawn(move || {
+            slow.is_closed();
+            begun.elapsed()
+        })
+    });
+    for closed in closed {
+        let after = closed.join().expect("it is closed");
+        assert!(after > Duration::from_secs(9), "{after:?}");
+        assert!(after < Duration::from_secs(60), "{after:?}");
+    }
+    let slow = "inject_connections_too_slow_total{phase=\"head\"}";
+    server.metric(slow, |count| count == 3);
+}
+
+#[test]
+fn ten_thousand_idle_sockets_leave_it_small_and_others_served() {
+    let world = world();
+    let server = start(&world, &["--limit", "7:20000:20000"], &[]);
+    nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE, 20_000, 20_000)
+        .expect("10,000 sockets need as many descriptors: ulimit -Hn 20000");
+    let bytes = |of: &Server| of.metric("process_resident_memory_bytes", |_| true);
+    let before = bytes(&server);
+    let mut held = Vec::new();
+    // Each address gets its share of what the others leave; the sixth still finds room.
+    for from in 1..=5 {
+        held.extend(idle(address(&server), [127, 0, 0, from], 2000));
+        let begun = Instant::now();
+        assert_eq!(server.connect(1).get("/healthz").status, 200);
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    }
+    let open = server.metric("inject_connections", |_| true);
+    assert!((2000..4096).contains(&open), "{open}");
+    let grown = bytes(&server).saturating_sub(before);
+    assert!(grown < 24 << 20, "{open} connections took {grown} bytes");
+    server.signal(Signal::SIGTERM);
+    server.end().code(0);
+}
+
+#[test]
+fn bodies_have_a_budget_and_who_comes_late_is_told_so() {
+    let world = world();
+    let server = start(&world, &[], &[]);
+    let length = 500_000;
+    let part = vec![b' '; length - 1];
+    let mut waiting: Vec<Connection> = Vec::new();
+    let mut told = 0;
+    // 134 of these are 64 MiB.
+    for _ in 0..150 {
+        let mut connection = server.connect(0);
+        connection.send(resolve_head(length));
+        // Who is told that there is no room may stop in the middle.
+        connection.try_send(&part);
+        waiting.push(connection);
+    }
+    let refused = "inject_requests_refused_total{limit=\"body_bytes\"}";
+    let refused = server.metric(refused, |count| count >= 16);
+    assert!(server.metric("inject_request_body_bytes", |_| true) <= 64 << 20);
+    let resident = server.metric("process_resident_memory_bytes", |_| true);
+    assert!(resident < 160 << 20, "{resident} bytes");
+    assert_eq!(server.connect(1).get("/readyz").status, 200);
+    for connection in &mut waiting {
+        connection.try_send(" ");
+        let Ok(reply) = connection.try_reply() else { continue };
+        told += u64::from(reply.status == 503 && reply.header("retry-after") == Some("1"));
+    }
+    assert!(told > 0 && told <= refused, "{told} told, {refused} refused");
+    drop(waiting);
+    server.metric("inject_request_body_bytes", |bytes| bytes == 0);
+}

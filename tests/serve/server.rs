@@ -1,0 +1,199 @@
+//! A server that runs, and a client that says exactly what a test wants said.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
+use nix::sys::signal::Signal;
+
+use crate::harness::{DEADLINE, Ended, Run, Started, World, eventually};
+
+/// `inject store serve` in a world of its own, or in one that is there.
+pub struct Server {
+    started: Started,
+    /// What stands behind `INJECT_STORE=`, in the order of the options.
+    pub addresses: Vec<String>,
+    log: PathBuf,
+}
+
+pub struct Connection(Box<dyn Stream>);
+
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+trait Stream: Read + Write + Send {}
+impl<S: Read + Write + Send> Stream for S {}
+
+/// A world with a store in it.
+pub fn world() -> World {
+    let world = World::new();
+    world.set("DB_PASSWORD_PROD", "c4n4ry-of-the-server");
+    world
+}
+
+/// `inject store serve OPTION…`, which is not started yet.
+pub fn serve<'w>(world: &'w World, options: &[&str]) -> Run<'w> {
+    let command = ["store", "serve", "--plaintext"].iter().chain(options);
+    world.inject(command).streams("server")
+}
+
+impl Server {
+    /// Starts it with one listener at least, and waits until all of them are announced.
+    pub fn start(world: &World, options: &[&str]) -> Self {
+        let listeners = options.iter().filter(|option| **option == "--listen").count();
+        Self::of(world, serve(world, options), listeners)
+    }
+
+    pub fn of(world: &World, run: Run<'_>, listeners: usize) -> Self {
+        let mut started = run.start();
+        started.printed();
+        let announced = || {
+            let text = fs::read_to_string(world.path("server.out")).expect("made at the start");
+            let lines = text.lines().map(|line| line.strip_prefix("INJECT_STORE="));
+            let addresses: Option<Vec<_>> = lines.map(|line| line.map(str::to_owned)).collect();
+            let whole = text.ends_with('\n') && text.lines().count() == listeners;
+            addresses.filter(|_| whole)
+        };
+        let addresses = eventually(announced).unwrap_or_else(|| {
+            panic!("{}", fs::read_to_string(world.path("server.err")).unwrap_or_default())
+        });
+        Self { started, addresses, log: world.path("server.err") }
+    }
+
+    /// To the address with this index.
+    pub fn connect(&self, index: usize) -> Connection {
+        Connection::to(&self.addresses[index]).expect("it listens")
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        self.started.signal(signal);
+    }
+
+    /// All that was logged so far.
+    pub fn logged(&self) -> String {
+        fs::read_to_string(&self.log).expect("made at the start")
+    }
+
+    /// Waits until a line of the log holds this.
+    #[track_caller]
+    pub fn logs(&self, part: &str) -> String {
+        let line = || self.logged().lines().find(|line| line.contains(part)).map(str::to_owned);
+        eventually(line).unwrap_or_else(|| panic!("no `{part}` in\n{}", self.logged()))
+    }
+
+    /// Waits until a metric has a value that is as wanted, and gives it.
+    #[track_caller]
+    pub fn metric(&self, name: &str, wanted: impl Fn(u64) -> bool) -> u64 {
+        let seen = || self.metrics(name).filter(|value| wanted(*value));
+        eventually(seen).unwrap_or_else(|| panic!("`{name}` is {:?}", self.metrics(name)))
+    }
+
+    fn metrics(&self, name: &str) -> Option<u64> {
+        let text = self.connect(self.addresses.len() - 1).get("/metrics").text();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map(|value| value.parse().expect("a whole number"))
+    }
+
+    pub fn end(self) -> Ended {
+        self.started.end()
+    }
+}
+
+impl Connection {
+    pub fn to(address: &str) -> io::Result<Self> {
+        if let Some(path) = address.strip_prefix("unix:") {
+            let stream = UnixStream::connect(path)?;
+            stream.set_read_timeout(Some(DEADLINE))?;
+            return Ok(Self(Box::new(stream)));
+        }
+        let stream = TcpStream::connect(address.strip_prefix("http://").expect("plain http"))?;
+        stream.set_read_timeout(Some(DEADLINE))?;
+        Ok(Self(Box::new(stream)))
+    }
+
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.write_all(bytes.as_ref()).expect("it reads");
+    }
+
+    /// Like [`Connection::send`], to who may have stopped reading.
+    pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        self.0.write_all(bytes.as_ref()).is_ok()
+    }
+
+    pub fn get(&mut self, path: &str) -> Reply {
+        self.request("GET", path, "", b"")
+    }
+
+    /// `headers` are whole lines.
+    pub fn request(&mut self, method: &str, path: &str, headers: &str, body: &[u8]) -> Reply {
+        self.send(head(method, path, headers, body.len()));
+        self.send(body);
+        self.reply()
+    }
+
+    pub fn reply(&mut self) -> Reply {
+        self.try_reply().unwrap_or_else(|error| panic!("no answer: {error}"))
+    }
+
+    /// An answer's status line and headers, up to the empty line.
+    pub fn try_head(&mut self) -> io::Result<String> {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            self.0.read_exact(&mut byte)?;
+            head.extend(byte);
+        }
+        Ok(String::from_utf8(head).expect("headers are ASCII"))
+    }
+
+    pub fn try_reply(&mut self) -> io::Result<Reply> {
+        let head = self.try_head()?;
+        let mut lines = head.split("\r\n");
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok());
+        let headers: Vec<(String, String)> = lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let length = headers.iter().find(|(name, _)| name == "content-length");
+        let length = length.map_or(0, |(_, length)| length.parse().expect("a length"));
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body)?;
+        Ok(Reply { status: status.expect("a status"), headers, body })
+    }
+
+    /// Waits for the end of the connection, and fails if there is more to read before it.
+    #[track_caller]
+    pub fn is_closed(&mut self) {
+        match self.0.read(&mut [0]) {
+            Ok(0) => {}
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
+            other => panic!("it is not closed: {other:?}"),
+        }
+    }
+}
+
+impl Reply {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    pub fn text(self) -> String {
+        String::from_utf8(self.body).expect("a text")
+    }
+}
+
+/// The head of a request; whoever serves judges the token.
+pub fn head(method: &str, path: &str, headers: &str, length: usize) -> String {
+    format!("{method} {path} HTTP/1.1\r\nhost: store\r\n{headers}content-length: {length}\r\n\r\n")
+}
+
+/// The head of a resolve of which the body is still to come.
+pub fn resolve_head(length: usize) -> String {
+    head("POST", "/api/v1/orgs/default/resolve", "", length)
+}
