@@ -84,6 +84,16 @@ pub fn open(master: &MasterKey, row: &SealedRow) -> Result<Secret, Damaged> {
     open_bytes(master, &row.salt, &context, row.columns.bound().as_bytes(), &row.sealed)
 }
 
+/// The key of one row, for a row that is opened again and again.
+pub fn once_of(master: &MasterKey, row: &SealedRow) -> Once {
+    once(master, &row.salt, &secret_context(&row.columns.organization))
+}
+
+/// The value of a row that was opened before, with the key that [`once_of`] gave for it.
+pub fn open_again(once: &Once, row: &SealedRow) -> Result<Secret, Damaged> {
+    decrypt(once, row.columns.bound().as_bytes(), &row.sealed)
+}
+
 /// AES-256-GCM (NIST SP 800-38D) of `plain` with its 16 byte tag behind it, `bound` as associated
 /// data, under the key and nonce of [`once`].
 pub fn seal_bytes(
@@ -193,7 +203,7 @@ impl Columns {
 }
 
 /// A key and a nonce that are used for one message.
-type Once = Zeroizing<[u8; KEY_BYTES + NONCE_BYTES]>;
+pub type Once = Zeroizing<[u8; KEY_BYTES + NONCE_BYTES]>;
 
 fn secret_context(organization: &str) -> Vec<u8> {
     [b"inject/secret/v1", organization.as_bytes()].concat()

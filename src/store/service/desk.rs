@@ -12,6 +12,7 @@ use crate::store::keyring::Keyring;
 use crate::store::master_keys::MasterKeys;
 use crate::store::permission::Bearer;
 use crate::store::seal::{self, SealedRow};
+use crate::store::service::sealing::JudgedRow;
 use crate::store::service::{Caller, Judged, NO_NEXT, Refusal, now};
 use crate::store::storage::transaction::Transaction;
 use crate::store::storage::{Entry, StorageErrorKind};
@@ -47,7 +48,7 @@ struct Known {
 /// What is known of a sound organization.
 struct KnownOrg {
     head: Head,
-    rows: HashMap<SecretName, Arc<SealedRow>>,
+    rows: HashMap<SecretName, Arc<JudgedRow>>,
     /// By workload and secret: the version that was resolved last, and when.
     usage: HashMap<Box<str>, HashMap<SecretName, (i64, i64)>>,
 }
@@ -72,7 +73,7 @@ pub enum State {
     /// The last version is the one that was deleted, where there was one.
     Absent { last_version: Option<i64> },
     /// The value is there where it had to be opened to judge the row.
-    Present { row: Arc<SealedRow>, value: Option<Secret> },
+    Present { row: Arc<JudgedRow>, value: Option<Secret> },
     /// The last version is known where the audit trail still vouches for it.
     Damaged { last_version: Option<i64> },
 }
@@ -279,7 +280,7 @@ impl Desk {
 }
 
 impl Known {
-    fn learn_row(&mut self, organization: &OrgName, name: &SecretName, row: &Arc<SealedRow>) {
+    fn learn_row(&mut self, organization: &OrgName, name: &SecretName, row: &Arc<JudgedRow>) {
         let bytes = row_bytes(row);
         if self.row_bytes + bytes > KNOWN_ROW_BYTES_MAX {
             self.organizations.values_mut().for_each(|org| org.rows.clear());
@@ -317,7 +318,9 @@ impl Keys {
             && row.columns.organization == organization
             && row.columns.name == name;
         Ok(match self.open(tx, &row)? {
-            Some(value) if stands => State::Present { row: Arc::new(row), value: Some(value) },
+            Some(value) if stands => {
+                State::Present { row: Arc::new(JudgedRow::new(row)), value: Some(value) }
+            }
             _ => damaged,
         })
     }

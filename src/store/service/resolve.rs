@@ -7,8 +7,8 @@ use crate::name::{OrgName, SecretName, WorkloadName};
 use crate::secret::Secret;
 use crate::store::audit::{Action, Named, Outcome};
 use crate::store::permission::Operation;
-use crate::store::seal::SealedRow;
 use crate::store::service::desk::{Said, State};
+use crate::store::service::sealing::JudgedRow;
 use crate::store::service::{
     Caller, Damage, Decided, Desk, Done, Judged, Knock, Refusal, or_refuse,
 };
@@ -32,7 +32,7 @@ pub struct Resolve {
 /// One resolved secret: the row that was judged, and its value where it is opened already.
 pub struct ResolvedSecret {
     pub name: SecretName,
-    pub row: Arc<SealedRow>,
+    pub row: Arc<JudgedRow>,
     pub value: Option<Secret>,
 }
 

@@ -1,10 +1,33 @@
 //! Seals and opens rows under the master key that the database says, whichever of the known ones
 //! that is: a `rekey` may be under way. It decides nothing about what is opened.
 
+use std::ops::Deref;
+use std::sync::OnceLock;
+
 use crate::secret::Secret;
-use crate::store::seal::{self, Columns, SALT_BYTES, SealedRow};
+use crate::store::seal::{self, Columns, Once, SALT_BYTES, SealedRow};
 use crate::store::service::{Judged, Keys};
 use crate::store::storage::transaction::Transaction;
+
+/// A row that was found sound, with what opens it once it was asked for again.
+pub struct JudgedRow {
+    row: SealedRow,
+    once: OnceLock<Once>,
+}
+
+impl JudgedRow {
+    pub fn new(row: SealedRow) -> Self {
+        Self { row, once: OnceLock::new() }
+    }
+}
+
+impl Deref for JudgedRow {
+    type Target = SealedRow;
+
+    fn deref(&self) -> &SealedRow {
+        &self.row
+    }
+}
 
 impl Keys {
     /// The value of a row; none where the row is not as it was sealed.
@@ -18,9 +41,15 @@ impl Keys {
     }
 
     /// The value of a row that was judged in a transaction before.
-    pub fn open_judged(&self, row: &SealedRow) -> Option<Secret> {
-        let key = self.master.find(&row.columns.key_id)?;
-        seal::open(&key, row).ok()
+    pub fn open_judged(&self, row: &JudgedRow) -> Option<Secret> {
+        let once = match row.once.get() {
+            Some(once) => once,
+            None => {
+                let key = self.master.find(&row.columns.key_id)?;
+                row.once.get_or_init(|| seal::once_of(&key, row))
+            }
+        };
+        seal::open_again(once, row).ok()
     }
 
     /// Seals a new version under the key that all are to be under from here on. It is asked for in
