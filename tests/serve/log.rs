@@ -1,6 +1,6 @@
 //! What a server says of itself, and what it never says.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::OpenOptionsExt;
 
@@ -130,6 +130,18 @@ fn what_a_client_sends_is_in_no_line() {
     ended.code(0);
     assert!(!ended.err().contains(canary), "{}", ended.whole());
     assert!(!ended.out().contains(canary), "{}", ended.whole());
+}
+
+#[test]
+fn a_master_key_in_the_environment_is_warned_of_and_not_said() {
+    let world = world();
+    let key = fs::read_to_string(world.path("data/master.key")).expect("it was made");
+    fs::remove_file(world.path("data/master.key")).expect("it is ours");
+    let run = serve(&world, &LISTEN).env("INJECT_MASTER_KEY", key.trim());
+    let server = Server::of(&world, run, 1);
+    assert!(server.logs("master_key_exposed").contains(" warn "));
+    assert_eq!(server.connect(0).get("/readyz").status, 200);
+    assert!(!server.logged().contains(key.trim()));
 }
 
 #[test]

@@ -120,8 +120,12 @@ impl Context {
         if said.is_some_and(|said| said > bytes_max) {
             return Err(BodyFault::TooLong);
         }
+        let is_served = self.server.is_some();
         let reading = self.read_frames(body, said.unwrap_or(0), bytes_max);
-        let read = timeout(BODY_TIME_MAX, reading).await.unwrap_or(Err(BodyFault::TooSlow));
+        let read = match is_served {
+            true => timeout(BODY_TIME_MAX, reading).await.unwrap_or(Err(BodyFault::TooSlow)),
+            false => reading.await,
+        };
         self.has_read = read.is_ok();
         read
     }

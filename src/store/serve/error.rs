@@ -38,6 +38,9 @@ impl BindError {
             io::ErrorKind::AlreadyExists => {
                 Some("something that is no socket is there; choose another path")
             }
+            io::ErrorKind::InvalidFilename => {
+                Some("the folder's name holds a control character; choose another path")
+            }
             io::ErrorKind::NotFound if is_unix => Some("there is no such folder; make it first"),
             io::ErrorKind::PermissionDenied if is_unix => {
                 Some("this user may not; see to the owner and mode of the socket and of its folder")

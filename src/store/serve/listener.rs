@@ -83,7 +83,7 @@ impl Listener {
                 };
                 Ok(acceptor.url(&host))
             }
-            Self::Unix(_, file) => Ok(format!("unix:{}", absolute(&file.path)?.display())),
+            Self::Unix(_, file) => Ok(format!("unix:{}", file.path.display())),
         }
     }
 }
@@ -101,7 +101,7 @@ fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Two servers that begin at once look one after the other.
 fn bind_unix(path: &Path, mode: u32) -> io::Result<Listener> {
-    let path = absolute(path)?;
+    let path = whole(path)?;
     let folder = path.parent().unwrap_or(Path::new("/"));
     let lock = Flock::lock(File::open(folder)?, FlockArg::LockExclusive);
     let _lock = lock.map_err(|(_, errno)| errno)?;
@@ -116,6 +116,13 @@ fn bind_unix(path: &Path, mode: u32) -> io::Result<Listener> {
     fs::set_permissions(&file.path, fs::Permissions::from_mode(mode))?;
     listener.set_nonblocking(true)?;
     Ok(Listener::Unix(UnixListener::from_std(listener)?, file))
+}
+
+/// From the root on, so that it can be copied; one line, whatever the folder is called.
+fn whole(path: &Path) -> io::Result<PathBuf> {
+    let whole = absolute(path)?;
+    let is_line = !whole.display().to_string().chars().any(char::is_control);
+    if is_line { Ok(whole) } else { Err(io::ErrorKind::InvalidFilename.into()) }
 }
 
 /// Removes a socket whose server is gone, and nothing else.
