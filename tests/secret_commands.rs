@@ -451,13 +451,16 @@ fn help_version_completions_and_manual() {
               The name under which members and the embedded store launch the program
 
           --store <ADDRESS>
-              The store: `http://HOST:PORT` on loopback or `unix:PATH`, several with commas
+              The store: `https://HOST[:PORT][#PIN]`, `http://HOST:PORT` on loopback or `unix:PATH`, several with commas
 
           --org <NAME>
               The organization that owns the secrets
 
           --token-file <FILE>
               A file that holds the token
+
+          --ca-file <FILE>
+              A PEM file of the authorities that vouch for the store, instead of the public ones
 
           --master-key-file <FILE>
               A file that holds the embedded store's master key

@@ -150,7 +150,7 @@ fn all_bad_settings_are_told_together() {
     exit 64
     --- stderr
     inject: `probe` was not started: 6 problems
-      `INJECT_STORE`: the address of a store begins with `http://` or `unix:`, such as `http://127.0.0.1:7410`
+      `INJECT_STORE`: the address of a store begins with `https://`, `http://` or `unix:`, such as `https://store.example.com`
       `INJECT_ENVIRONMENT`: `a-b` is not an environment's name; use letters, digits and `_`, such as `PROD`
       `workload` in `inject.toml`: this is not a workload's name; use lower case, digits, `.`, `_` and `-`, such as `billing`
       `--timeout`: write a time such as `3`, `500ms`, `30s` or `2m`, up to 24 hours

@@ -22,8 +22,8 @@ const CA_FILE_BYTES_MAX: usize = 1 << 20;
 
 const OUTSIDE: &str = "a manifest that was only found cannot name a file outside its own folder; \
                        trust it with `--config`";
-const FOR_ANOTHER: &str = "a manifest that was only found cannot say who vouches for a store that it \
-                           does not name; trust it with `--config`";
+const FOR_ANOTHER: &str = "a manifest that was only found cannot say who vouches for a store \
+                           that it does not name; trust it with `--config`";
 
 /// A store that is set, or the embedded one.
 pub(super) struct Named {

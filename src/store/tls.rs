@@ -26,7 +26,7 @@ use crate::wire::{self, Pin};
 use certificate::Validity;
 use files::Owner;
 
-pub use error::{TlsError, TlsWarning};
+pub use error::{OwnKeyFault, TlsError, TlsWarning};
 pub use own::{CERTIFICATE_NAME, KEY_NAME};
 
 /// The first byte of TLS: a record of the handshake (RFC 8446, section 5.1).

@@ -12,8 +12,8 @@ use subtle::ConstantTimeEq;
 const METHOD: &str = "sha256-";
 const HASH_BYTES: usize = 32;
 
-/// The SHA-256 of a certificate's SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7): the key with its
-/// kind, whatever the certificate around it says. It is compared in constant time.
+/// The SHA-256 of a certificate's SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7): the key with
+/// its kind, whatever the certificate around it says. It is compared in constant time.
 #[derive(Clone, Copy)]
 pub struct Pin([u8; HASH_BYTES]);
 

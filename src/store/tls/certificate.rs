@@ -1,12 +1,11 @@
 //! The store's own certificate, written by hand (X.690, RFC 5280), and when one ends. A pin asks
 //! nothing of a certificate but its key, so that this one says as little as it may. Pure.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
 use sha2::{Digest, Sha256};
 
 const BOOLEAN: u8 = 0x01;
@@ -58,7 +57,7 @@ pub struct SelfSigned<'a> {
 }
 
 impl SelfSigned<'_> {
-    /// The certificate in DER. `sign` makes an ECDSA signature over the SHA-256 of what it is given.
+    /// The certificate in DER. `sign` makes an ECDSA signature over the SHA-256 of what it gets.
     pub fn der<E>(&self, sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, E>) -> Result<Vec<u8>, E> {
         let to_be_signed = self.to_be_signed();
         let signature = [&[0][..], &sign(&to_be_signed)?].concat();
@@ -109,12 +108,8 @@ impl SelfSigned<'_> {
         let dns = |name: &str| tlv(DNS_NAME, &[name.as_bytes()]);
         let mut names = vec![dns("localhost")];
         names.extend(self.host.filter(|host| *host != "localhost").map(dns));
-        for address in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)] {
-            names.push(match address {
-                IpAddr::V4(address) => tlv(IP_ADDRESS, &[&address.octets()]),
-                IpAddr::V6(address) => tlv(IP_ADDRESS, &[&address.octets()]),
-            });
-        }
+        names.push(tlv(IP_ADDRESS, &[&Ipv4Addr::LOCALHOST.octets()]));
+        names.push(tlv(IP_ADDRESS, &[&Ipv6Addr::LOCALHOST.octets()]));
         tlv(SEQUENCE, &[&names.concat()])
     }
 }

@@ -46,21 +46,7 @@ pub enum TlsError {
         certificate: PathBuf,
         key: PathBuf,
     },
-    /// The store's own key can be read by others.
-    KeyMode {
-        path: PathBuf,
-        mode: u32,
-    },
-    KeyOwner {
-        path: PathBuf,
-        owner: u32,
-        user: u32,
-    },
-    /// The store's own certificate is there, and its key is not.
-    KeyGone {
-        certificate: PathBuf,
-        key: PathBuf,
-    },
+    OwnKey(OwnKeyFault),
     /// No key could be made: the system gave no random bytes.
     NoRandom,
     Lock(OpenError),
@@ -69,6 +55,26 @@ pub enum TlsError {
         doing: &'static str,
         path: PathBuf,
         error: io::Error,
+    },
+}
+
+/// What is wrong with the key that the store has made.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum OwnKeyFault {
+    /// Others can read it.
+    Mode {
+        path: PathBuf,
+        mode: u32,
+    },
+    Owner {
+        path: PathBuf,
+        owner: u32,
+        user: u32,
+    },
+    /// Its certificate is there, and it is not.
+    Gone {
+        certificate: PathBuf,
+        key: PathBuf,
     },
 }
 
@@ -82,6 +88,12 @@ pub enum TlsWarning {
 impl TlsError {
     pub(super) fn io(doing: &'static str, path: &Path, error: io::Error) -> Self {
         Self::Io { doing, path: path.to_owned(), error }
+    }
+}
+
+impl From<OwnKeyFault> for TlsError {
+    fn from(fault: OwnKeyFault) -> Self {
+        Self::OwnKey(fault)
     }
 }
 
@@ -134,30 +146,38 @@ impl fmt::Display for TlsError {
                 key.display(),
                 certificate.display()
             ),
-            Self::KeyMode { path, mode } => write!(
+            Self::NoRandom => f.write_str("the system gave no random bytes for a key"),
+            Self::Lock(error) => error.fmt(f),
+            Self::Io { doing, path, error } => {
+                write!(f, "cannot {doing} `{}`: {error}", path.display())
+            }
+            Self::OwnKey(fault) => fault.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for OwnKeyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mode { path, mode } => write!(
                 f,
                 "others may read the key `{0}` (mode {mode:04o}); `chmod 600 {0}`, and if they \
                  may have read it, remove it with its certificate: new ones are made",
                 path.display()
             ),
-            Self::KeyOwner { path, owner, user } => write!(
+            Self::Owner { path, owner, user } => write!(
                 f,
-                "the key `{0}` belongs to user {owner}, and the store runs as {user}; `chown {user} \
-                 {0}`",
+                "the key `{0}` belongs to user {owner}, and the store runs as {user}; \
+                 `chown {user} {0}`",
                 path.display()
             ),
-            Self::KeyGone { certificate, key } => write!(
+            Self::Gone { certificate, key } => write!(
                 f,
                 "the key `{}` is missing; put it back, or remove `{}` too: new ones are made, and \
                  every address with a pin has to be written anew",
                 key.display(),
                 certificate.display()
             ),
-            Self::NoRandom => f.write_str("the system gave no random bytes for a key"),
-            Self::Lock(error) => error.fmt(f),
-            Self::Io { doing, path, error } => {
-                write!(f, "cannot {doing} `{}`: {error}", path.display())
-            }
         }
     }
 }

@@ -13,7 +13,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::SigningKey;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::error::TlsError;
+use super::error::{OwnKeyFault, TlsError};
 
 /// The largest file of certificates or of a key that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
@@ -89,11 +89,11 @@ fn judge(path: &Path, metadata: &Metadata) -> Result<(), TlsError> {
     let owner = metadata.uid();
     let user = nix::unistd::geteuid().as_raw();
     if owner != user && owner != 0 {
-        return Err(TlsError::KeyOwner { path: path.to_owned(), owner, user });
+        return Err(OwnKeyFault::Owner { path: path.to_owned(), owner, user }.into());
     }
     let mode = metadata.mode() & 0o7777;
     if mode & 0o077 != 0 {
-        return Err(TlsError::KeyMode { path: path.to_owned(), mode });
+        return Err(OwnKeyFault::Mode { path: path.to_owned(), mode }.into());
     }
     Ok(())
 }

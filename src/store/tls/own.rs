@@ -23,7 +23,7 @@ use crate::store::storage::sqlite::{beside, sync_directory};
 use crate::sys;
 
 use super::certificate::{SERIAL_BYTES, SelfSigned};
-use super::error::TlsError;
+use super::error::{OwnKeyFault, TlsError};
 use super::files::{self, Owner};
 
 pub const CERTIFICATE_NAME: &str = "tls.crt";
@@ -43,7 +43,7 @@ pub fn find_or_make(directory: &Path) -> Result<(PathBuf, PathBuf), TlsError> {
         let _lock = DirectoryLock::take(directory, deadline).map_err(TlsError::Lock)?;
         match (is_there(&certificate)?, is_there(&key)?) {
             (true, true) => {}
-            (true, false) => return Err(TlsError::KeyGone { certificate, key }),
+            (true, false) => return Err(OwnKeyFault::Gone { certificate, key }.into()),
             (false, there) => {
                 if !there {
                     place(&key, "make the key", fresh_key()?.as_bytes())?;
