@@ -29,6 +29,7 @@ pub struct Sessions {
 }
 
 struct Session {
+    /// The latest sign-in first: of two in one organization it counts.
     proofs: Arc<[Proof]>,
     since: Instant,
     used: Instant,
@@ -46,10 +47,8 @@ impl Sessions {
             .map(|session| session.proofs.to_vec())
             .unwrap_or_default();
         proofs.retain(|held| held.id != proof.id);
-        proofs.push(proof);
-        if proofs.len() > SESSION_TOKENS_MAX {
-            proofs.remove(0);
-        }
+        proofs.insert(0, proof);
+        proofs.truncate(SESSION_TOKENS_MAX);
         let random: [u8; 32] = sys::random()?;
         let id = Secret::new(URL_SAFE_NO_PAD.encode(random).into_bytes());
         make_room(&mut open, now);

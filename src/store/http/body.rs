@@ -139,12 +139,17 @@ fn write_json(out: &mut Vec<u8>, value: &impl serde::Serialize) {
 
 /// A body of this shape. What is wrong with it is said by its place alone.
 pub fn parse<'a, T: Deserialize<'a>>(body: &'a Secret, shape: &'static str) -> Result<T, Fault> {
-    serde_json::from_slice(body.expose_secret()).map_err(|error| Fault::Body {
+    let parsed = serde_json::from_slice(body.expose_secret()).map_err(|error| Fault::Body {
         shape,
         line: error.line(),
         column: error.column(),
         is_json: error.is_data(),
-    })
+    })?;
+    // Fields without their names, in an array, would be taken too.
+    match body.expose_secret().trim_ascii_start().first() {
+        Some(b'{') => Ok(parsed),
+        _ => Err(Fault::Body { shape, line: 1, column: 1, is_json: true }),
+    }
 }
 
 fn yes() -> bool {

@@ -131,6 +131,8 @@ fn refused(refusal: Refusal) -> Problem {
         }
         Refusal::NoOwner => titled(422, problem_type::INVALID, "nobody is to be the owner")
             .detail("say the owner's e-mail address: `\"owner\":\"alice@acme.com\"` (`--owner`)"),
+        Refusal::OtherOwner => titled(422, problem_type::INVALID, "the owner is another")
+            .detail("a new organization's owner is who makes it; leave `owner` out"),
         Refusal::Forbidden => titled(403, "about:blank", "this caller may not do this"),
         Refusal::NoMember(email) => titled(404, problem_type::NOT_FOUND, "there is no such member")
             .detail(format!("there is no member `{email}`")),

@@ -181,7 +181,9 @@ fn bad_condition() -> Fault {
 }
 
 fn limit(text: &str) -> Result<u32, Fault> {
-    let limit = text.parse().ok().filter(|limit| (1..=ROWS_MAX).contains(limit));
+    let is_plain = text.bytes().all(|b| b.is_ascii_digit());
+    let limit =
+        text.parse().ok().filter(|_| is_plain).filter(|limit| (1..=ROWS_MAX).contains(limit));
     limit.ok_or(unfit("`limit` is a number from 1 to 1000"))
 }
 
