@@ -104,8 +104,11 @@ impl Store {
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn connect(&self) -> DuplexStream {
+        self.connect_as(Peer::Operator(Arc::clone(&self.shared.operator)))
+    }
+
+    fn connect_as(&self, peer: Peer) -> DuplexStream {
         let (near, far) = tokio::io::duplex(CONNECTION_BYTES_MAX);
-        let peer = Peer::Operator(Arc::clone(&self.shared.operator));
         tokio::spawn(http::serve(self.clone(), far, peer));
         near
     }

@@ -2,8 +2,14 @@
 #![allow(clippy::unwrap_used)]
 
 mod api;
+mod canary;
 mod first_use;
+mod hostile;
+mod matrix;
+mod people;
 mod purge;
+mod served;
+mod sessions;
 mod tamper;
 mod trail;
 
