@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -99,8 +99,17 @@ fn network(text: &str) -> Result<IpNet, &'static str> {
     let address = || text.parse().map(|address: IpAddr| IpNet::from(address.to_canonical()));
     let network = text.parse().or_else(|_| address());
     network
-        .map(|network: IpNet| network.trunc())
+        .map(|network: IpNet| unmapped(network).trunc())
         .map_err(|_| "`network` is a network such as `10.0.0.0/8` or `fd00::/8`, or one address")
+}
+
+/// Callers are known by their IPv4 address where it came mapped into IPv6 (RFC 4291, 2.5.5.2), so
+/// a network of such addresses is one of IPv4.
+fn unmapped(network: IpNet) -> IpNet {
+    let IpNet::V6(mapped) = network else { return network };
+    let (address, prefix) = (mapped.addr().to_ipv4_mapped(), mapped.prefix_len().checked_sub(96));
+    let plain = address.zip(prefix).and_then(|(address, bits)| Ipv4Net::new(address, bits).ok());
+    plain.map_or(network, IpNet::V4)
 }
 
 /// `{"secrets":{"NAME":{"value":"…","version":3,"updated_at":"…"}}}`, written at once: a tree of

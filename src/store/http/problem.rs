@@ -238,8 +238,15 @@ fn storage(error: &StorageError) -> Problem {
     problem.detail(error.to_string())
 }
 
+/// Names that are none, of which one answer tells.
+const BAD_NAMES_SAID_MAX: usize = 16;
+
 fn joined(errors: &[NameError]) -> String {
-    let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    let said = errors.iter().take(BAD_NAMES_SAID_MAX).map(ToString::to_string);
+    let mut texts: Vec<String> = said.collect();
+    if errors.len() > BAD_NAMES_SAID_MAX {
+        texts.push(format!("and {} more", errors.len() - BAD_NAMES_SAID_MAX));
+    }
     texts.join("; ")
 }
 

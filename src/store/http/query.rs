@@ -129,7 +129,7 @@ fn behind_of(cursor: &str, list: &str) -> Result<String, Fault> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| bad_cursor())?;
     let text = String::from_utf8(bytes).map_err(|_| bad_cursor())?;
     let behind = text.strip_prefix(list).and_then(|rest| rest.strip_prefix(' '));
-    behind.map(str::to_owned).ok_or_else(bad_cursor)
+    behind.filter(|behind| !behind.is_empty()).map(str::to_owned).ok_or_else(bad_cursor)
 }
 
 fn bad_cursor() -> Fault {

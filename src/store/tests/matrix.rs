@@ -66,7 +66,7 @@ fn every_route_for_everybody() {
 }
 
 /// Each operation of the description, with its method and path.
-fn operations(description: &Value) -> Vec<(String, String, Value)> {
+pub fn operations(description: &Value) -> Vec<(String, String, Value)> {
     let mut found = Vec::new();
     for (path, item) in description["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {

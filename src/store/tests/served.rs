@@ -1,6 +1,5 @@
 //! A store that is served to many, and those who ask it: each with a token or a session, from an
 //! address.
-#![allow(dead_code)]
 
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -130,14 +129,17 @@ impl Served {
         })
     }
 
-    /// Sends these very bytes on a connection, and nothing more; what comes until it ends.
-    pub fn send_raw(&self, caller: &Caller, bytes: &[u8]) -> Vec<u8> {
+    /// Sends these very bytes on a connection; what comes until the store ends it. Where the request
+    /// breaks off, so does the connection, for else both would wait.
+    pub fn send_raw(&self, peer: Peer, bytes: &[u8], breaks_off: bool) -> Vec<u8> {
         self.runtime.block_on(async {
-            let mut stream = connect(&self.handle, caller);
+            let mut stream = self.handle.connect_as(peer);
             let mut got = Vec::new();
             // The store may answer, and end the connection, before it has read all.
             let _cut_off = stream.write_all(bytes).await;
-            let _cut_off = stream.shutdown().await;
+            if breaks_off {
+                let _cut_off = stream.shutdown().await;
+            }
             stream.read_to_end(&mut got).await.unwrap();
             got
         })
