@@ -67,6 +67,23 @@ pub mod problem_type {
     pub const UNPURGED: &str = "urn:inject:problem:unpurged";
     /// The body, path or query is not what the API asks for.
     pub const INVALID: &str = "urn:inject:problem:invalid";
+
+    /// Each of them.
+    #[cfg(test)]
+    pub const ALL: [&str; 12] = [
+        NO_ORGANIZATION,
+        UNRESOLVED,
+        NO_SECRET,
+        NOT_FOUND,
+        EXISTS,
+        LAST_OWNER,
+        PRECONDITION,
+        DAMAGED,
+        STORAGE_FULL,
+        STORAGE_FAILED,
+        UNPURGED,
+        INVALID,
+    ];
 }
 
 pub fn resolve_path(org: &OrgName) -> String {

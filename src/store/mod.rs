@@ -109,10 +109,18 @@ impl Store {
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn connect(&self) -> DuplexStream {
+        self.connect_as(self.own())
+    }
+
+    fn connect_as(&self, peer: Peer) -> DuplexStream {
         let (near, far) = tokio::io::duplex(CONNECTION_BYTES_MAX);
-        let peer = Peer::Operator(Arc::clone(&self.shared.operator));
         tokio::spawn(http::serve(self.clone(), far, peer));
         near
+    }
+
+    /// Whoever asks from within this process.
+    fn own(&self) -> Peer {
+        Peer::Operator(Arc::clone(&self.shared.operator))
     }
 
     /// Whether the database answers a read.

@@ -29,6 +29,7 @@ pub struct Sessions {
 }
 
 struct Session {
+    /// The latest sign-in first: of two in one organization it counts.
     proofs: Arc<[Proof]>,
     since: Instant,
     used: Instant,
@@ -38,7 +39,19 @@ impl Sessions {
     /// A new session for the tokens of the one before, if there was one, and this one. What the
     /// cookie is to say is answered once; the one before ends.
     pub fn sign_in(&self, before: Option<&[u8]>, proof: Proof) -> io::Result<Secret> {
-        let now = Instant::now();
+        self.sign_in_at(Instant::now(), before, proof)
+    }
+
+    /// The tokens that this cookie stands for.
+    pub fn find(&self, id: &[u8]) -> Option<Arc<[Proof]>> {
+        self.find_at(Instant::now(), id)
+    }
+
+    pub fn sign_out(&self, id: &[u8]) {
+        self.open().remove(&hash(id));
+    }
+
+    fn sign_in_at(&self, now: Instant, before: Option<&[u8]>, proof: Proof) -> io::Result<Secret> {
         let mut open = self.open();
         let before = before.and_then(|id| open.remove(&hash(id)));
         let mut proofs: Vec<Proof> = before
@@ -46,10 +59,8 @@ impl Sessions {
             .map(|session| session.proofs.to_vec())
             .unwrap_or_default();
         proofs.retain(|held| held.id != proof.id);
-        proofs.push(proof);
-        if proofs.len() > SESSION_TOKENS_MAX {
-            proofs.remove(0);
-        }
+        proofs.insert(0, proof);
+        proofs.truncate(SESSION_TOKENS_MAX);
         let random: [u8; 32] = sys::random()?;
         let id = Secret::new(URL_SAFE_NO_PAD.encode(random).into_bytes());
         make_room(&mut open, now);
@@ -58,9 +69,7 @@ impl Sessions {
         Ok(id)
     }
 
-    /// The tokens that this cookie stands for.
-    pub fn find(&self, id: &[u8]) -> Option<Arc<[Proof]>> {
-        let now = Instant::now();
+    fn find_at(&self, now: Instant, id: &[u8]) -> Option<Arc<[Proof]>> {
         let mut open = self.open();
         let key = hash(id);
         let session = open.get_mut(&key)?;
@@ -70,10 +79,6 @@ impl Sessions {
         }
         session.used = now;
         Some(Arc::clone(&session.proofs))
-    }
-
-    pub fn sign_out(&self, id: &[u8]) {
-        self.open().remove(&hash(id));
     }
 
     fn open(&self) -> MutexGuard<'_, HashMap<[u8; 32], Session>> {
@@ -101,4 +106,88 @@ fn make_room(open: &mut HashMap<[u8; 32], Session>, now: Instant) {
 /// What is looked up is not the cookie itself, so that no comparison tells of it.
 fn hash(id: &[u8]) -> [u8; 32] {
     Sha256::digest(id).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::name::TokenId;
+    use crate::store::token::Kind;
+
+    fn proof(number: usize) -> Proof {
+        let id = TokenId::parse(&format!("{number:012}")).expect("12 digits");
+        Proof { id, kind: Kind::Member, hash: [0; 32] }
+    }
+
+    fn sign_in(sessions: &Sessions, now: Instant, number: usize) -> Secret {
+        sessions.sign_in_at(now, None, proof(number)).expect("random bytes")
+    }
+
+    fn ids(found: Option<Arc<[Proof]>>) -> Vec<String> {
+        found.iter().flat_map(|proofs| proofs.iter()).map(|one| one.id.to_string()).collect()
+    }
+
+    #[test]
+    fn an_idle_one_ends_and_a_used_one_ends_too() {
+        let (sessions, start) = (Sessions::default(), Instant::now());
+        let id = sign_in(&sessions, start, 1);
+        let moment = Duration::from_millis(1);
+        let mut now = start;
+        while now + SESSION_IDLE_MAX - moment < start + SESSION_AGE_MAX {
+            now += SESSION_IDLE_MAX - moment;
+            assert!(sessions.find_at(now, id.expose_secret()).is_some());
+        }
+        let end = start + SESSION_AGE_MAX;
+        assert!(sessions.find_at(end - moment, id.expose_secret()).is_some());
+        assert!(sessions.find_at(end, id.expose_secret()).is_none(), "it is too old");
+        let id = sign_in(&sessions, start, 1);
+        assert!(sessions.find_at(start + SESSION_IDLE_MAX, id.expose_secret()).is_none());
+        assert!(sessions.find_at(start, id.expose_secret()).is_none(), "what ended stays ended");
+        assert_eq!(sessions.open().len(), 0);
+    }
+
+    #[test]
+    fn one_that_ended_brings_nothing_into_the_next() {
+        let (sessions, start) = (Sessions::default(), Instant::now());
+        let first = sign_in(&sessions, start, 1);
+        let second = sessions.sign_in_at(start, Some(first.expose_secret()), proof(2));
+        let second = second.expect("random bytes");
+        assert!(sessions.find_at(start, first.expose_secret()).is_none());
+        let both = ["000000000002", "000000000001"];
+        assert_eq!(ids(sessions.find_at(start, second.expose_secret())), both);
+        let late = start + SESSION_IDLE_MAX;
+        let third = sessions.sign_in_at(late, Some(second.expose_secret()), proof(3));
+        let third = third.expect("random bytes");
+        assert_eq!(ids(sessions.find_at(late, third.expose_secret())), ["000000000003"]);
+    }
+
+    #[test]
+    fn it_holds_so_many_tokens_each_once() {
+        let (sessions, start) = (Sessions::default(), Instant::now());
+        let mut id = sign_in(&sessions, start, 0);
+        for number in (0..=SESSION_TOKENS_MAX).chain([7]) {
+            let next = sessions.sign_in_at(start, Some(id.expose_secret()), proof(number));
+            id = next.expect("random bytes");
+        }
+        let held = ids(sessions.find_at(start, id.expose_secret()));
+        assert_eq!(held.len(), SESSION_TOKENS_MAX);
+        assert_eq!(held[0], "000000000007", "the latest first");
+        assert!(!held.contains(&"000000000000".to_owned()), "the oldest went");
+    }
+
+    #[test]
+    fn the_one_used_least_lately_makes_room() {
+        let (sessions, start) = (Sessions::default(), Instant::now());
+        let second = Duration::from_secs(1);
+        let first = sign_in(&sessions, start, 0);
+        let idle = sign_in(&sessions, start, 1);
+        for number in 2..SESSIONS_MAX {
+            sign_in(&sessions, start + second, number);
+        }
+        assert!(sessions.find_at(start + second, first.expose_secret()).is_some());
+        sign_in(&sessions, start + 2 * second, 0);
+        assert_eq!(sessions.open().len(), SESSIONS_MAX);
+        assert!(sessions.find_at(start + second, first.expose_secret()).is_some());
+        assert!(sessions.find_at(start + second, idle.expose_secret()).is_none());
+    }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use tokio::net::TcpSocket;
 
-use super::server::{resolve_head, serve, world};
+use super::server::{serve, world};
 use super::{Connection, Server};
 use crate::harness::World;
 
@@ -149,7 +149,7 @@ fn bodies_have_a_budget_and_who_comes_late_is_told_so() {
     // 134 of these are 64 MiB.
     for _ in 0..150 {
         let mut connection = server.connect(0);
-        connection.send(resolve_head(length));
+        connection.begin_resolve(length);
         // Who is told that there is no room may stop in the middle.
         connection.try_send(&part);
         waiting.push(connection);

@@ -5,7 +5,7 @@ use std::time::Instant;
 use nix::sys::signal::Signal;
 
 use super::Server;
-use super::server::{resolve_head, serve, world};
+use super::server::{serve, world};
 
 const LISTEN: [&str; 2] = ["--listen", "127.0.0.1:0"];
 const NAMES: &[u8] = br#"{"names":["DB_PASSWORD_PROD"]}"#;
@@ -18,7 +18,7 @@ fn what_is_under_way_is_finished_and_nobody_else_let_in() {
         let (mut silent, mut idle, mut busy, mut asking) =
             (server.connect(0), server.connect(0), server.connect(0), server.connect(0));
         assert_eq!(idle.get("/readyz").text(), "ready\n");
-        busy.send(resolve_head(NAMES.len()));
+        busy.begin_resolve(NAMES.len());
         asking.send("GET /readyz HTTP/1.1\r\nhost: ");
         // Two that hold a place: the resolve, and who asks for this.
         server.metric("inject_requests_under_way", |count| count == 2);
@@ -49,7 +49,7 @@ fn a_second_signal_does_not_wait() {
         let world = world();
         let server = Server::start(&world, &LISTEN);
         let mut busy = server.connect(0);
-        busy.send(resolve_head(NAMES.len()));
+        busy.begin_resolve(NAMES.len());
         server.metric("inject_requests_under_way", |count| count == 2);
         server.signal(first);
         server.logs(" ending ");
@@ -63,7 +63,7 @@ fn whoever_takes_too_long_is_cut_off() {
     let world = world();
     let server = Server::start(&world, &LISTEN);
     let mut busy = server.connect(0);
-    busy.send(resolve_head(NAMES.len()));
+    busy.begin_resolve(NAMES.len());
     server.metric("inject_requests_under_way", |count| count == 2);
     let begun = Instant::now();
     server.signal(Signal::SIGTERM);

@@ -16,9 +16,14 @@ pub struct Server {
     /// What stands behind `INJECT_STORE=`, in the order of the options.
     pub addresses: Vec<String>,
     log: PathBuf,
+    /// A member's, who may everything but manage people.
+    token: String,
 }
 
-pub struct Connection(Box<dyn Stream>);
+pub struct Connection {
+    stream: Box<dyn Stream>,
+    token: String,
+}
 
 pub struct Reply {
     pub status: u16,
@@ -29,10 +34,14 @@ pub struct Reply {
 trait Stream: Read + Write + Send {}
 impl<S: Read + Write + Send> Stream for S {}
 
-/// A world with a store in it.
+/// A world with a store in it, and a member's token.
 pub fn world() -> World {
     let world = World::new();
     world.set("DB_PASSWORD_PROD", "c4n4ry-of-the-server");
+    let add = ["member", "add", "edith@acme.com", "--role", "editor", "--names", "*"];
+    let added = world.inject(add).run();
+    added.code(0);
+    world.write("token", added.out().trim_end());
     world
 }
 
@@ -62,12 +71,14 @@ impl Server {
         let addresses = eventually(announced).unwrap_or_else(|| {
             panic!("{}", fs::read_to_string(world.path("server.err")).unwrap_or_default())
         });
-        Self { started, addresses, log: world.path("server.err") }
+        let token = fs::read_to_string(world.path("token")).unwrap_or_default();
+        Self { started, addresses, log: world.path("server.err"), token }
     }
 
     /// To the address with this index.
     pub fn connect(&self, index: usize) -> Connection {
-        Connection::to(&self.addresses[index]).expect("it listens")
+        let connection = Connection::to(&self.addresses[index]).expect("it listens");
+        Connection { token: self.token.clone(), ..connection }
     }
 
     pub fn signal(&self, signal: Signal) {
@@ -109,20 +120,38 @@ impl Connection {
         if let Some(path) = address.strip_prefix("unix:") {
             let stream = UnixStream::connect(path)?;
             stream.set_read_timeout(Some(DEADLINE))?;
-            return Ok(Self(Box::new(stream)));
+            return Ok(Self { stream: Box::new(stream), token: String::new() });
         }
         let stream = TcpStream::connect(address.strip_prefix("http://").expect("plain http"))?;
         stream.set_read_timeout(Some(DEADLINE))?;
-        Ok(Self(Box::new(stream)))
+        Ok(Self { stream: Box::new(stream), token: String::new() })
     }
 
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.0.write_all(bytes.as_ref()).expect("it reads");
+        self.stream.write_all(bytes.as_ref()).expect("it reads");
     }
 
     /// Like [`Connection::send`], to who may have stopped reading.
     pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
-        self.0.write_all(bytes.as_ref()).is_ok()
+        self.stream.write_all(bytes.as_ref()).is_ok()
+    }
+
+    /// Sends the head of a resolve of which the body is still to come.
+    pub fn begin_resolve(&mut self, length: usize) {
+        let head = self.head("POST", "/api/v1/orgs/default/resolve", "", length);
+        self.send(head);
+    }
+
+    /// The head of a request, with the token where the headers have none.
+    fn head(&self, method: &str, path: &str, headers: &str, length: usize) -> String {
+        let token = match headers.contains("authorization") || self.token.is_empty() {
+            true => String::new(),
+            false => format!("authorization: Bearer {}\r\n", self.token),
+        };
+        format!(
+            "{method} {path} HTTP/1.1\r\nhost: store\r\n{token}{headers}\
+             content-length: {length}\r\n\r\n"
+        )
     }
 
     pub fn get(&mut self, path: &str) -> Reply {
@@ -131,7 +160,8 @@ impl Connection {
 
     /// `headers` are whole lines.
     pub fn request(&mut self, method: &str, path: &str, headers: &str, body: &[u8]) -> Reply {
-        self.send(head(method, path, headers, body.len()));
+        let head = self.head(method, path, headers, body.len());
+        self.send(head);
         self.send(body);
         self.reply()
     }
@@ -145,7 +175,7 @@ impl Connection {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             let mut byte = [0];
-            self.0.read_exact(&mut byte)?;
+            self.stream.read_exact(&mut byte)?;
             head.extend(byte);
         }
         Ok(String::from_utf8(head).expect("headers are ASCII"))
@@ -162,14 +192,14 @@ impl Connection {
         let length = headers.iter().find(|(name, _)| name == "content-length");
         let length = length.map_or(0, |(_, length)| length.parse().expect("a length"));
         let mut body = vec![0; length];
-        self.0.read_exact(&mut body)?;
+        self.stream.read_exact(&mut body)?;
         Ok(Reply { status: status.expect("a status"), headers, body })
     }
 
     /// Waits for the end of the connection, and fails if there is more to read before it.
     #[track_caller]
     pub fn is_closed(&mut self) {
-        match self.0.read(&mut [0]) {
+        match self.stream.read(&mut [0]) {
             Ok(0) => {}
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
             other => panic!("it is not closed: {other:?}"),
@@ -186,14 +216,4 @@ impl Reply {
     pub fn text(self) -> String {
         String::from_utf8(self.body).expect("a text")
     }
-}
-
-/// The head of a request; whoever serves judges the token.
-pub fn head(method: &str, path: &str, headers: &str, length: usize) -> String {
-    format!("{method} {path} HTTP/1.1\r\nhost: store\r\n{headers}content-length: {length}\r\n\r\n")
-}
-
-/// The head of a resolve of which the body is still to come.
-pub fn resolve_head(length: usize) -> String {
-    head("POST", "/api/v1/orgs/default/resolve", "", length)
 }

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -99,8 +99,17 @@ fn network(text: &str) -> Result<IpNet, &'static str> {
     let address = || text.parse().map(|address: IpAddr| IpNet::from(address.to_canonical()));
     let network = text.parse().or_else(|_| address());
     network
-        .map(|network: IpNet| network.trunc())
+        .map(|network: IpNet| unmapped(network).trunc())
         .map_err(|_| "`network` is a network such as `10.0.0.0/8` or `fd00::/8`, or one address")
+}
+
+/// Callers are known by their IPv4 address where it came mapped into IPv6 (RFC 4291, 2.5.5.2), so
+/// a network of such addresses is one of IPv4.
+fn unmapped(network: IpNet) -> IpNet {
+    let IpNet::V6(mapped) = network else { return network };
+    let (address, prefix) = (mapped.addr().to_ipv4_mapped(), mapped.prefix_len().checked_sub(96));
+    let plain = address.zip(prefix).and_then(|(address, bits)| Ipv4Net::new(address, bits).ok());
+    plain.map_or(network, IpNet::V4)
 }
 
 /// `{"secrets":{"NAME":{"value":"…","version":3,"updated_at":"…"}}}`, written at once: a tree of
@@ -139,12 +148,17 @@ fn write_json(out: &mut Vec<u8>, value: &impl serde::Serialize) {
 
 /// A body of this shape. What is wrong with it is said by its place alone.
 pub fn parse<'a, T: Deserialize<'a>>(body: &'a Secret, shape: &'static str) -> Result<T, Fault> {
-    serde_json::from_slice(body.expose_secret()).map_err(|error| Fault::Body {
+    let parsed = serde_json::from_slice(body.expose_secret()).map_err(|error| Fault::Body {
         shape,
         line: error.line(),
         column: error.column(),
         is_json: error.is_data(),
-    })
+    })?;
+    // Fields without their names, in an array, would be taken too.
+    match body.expose_secret().trim_ascii_start().first() {
+        Some(b'{') => Ok(parsed),
+        _ => Err(Fault::Body { shape, line: 1, column: 1, is_json: true }),
+    }
 }
 
 fn yes() -> bool {

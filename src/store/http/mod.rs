@@ -4,6 +4,7 @@
 mod answer;
 mod body;
 mod door;
+mod openapi;
 mod people;
 mod problem;
 mod query;
@@ -90,14 +91,20 @@ async fn act(
     match found.route.to {
         To::Probe(Probe::Health) => return Ok(answer::text("ok\n")),
         To::Probe(Probe::Ready | Probe::Metrics) => return sign_in::ready(store).await,
-        To::OpenApi => return Ok(answer::text("")),
+        To::OpenApi => return Ok(openapi::description()),
         To::SignIn => return sign_in::sign_in(store, peer, context, found, head, body).await,
         To::SignOut => return sign_in::sign_out(store, head),
         _ => {}
     }
     let knock = door::knock(store, peer, &head.method, &head.headers)?;
     let asked = Asked { store, context, found, head, knock: knock.clone() };
-    let answered = asked.act(body).await;
+    let answered = match asked.act(body).await {
+        // What is wrong with a request is nothing to tell to nobody.
+        Err(fault) if !matches!(fault, Fault::Refusal(_)) => {
+            Err(door::judge(store, &knock).await.err().unwrap_or(fault))
+        }
+        answered => answered,
+    };
     if let Err(Fault::Refusal(Refusal::Unauthorized)) = &answered {
         store.shared.lately.forget(&knock);
     }

@@ -150,6 +150,8 @@ fn refused(refusal: Refusal) -> Problem {
         }
         Refusal::NoOwner => titled(422, problem_type::INVALID, "nobody is to be the owner")
             .detail("say the owner's e-mail address: `\"owner\":\"alice@acme.com\"` (`--owner`)"),
+        Refusal::OtherOwner => titled(422, problem_type::INVALID, "the owner is another")
+            .detail("a new organization's owner is who makes it; leave `owner` out"),
         Refusal::Forbidden => titled(403, "about:blank", "this caller may not do this"),
         Refusal::NoMember(email) => titled(404, problem_type::NOT_FOUND, "there is no such member")
             .detail(format!("there is no member `{email}`")),
@@ -258,8 +260,15 @@ fn storage(error: &StorageError) -> Problem {
     problem.detail(error.to_string())
 }
 
+/// Names that are none, of which one answer tells.
+const BAD_NAMES_SAID_MAX: usize = 16;
+
 fn joined(errors: &[NameError]) -> String {
-    let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    let said = errors.iter().take(BAD_NAMES_SAID_MAX).map(ToString::to_string);
+    let mut texts: Vec<String> = said.collect();
+    if errors.len() > BAD_NAMES_SAID_MAX {
+        texts.push(format!("and {} more", errors.len() - BAD_NAMES_SAID_MAX));
+    }
     texts.join("; ")
 }
 

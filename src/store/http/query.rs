@@ -129,7 +129,7 @@ fn behind_of(cursor: &str, list: &str) -> Result<String, Fault> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| bad_cursor())?;
     let text = String::from_utf8(bytes).map_err(|_| bad_cursor())?;
     let behind = text.strip_prefix(list).and_then(|rest| rest.strip_prefix(' '));
-    behind.map(str::to_owned).ok_or_else(bad_cursor)
+    behind.filter(|behind| !behind.is_empty()).map(str::to_owned).ok_or_else(bad_cursor)
 }
 
 fn bad_cursor() -> Fault {
@@ -181,7 +181,9 @@ fn bad_condition() -> Fault {
 }
 
 fn limit(text: &str) -> Result<u32, Fault> {
-    let limit = text.parse().ok().filter(|limit| (1..=ROWS_MAX).contains(limit));
+    let is_plain = text.bytes().all(|b| b.is_ascii_digit());
+    let limit =
+        text.parse().ok().filter(|_| is_plain).filter(|limit| (1..=ROWS_MAX).contains(limit));
     limit.ok_or(unfit("`limit` is a number from 1 to 1000"))
 }
 

@@ -27,7 +27,8 @@ pub async fn sign_in(
     head: &Head,
     body: Incoming,
 ) -> Result<Answer, Fault> {
-    if !is_same_origin(&head.headers) && head.headers.contains_key("origin") {
+    let is_page = ["origin", "sec-fetch-site"].iter().any(|one| head.headers.contains_key(*one));
+    if is_page && !is_same_origin(&head.headers) {
         return Err(Fault::OtherOrigin);
     }
     let body = read(context, head, body, found.route.body_max).await?;

@@ -6,7 +6,7 @@ use hyper::body::Incoming;
 
 use crate::store::http::problem::Fault;
 use crate::store::http::{Answer, Asked, answer, body, query};
-use crate::wire::{AuditList, VerifyRequest, WorkloadList};
+use crate::wire::{AuditList, Checkpoint, VerifyRequest, WorkloadList};
 
 impl Asked<'_> {
     pub async fn list_audit(self) -> Result<Answer, Fault> {
@@ -33,6 +33,9 @@ impl Asked<'_> {
         if ask.checkpoint.as_ref().is_some_and(|seen| seen.organization != org) {
             return Err(Fault::Value { what: "the checkpoint is another organization's" });
         }
+        if ask.checkpoint.as_ref().is_some_and(|seen| !is_checkpoint(seen)) {
+            return Err(Fault::Value { what: "the checkpoint is none that a store gives" });
+        }
         let (store, knock) = (self.store, self.knock);
         let found = store
             .read(move |desk, tx| desk.verify(tx, &knock, &org, ask.checkpoint.as_ref()))
@@ -53,4 +56,11 @@ impl Asked<'_> {
     pub async fn watch(self, _body: Incoming) -> Result<Answer, Fault> {
         Err(Fault::NoPath)
     }
+}
+
+/// Whether a chain can have had this end: 32 bytes in hex, all of them 0 before its first record.
+fn is_checkpoint(seen: &Checkpoint) -> bool {
+    let is_code = seen.code.len() == 64 && seen.code.bytes().all(|b| b.is_ascii_hexdigit());
+    let is_genesis = seen.code.bytes().all(|b| b == b'0');
+    is_code && (seen.sequence > 0 || seen.sequence == 0 && is_genesis)
 }

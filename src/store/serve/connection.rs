@@ -172,7 +172,10 @@ async fn answer(
     let is_crowded = permit.is_none();
     let mut context = Context::served(Arc::clone(server), peer, permit);
     let id = context.id;
-    let asker = http::Peer::Stranger { address: peer.address() };
+    let asker = match peer {
+        Peer::Own => server.store.own(),
+        Peer::Address(_) | Peer::Unix => http::Peer::Stranger { address: peer.address() },
+    };
     let has_body = !request.body().is_end_stream();
     let probe = Probe::of(request.uri().path());
     let mut answer: Response<_> = if let Some(probe) = probe {

@@ -52,8 +52,9 @@ impl Desk {
             Credential::Operator(name) => Principal::Operator { name: name.to_string() },
             Credential::Tokens(proofs) => {
                 let bearers = or_refuse!(self.bearers(tx, proofs, knock.client)?);
-                let own = bearers.into_iter().find(|one| one.organization == *organization);
-                match own {
+                let own = |one: &Bearer| one.organization == *organization;
+                // Of several in a session, one that may be used from there goes first.
+                match bearers.into_iter().filter(own).min_by_key(|one| one.astray) {
                     Some(bearer) => Principal::Bearer(bearer),
                     None => return Ok(Err(Refusal::NoOrganization(organization.clone()))),
                 }

@@ -53,6 +53,8 @@ pub enum Refusal {
     OrganizationExists(OrgName),
     /// An operator has no address, and named nobody as the owner.
     NoOwner,
+    /// A member named somebody else as the owner.
+    OtherOwner,
     /// The principal may not do this here.
     Forbidden,
     Unresolved(Vec<Unresolved>),

@@ -33,6 +33,7 @@ impl Desk {
             Credential::Operator(_) => self.all_organizations(tx, after, rows_max)?,
             Credential::Tokens(proofs) => {
                 let mut orgs = Vec::new();
+                let mut is_allowed = false;
                 for bearer in or_refuse!(self.bearers(tx, proofs, knock.client)?) {
                     let organization = bearer.organization.clone();
                     let role = match bearer.subject {
@@ -42,10 +43,13 @@ impl Desk {
                     let principal = Principal::Bearer(bearer);
                     let may =
                         authorize(&principal, Operation::ListOrganizations, &organization, None);
-                    if !may {
-                        return Ok(Err(Refusal::Forbidden));
+                    if may {
+                        is_allowed = true;
+                        orgs.extend(self.described(tx, &organization, role)?);
                     }
-                    orgs.extend(self.described(tx, &organization, role)?);
+                }
+                if !is_allowed {
+                    return Ok(Err(Refusal::Forbidden));
                 }
                 orgs.retain(|org| org.name.as_str() > after);
                 orgs.sort_by(|one, other| one.name.cmp(&other.name));
@@ -65,30 +69,16 @@ impl Desk {
         &mut self,
         tx: &Transaction<'_>,
         knock: &Knock,
-        (name, owner): (&OrgName, Option<&EmailAddress>),
+        (name, named): (&OrgName, Option<&EmailAddress>),
         made: &Made,
     ) -> Decided<Minted<Organization>> {
         let caller = or_refuse!(self.maker(tx, knock)?);
-        let owner = match (caller.as_ref().and_then(|one| one.principal.member()), owner) {
-            (Some(own), _) => own.clone(),
-            (None, Some(named)) => named.clone(),
-            (None, None) => return Ok(Err(Refusal::NoOwner)),
-        };
         let taken = tx.organization(name.as_str())?.is_some() || tx.head(name.as_str())?.is_some();
         if let Some(caller) = &caller {
-            let may = caller.may(Operation::Audited(Action::OrgCreate), None);
-            let outcome = match (may, taken) {
-                (false, _) => Outcome::Forbidden,
-                (true, true) => Outcome::Exists,
-                (true, false) => Outcome::Ok,
-            };
-            let detail = serde_json::json!({ "organization": name.as_str() }).to_string();
-            let said = Said { detail: Some(detail), ..Said::new(Action::OrgCreate, outcome) };
-            self.record(tx, caller, said)?;
-            if !may {
-                return Ok(Err(Refusal::Forbidden));
-            }
+            or_refuse!(self.judge_maker(tx, caller, (name, named), taken)?);
         }
+        let own = caller.as_ref().and_then(|caller| caller.principal.member());
+        let Some(owner) = own.or(named).cloned() else { return Ok(Err(Refusal::NoOwner)) };
         if taken {
             return Ok(Err(Refusal::OrganizationExists(name.clone())));
         }
@@ -104,6 +94,28 @@ impl Desk {
         self.insert_member(tx, &caller, &member, made)?;
         let organization = Organization { role: Some(Role::Owner), ..organization };
         Ok(Ok(Done::with(Minted::new(organization, made))))
+    }
+
+    /// Whether a token's bearer may make this one: on record in the bearer's own organization.
+    fn judge_maker(
+        &mut self,
+        tx: &Transaction<'_>,
+        caller: &Caller,
+        (name, named): (&OrgName, Option<&EmailAddress>),
+        taken: bool,
+    ) -> Judged<Result<(), Refusal>> {
+        let may = caller.may(Operation::Audited(Action::OrgCreate), None);
+        let is_own = named.is_none_or(|named| caller.principal.member() == Some(named));
+        let (outcome, judged) = match (may, is_own, taken) {
+            (false, ..) => (Outcome::Forbidden, Err(Refusal::Forbidden)),
+            (true, false, _) => (Outcome::Invalid, Err(Refusal::OtherOwner)),
+            (true, true, true) => (Outcome::Exists, Err(Refusal::OrganizationExists(name.clone()))),
+            (true, true, false) => (Outcome::Ok, Ok(())),
+        };
+        let detail = serde_json::json!({ "organization": name.as_str() }).to_string();
+        let said = Said { detail: Some(detail), ..Said::new(Action::OrgCreate, outcome) };
+        self.record(tx, caller, said)?;
+        Ok(judged)
     }
 
     /// Who makes an organization; none is on the machine itself. Of several tokens it is one whose

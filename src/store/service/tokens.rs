@@ -70,13 +70,13 @@ impl Desk {
         let caller = or_refuse!(self.admit(tx, knock, organization)?);
         let action = Action::TokenCreate;
         if !caller.may(Operation::Audited(action), None) {
-            self.record(tx, &caller, Said::new(action, Outcome::Forbidden))?;
+            self.record(tx, &caller, new.holder.refused(Outcome::Forbidden))?;
             return Ok(Err(Refusal::Forbidden));
         }
         if let Holder::Member(email) = &new.holder
             && tx.member(organization.as_str(), email.as_str())?.is_none()
         {
-            self.record(tx, &caller, Said::new(action, Outcome::Missing))?;
+            self.record(tx, &caller, new.holder.refused(Outcome::Missing))?;
             return Ok(Err(Refusal::NoMember(email.clone())));
         }
         let row = new.row(&caller, made);
@@ -183,6 +183,20 @@ impl Desk {
             network: row.network.clone(),
             damaged: false,
         })
+    }
+}
+
+impl Holder {
+    /// What a record says of a token that is not made.
+    fn refused(&self, outcome: Outcome) -> Said {
+        let said = Said::new(Action::TokenCreate, outcome);
+        match self {
+            Self::Member(email) => {
+                let detail = serde_json::json!({ "member": email.as_str() }).to_string();
+                Said { detail: Some(detail), ..said }
+            }
+            Self::Workload { name, .. } => Said { workload: Some(name.to_string()), ..said },
+        }
     }
 }
 

@@ -2,11 +2,21 @@
 #![allow(clippy::unwrap_used)]
 
 mod api;
+mod canary;
 mod first_use;
+mod forgery;
+mod hostile;
+mod matrix;
+mod people;
 mod purge;
+mod records;
 mod rekey;
+mod served;
+mod sessions;
 mod tamper;
+mod tenants;
 mod trail;
+mod usage;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::secret::Secret;
 use crate::store::operations::{self, OldKey, Site};
-use crate::store::tests::{Reply, Store, call, resolve, secret};
-use crate::store::{Embedded, MasterKeySource, OpenMode};
+use crate::store::tests::{Handle, Reply, Store, call, resolve, secret};
+use crate::store::{MasterKeySource, OpenMode};
 
 const NEW: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
 const WAIT_MAX: Duration = Duration::from_secs(20);
@@ -20,9 +20,9 @@ fn write(path: &Path, text: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-fn opened(store: &Store, source: &MasterKeySource) -> Embedded {
+fn opened(store: &Store, source: &MasterKeySource) -> Handle {
     let directory = store.directory.path();
-    Embedded::open(directory, source, OpenMode::Existing, "alice", WAIT_MAX).unwrap().store
+    Handle::open(directory, source, OpenMode::Existing, "alice", WAIT_MAX).unwrap().store
 }
 
 fn rekey(store: &Store, source: &MasterKeySource) -> OldKey {
@@ -31,7 +31,7 @@ fn rekey(store: &Store, source: &MasterKeySource) -> OldKey {
     operations::rekey(site).unwrap().old
 }
 
-fn set(handle: &Embedded, name: &str, value: &str) -> Reply {
+fn set(handle: &Handle, name: &str, value: &str) -> Reply {
     let body = serde_json::json!({ "value": value }).to_string();
     call(handle, "PUT", &secret(name), &[], body.as_bytes())
 }
