@@ -9,6 +9,7 @@ mod keyring;
 mod lane;
 mod lock;
 mod master_key;
+mod mirror;
 mod open;
 mod permission;
 mod seal;
@@ -25,6 +26,7 @@ use tokio::io::DuplexStream;
 
 use crate::store::http::{Lately, Peer};
 use crate::store::lane::Lane;
+use crate::store::mirror::Mirrors;
 use crate::store::service::{Decided, Desk, Keys, Refusal, Service};
 use crate::store::session::Sessions;
 use crate::store::storage::transaction::Transaction;
@@ -55,6 +57,7 @@ struct Shared {
     keys: Arc<Keys>,
     sessions: Sessions,
     lately: Lately,
+    mirrors: Arc<Mirrors>,
     /// The operating system's user, for whom in-process connections speak.
     operator: Arc<str>,
 }
@@ -112,8 +115,8 @@ impl Store {
 
     fn with(lane: Lane, keys: Arc<Keys>, operator: &str) -> Self {
         let (sessions, lately) = (Sessions::default(), Lately::default());
-        let operator = operator.into();
-        Self { shared: Arc::new(Shared { lane, keys, sessions, lately, operator }) }
+        let (mirrors, operator) = (Arc::default(), operator.into());
+        Self { shared: Arc::new(Shared { lane, keys, sessions, lately, mirrors, operator }) }
     }
 
     /// Does this in a transaction that others may share, and answers once it is durable.

@@ -1,6 +1,7 @@
 //! What is kept, and in what form: sealed rows and their audit record, in one transaction. It never
 //! sees a plain value, and it decides nothing.
 
+pub mod changes;
 pub mod deadline;
 mod failure;
 mod list;
@@ -108,8 +109,6 @@ pub struct After {
 #[derive(Clone, Debug)]
 pub struct PageAsk<'a> {
     pub organization: &'a str,
-    /// A part of the name, in upper case.
-    pub part: Option<&'a str>,
     pub sort: Sort,
     pub after: Option<&'a After>,
     pub rows_max: u32,
