@@ -213,3 +213,6 @@ impl Mirror {
         self.base.bytes() + 128 * self.since.len()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,7 @@ mod service;
 mod session;
 mod storage;
 mod token;
+mod watches;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -24,12 +25,14 @@ use std::time::Duration;
 
 use tokio::io::DuplexStream;
 
+use crate::name::{OrgName, SecretName};
 use crate::store::http::{Lately, Peer};
 use crate::store::lane::Lane;
 use crate::store::mirror::Mirrors;
 use crate::store::service::{Decided, Desk, Keys, Refusal, Service};
 use crate::store::session::Sessions;
 use crate::store::storage::transaction::Transaction;
+use crate::store::watches::Watches;
 
 pub use crate::store::error::{OpenError, OpenErrorKind};
 pub use crate::store::master_key::{FILE_NAME as MASTER_KEY_NAME, MasterKeySource};
@@ -58,6 +61,7 @@ struct Shared {
     sessions: Sessions,
     lately: Lately,
     mirrors: Arc<Mirrors>,
+    watches: Watches,
     /// The operating system's user, for whom in-process connections speak.
     operator: Arc<str>,
 }
@@ -113,10 +117,25 @@ impl Store {
         near
     }
 
+    /// Answers every request that is held for a change, now and from now on: a server that ends
+    /// waits for nobody.
+    pub fn drain(&self) {
+        self.shared.watches.drain();
+    }
+
+    /// Wakes who waits for this name, if it changed.
+    fn tell<T>(&self, (organization, name): (OrgName, SecretName), change: &Result<T, Refusal>) {
+        if matches!(change, Ok(_) | Err(Refusal::Unpurged(_))) {
+            self.shared.watches.tell(&organization, &name);
+        }
+    }
+
     fn with(lane: Lane, keys: Arc<Keys>, operator: &str) -> Self {
         let (sessions, lately) = (Sessions::default(), Lately::default());
-        let (mirrors, operator) = (Arc::default(), operator.into());
-        Self { shared: Arc::new(Shared { lane, keys, sessions, lately, mirrors, operator }) }
+        let (mirrors, watches) = (Arc::default(), Watches::default());
+        let operator = operator.into();
+        let shared = Shared { lane, keys, sessions, lately, mirrors, watches, operator };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Does this in a transaction that others may share, and answers once it is durable.

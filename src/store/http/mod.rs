@@ -11,8 +11,10 @@ mod route;
 mod secrets;
 mod sign_in;
 mod trail;
+mod watch;
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -27,6 +29,7 @@ use crate::secret::Secret;
 use crate::store::Store;
 use crate::store::http::problem::Fault;
 use crate::store::http::route::{Match, To};
+use crate::store::http::watch::OnRecord;
 use crate::store::service::{Knock, Refusal};
 
 pub use crate::store::http::door::{Lately, Peer};
@@ -39,9 +42,10 @@ type Answer = Response<Full<Bytes>>;
 
 /// Serves one connection to its end.
 pub async fn serve(store: Store, stream: impl AsyncRead + AsyncWrite + Unpin, peer: Peer) {
+    let on_record = Arc::new(OnRecord::default());
     let answer = service_fn(move |request| {
-        let (store, peer) = (store.clone(), peer.clone());
-        async move { Ok::<_, Infallible>(answer(&store, &peer, request).await) }
+        let (store, peer, on_record) = (store.clone(), peer.clone(), Arc::clone(&on_record));
+        async move { Ok::<_, Infallible>(answer(&store, &peer, &on_record, request).await) }
     });
     let served = hyper::server::conn::http1::Builder::new()
         .max_buf_size(HEAD_BYTES_MAX)
@@ -51,10 +55,15 @@ pub async fn serve(store: Store, stream: impl AsyncRead + AsyncWrite + Unpin, pe
     let _ended = served.await;
 }
 
-async fn answer(store: &Store, peer: &Peer, request: Request<Incoming>) -> Answer {
+async fn answer(
+    store: &Store,
+    peer: &Peer,
+    on_record: &OnRecord,
+    request: Request<Incoming>,
+) -> Answer {
     let (head, body) = request.into_parts();
     let answered = match route::find(&head.method, head.uri.path()) {
-        Ok(found) => act(store, peer, &found, &head, body).await,
+        Ok(found) => act(store, (peer, on_record), &found, &head, body).await,
         Err(fault) => Err(fault),
     };
     answered.unwrap_or_else(Fault::answer)
@@ -65,7 +74,7 @@ type Head = hyper::http::request::Parts;
 
 async fn act(
     store: &Store,
-    peer: &Peer,
+    (peer, on_record): (&Peer, &OnRecord),
     found: &Match<'_>,
     head: &Head,
     body: Incoming,
@@ -80,7 +89,7 @@ async fn act(
         _ => {}
     }
     let knock = door::knock(store, peer, &head.method, &head.headers)?;
-    let asked = Asked { store, found, head, knock: knock.clone() };
+    let asked = Asked { store, found, head, on_record, knock: knock.clone() };
     let answered = asked.act(body).await;
     if let Err(Fault::Refusal(Refusal::Unauthorized)) = &answered {
         store.shared.lately.forget(&knock);
@@ -93,6 +102,7 @@ struct Asked<'a> {
     store: &'a Store,
     found: &'a Match<'a>,
     head: &'a Head,
+    on_record: &'a OnRecord,
     knock: Knock,
 }
 

@@ -59,8 +59,10 @@ impl Asked<'_> {
         let put = body::put(&self.read(body).await?, condition)?;
         let fresh = Fresh::take().map_err(|error| Fault::Refusal(Refusal::NoRandom(error)))?;
         let (store, knock) = (self.store, self.knock);
+        let changed = (org.clone(), name.clone());
         let written =
             store.write(move |desk, tx| desk.put(tx, &knock, &org, &name, (&put, fresh))).await;
+        store.tell(changed, &written);
         let written = written.map_err(Fault::Refusal)?;
         let status = if written.created { StatusCode::CREATED } else { StatusCode::OK };
         Ok(answer::described(status, &written.metadata))
@@ -70,8 +72,10 @@ impl Asked<'_> {
         let (org, name) = (self.found.org()?, self.found.secret()?);
         let condition = query::condition(&self.head.headers)?;
         let (store, knock) = (self.store, self.knock);
+        let changed = (org.clone(), name.clone());
         let deleted =
             store.write(move |desk, tx| desk.delete(tx, &knock, &org, &name, condition)).await;
+        store.tell(changed, &deleted);
         deleted.map_err(Fault::Refusal)?;
         Ok(answer::nothing())
     }

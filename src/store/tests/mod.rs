@@ -3,9 +3,12 @@
 
 mod api;
 mod first_use;
+mod many;
 mod purge;
+mod served;
 mod tamper;
 mod trail;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
