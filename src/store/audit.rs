@@ -20,7 +20,6 @@ pub enum Action {
     Create,
     Update,
     Delete,
-    #[allow(dead_code)]
     Watch,
     OrgCreate,
     MemberAdd,

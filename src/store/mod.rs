@@ -10,6 +10,7 @@ mod lane;
 mod lock;
 mod master_key;
 mod master_keys;
+mod mirror;
 mod open;
 pub mod operations;
 mod permission;
@@ -20,6 +21,7 @@ mod session;
 mod storage;
 pub mod tls;
 mod token;
+mod watches;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -27,12 +29,15 @@ use std::time::Duration;
 
 use tokio::io::DuplexStream;
 
+use crate::name::{OrgName, SecretName};
 use crate::store::http::{Lately, Peer};
 use crate::store::lane::Lane;
+use crate::store::mirror::Mirrors;
 use crate::store::serve::Figures;
 use crate::store::service::{Decided, Desk, Keys, Refusal, Service};
 use crate::store::session::Sessions;
 use crate::store::storage::transaction::Transaction;
+use crate::store::watches::Watches;
 
 pub use crate::store::error::{OpenError, OpenErrorKind};
 pub use crate::store::master_key::{FILE_NAME as MASTER_KEY_NAME, MasterKeySource};
@@ -60,6 +65,8 @@ struct Shared {
     keys: Arc<Keys>,
     sessions: Sessions,
     lately: Lately,
+    mirrors: Arc<Mirrors>,
+    watches: Watches,
     /// The operating system's user, for whom in-process connections speak.
     operator: Arc<str>,
 }
@@ -133,10 +140,25 @@ impl Store {
         self.shared.lane.figures()
     }
 
+    /// Answers every request that is held for a change, now and from now on: a server that ends
+    /// waits for nobody.
+    pub fn drain(&self) {
+        self.shared.watches.drain();
+    }
+
+    /// Wakes who waits for this name, if it changed.
+    fn tell<T>(&self, (organization, name): (OrgName, SecretName), change: &Result<T, Refusal>) {
+        if matches!(change, Ok(_) | Err(Refusal::Unpurged(_))) {
+            self.shared.watches.tell(&organization, &name);
+        }
+    }
+
     fn with(lane: Lane, keys: Arc<Keys>, operator: &str) -> Self {
         let (sessions, lately) = (Sessions::default(), Lately::default());
+        let (mirrors, watches) = (Arc::default(), Watches::default());
         let operator = operator.into();
-        Self { shared: Arc::new(Shared { lane, keys, sessions, lately, operator }) }
+        let shared = Shared { lane, keys, sessions, lately, mirrors, watches, operator };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Does this in a transaction that others may share, and answers once it is durable.

@@ -324,6 +324,7 @@ fn end(
             let _ = task.await;
         }
         drain.send_replace(true);
+        server.store.drain();
         if timeout(DRAIN_TIME_MAX, server.admission.empty()).await.is_err() {
             let left = server.admission.connections() as u64;
             server.log.warn("requests_cut_off", |line| {

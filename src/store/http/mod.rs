@@ -12,8 +12,10 @@ mod route;
 mod secrets;
 mod sign_in;
 mod trail;
+mod watch;
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -27,6 +29,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::secret::Secret;
 use crate::store::Store;
 use crate::store::http::route::{Match, To};
+use crate::store::http::watch::OnRecord;
 use crate::store::serve::{Context, HEAD_BYTES_MAX, HEADERS_MAX};
 use crate::store::service::{Knock, Refusal};
 
@@ -39,11 +42,12 @@ pub type Answer = Response<Full<Bytes>>;
 
 /// Serves one connection from within this process to its end.
 pub async fn serve(store: Store, stream: impl AsyncRead + AsyncWrite + Unpin, peer: Peer) {
+    let line = Arc::new(Line::new(peer));
     let answer = service_fn(move |request| {
-        let (store, peer) = (store.clone(), peer.clone());
+        let (store, line) = (store.clone(), Arc::clone(&line));
         async move {
             let mut context = Context::own();
-            Ok::<_, Infallible>(answer(&store, &peer, &mut context, request).await)
+            Ok::<_, Infallible>(answer(&store, &line, &mut context, request).await)
         }
     });
     let served = hyper::server::conn::http1::Builder::new()
@@ -54,10 +58,22 @@ pub async fn serve(store: Store, stream: impl AsyncRead + AsyncWrite + Unpin, pe
     let _ended = served.await;
 }
 
+/// A connection, as its requests know it: who is at the other end, and what is on record of it.
+pub struct Line {
+    peer: Peer,
+    on_record: OnRecord,
+}
+
+impl Line {
+    pub fn new(peer: Peer) -> Self {
+        Self { peer, on_record: OnRecord::default() }
+    }
+}
+
 /// The answer to one request. The context hears which route it is and what it is about.
 pub async fn answer(
     store: &Store,
-    peer: &Peer,
+    line: &Line,
     context: &mut Context,
     request: Request<Incoming>,
 ) -> Answer {
@@ -65,7 +81,7 @@ pub async fn answer(
     let answered = match route::find(&head.method, head.uri.path()) {
         Ok(found) => {
             context.routed(found.index);
-            act(store, peer, context, &found, &head, body).await
+            act(store, line, context, &found, &head, body).await
         }
         Err(fault) => Err(fault),
     };
@@ -82,7 +98,7 @@ type Head = hyper::http::request::Parts;
 
 async fn act(
     store: &Store,
-    peer: &Peer,
+    line: &Line,
     context: &mut Context,
     found: &Match<'_>,
     head: &Head,
@@ -92,12 +108,12 @@ async fn act(
         To::Probe(Probe::Health) => return Ok(answer::text("ok\n")),
         To::Probe(Probe::Ready | Probe::Metrics) => return sign_in::ready(store).await,
         To::OpenApi => return Ok(openapi::description()),
-        To::SignIn => return sign_in::sign_in(store, peer, context, found, head, body).await,
+        To::SignIn => return sign_in::sign_in(store, &line.peer, context, found, head, body).await,
         To::SignOut => return sign_in::sign_out(store, head),
         _ => {}
     }
-    let knock = door::knock(store, peer, &head.method, &head.headers)?;
-    let asked = Asked { store, context, found, head, knock: knock.clone() };
+    let knock = door::knock(store, &line.peer, &head.method, &head.headers)?;
+    let asked = Asked { store, context, found, head, line, knock: knock.clone() };
     let answered = match asked.act(body).await {
         // What is wrong with a request is nothing to tell to nobody.
         Err(fault) if !matches!(fault, Fault::Refusal(_)) => {
@@ -117,6 +133,7 @@ struct Asked<'a> {
     context: &'a mut Context,
     found: &'a Match<'a>,
     head: &'a Head,
+    line: &'a Line,
     knock: Knock,
 }
 

@@ -1,13 +1,16 @@
 //! The routes of secrets: resolved, listed, shown, put and deleted.
 
+use std::sync::Arc;
+
 use hyper::StatusCode;
 use hyper::body::Incoming;
 
-use crate::name::SecretName;
+use crate::name::{OrgName, SecretName};
+use crate::store::Store;
 use crate::store::http::problem::Fault;
 use crate::store::http::{Answer, Asked, answer, body, query};
-use crate::store::service::{Fresh, Refusal};
-use crate::wire::SecretList;
+use crate::store::service::{Fresh, Knock, Refusal};
+use crate::wire::{SecretList, Unresolved};
 
 impl Asked<'_> {
     pub async fn resolve(mut self, body: Incoming) -> Result<Answer, Fault> {
@@ -15,8 +18,12 @@ impl Asked<'_> {
         let ask = body::resolve(&self.read(body).await?)?;
         self.context.about(ask.names.iter().map(SecretName::as_str));
         let (store, knock, values) = (self.store, self.knock, ask.values);
+        let asker = (knock.clone(), org.clone());
         let resolved = store.write(move |desk, tx| desk.resolve(tx, &knock, &org, &ask)).await;
-        let mut resolved = resolved.map_err(Fault::Refusal)?;
+        let mut resolved = match resolved {
+            Err(Refusal::Unresolved(all)) => return Err(with_nearest(store, asker, all).await),
+            resolved => resolved.map_err(Fault::Refusal)?,
+        };
         for secret in resolved.iter_mut().filter(|_| values) {
             if secret.value.is_none() {
                 let opened = store.shared.keys.open_judged(&secret.row);
@@ -30,8 +37,12 @@ impl Asked<'_> {
         let org = self.found.org()?;
         let (ask, order) = query::list(self.query())?;
         let (store, knock) = (self.store, self.knock);
-        let page = store.read(move |desk, tx| desk.list(tx, &knock, &org, &ask)).await;
+        let (mirrors, asked) = (Arc::clone(&store.shared.mirrors), org.clone());
+        let page = store.read(move |desk, tx| desk.list(tx, &knock, &org, &ask, &mirrors)).await;
         let page = page.map_err(Fault::Refusal)?;
+        if store.shared.mirrors.is_old(&asked) {
+            tokio::spawn(renew(store.clone(), asked));
+        }
         let next = page.next.map(|after| query::cursor(order, &after));
         Ok(answer::as_json(StatusCode::OK, &SecretList { secrets: page.secrets, next }))
     }
@@ -51,8 +62,10 @@ impl Asked<'_> {
         let put = body::put(&self.read(body).await?, condition)?;
         let fresh = Fresh::take().map_err(|error| Fault::Refusal(Refusal::NoRandom(error)))?;
         let (store, knock) = (self.store, self.knock);
+        let changed = (org.clone(), name.clone());
         let written =
             store.write(move |desk, tx| desk.put(tx, &knock, &org, &name, (&put, fresh))).await;
+        store.tell(changed, &written);
         let written = written.map_err(Fault::Refusal)?;
         let status = if written.created { StatusCode::CREATED } else { StatusCode::OK };
         Ok(answer::described(status, &written.metadata))
@@ -63,9 +76,29 @@ impl Asked<'_> {
         self.context.about([name.as_str()].into_iter());
         let condition = query::condition(&self.head.headers)?;
         let (store, knock) = (self.store, self.knock);
+        let changed = (org.clone(), name.clone());
         let deleted =
             store.write(move |desk, tx| desk.delete(tx, &knock, &org, &name, condition)).await;
+        store.tell(changed, &deleted);
         deleted.map_err(Fault::Refusal)?;
         Ok(answer::nothing())
     }
+}
+
+/// The refusal of a resolve, with what is nearest to each missing name, if that can be had.
+async fn with_nearest(
+    store: &Store,
+    (knock, org): (Knock, OrgName),
+    unresolved: Vec<Unresolved>,
+) -> Fault {
+    let (mirrors, asked) = (Arc::clone(&store.shared.mirrors), unresolved.clone());
+    let near = store.read(move |desk, tx| desk.nearest(tx, &knock, &org, asked, &mirrors)).await;
+    Fault::Refusal(Refusal::Unresolved(near.unwrap_or(unresolved)))
+}
+
+/// Reads the names of an organization anew, for the next one who lists them.
+async fn renew(store: Store, org: OrgName) {
+    let mirrors = Arc::clone(&store.shared.mirrors);
+    // Where it fails, the image of before serves on.
+    let _old = store.read(move |_, tx| Ok(Ok(mirrors.renew(tx, &org)?))).await;
 }

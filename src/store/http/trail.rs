@@ -1,5 +1,4 @@
-//! The routes of what happened: audit records, checkpoints, verification, workloads, and the wait
-//! for a change.
+//! The routes of what happened: audit records, checkpoints, verification, and workloads.
 
 use hyper::StatusCode;
 use hyper::body::Incoming;
@@ -51,10 +50,6 @@ impl Asked<'_> {
         let page = page.map_err(Fault::Refusal)?;
         let next = page.next.map(|after| query::simple_cursor("workloads", &after));
         Ok(answer::as_json(StatusCode::OK, &WorkloadList { workloads: page.workloads, next }))
-    }
-
-    pub async fn watch(self, _body: Incoming) -> Result<Answer, Fault> {
-        Err(Fault::NoPath)
     }
 }
 

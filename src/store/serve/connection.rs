@@ -119,7 +119,11 @@ pub async fn converse(
 ) -> Ending {
     let pace = Arc::new(Pace::new());
     let stream = Paced::new(stream, Arc::clone(&pace));
-    let service = service_fn(|request| answer(server, &pace, peer, request));
+    let line = http::Line::new(match peer {
+        Peer::Own => server.store.own(),
+        Peer::Address(_) | Peer::Unix => http::Peer::Stranger { address: peer.address() },
+    });
+    let service = service_fn(|request| answer(server, &pace, peer, &line, request));
     let connection = http1::Builder::new()
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
@@ -165,6 +169,7 @@ async fn answer(
     server: &Arc<Server>,
     pace: &Pace,
     peer: Peer,
+    line: &http::Line,
     request: Request<Incoming>,
 ) -> Result<Answer, Infallible> {
     let begun = pace.works();
@@ -172,10 +177,6 @@ async fn answer(
     let is_crowded = permit.is_none();
     let mut context = Context::served(Arc::clone(server), peer, permit);
     let id = context.id;
-    let asker = match peer {
-        Peer::Own => server.store.own(),
-        Peer::Address(_) | Peer::Unix => http::Peer::Stranger { address: peer.address() },
-    };
     let has_body = !request.body().is_end_stream();
     let probe = Probe::of(request.uri().path());
     let mut answer: Response<_> = if let Some(probe) = probe {
@@ -188,7 +189,7 @@ async fn answer(
         server.metrics.requests_refused.add(1);
         Fault::Crowded.answer(&context)
     } else {
-        http::answer(&server.store, &asker, &mut context, request).await
+        http::answer(&server.store, line, &mut context, request).await
     };
     if has_body && !context.has_read {
         pace.lingers();

@@ -1,12 +1,16 @@
 //! Lists names and what is known of them, never a value. Each row is judged as for a resolve, so a
 //! damaged one shows as that, with its name and nothing else.
 
-use crate::name::{OrgName, SecretName};
+use std::collections::HashSet;
+
+use crate::name::{OrgName, SecretName, is_secret_name};
+use crate::store::mirror::{Mirror, Mirrors, Want};
 use crate::store::permission::Operation;
 use crate::store::service::desk::State;
 use crate::store::service::{Damage, Desk, Judged, Keys, Knock, Refusal, metadata, or_refuse};
+use crate::store::storage::changes::UNTIMED;
 use crate::store::storage::transaction::Transaction;
-use crate::store::storage::{After, Entry, Listed, PageAsk, Sort};
+use crate::store::storage::{After, Entry, Listed, PageAsk, Sort, StorageErrorKind};
 use crate::wire::Metadata;
 
 /// Which secrets are asked for.
@@ -37,9 +41,24 @@ impl Desk {
         knock: &Knock,
         organization: &OrgName,
         ask: &ListAsk,
+        mirrors: &Mirrors,
     ) -> Judged<Result<Page, Refusal>> {
         or_refuse!(self.admit_to(tx, knock, organization, Operation::List)?);
-        self.keys.list(tx, organization, ask).map(Ok)
+        let mirror = mirrors.of(tx, organization)?;
+        let rows_max = ask.rows_max as usize;
+        let filling = Filling {
+            keys: &self.keys,
+            tx,
+            organization: organization.as_str(),
+            ask,
+            mirror: &mirror,
+            rows_max: rows_max + 1,
+        };
+        let placed = match &ask.part {
+            Some(part) => filling.search(part)?,
+            None => filling.whole()?,
+        };
+        Ok(Ok(cut(placed, rows_max)))
     }
 
     /// What is known of one secret, and who resolved it lately.
@@ -65,82 +84,123 @@ impl Desk {
     }
 }
 
-impl Keys {
-    fn list(&self, tx: &Transaction<'_>, organization: &OrgName, ask: &ListAsk) -> Judged<Page> {
-        let page_ask = PageAsk {
-            organization: organization.as_str(),
-            part: ask.part.as_deref(),
-            sort: ask.sort,
-            after: ask.after.as_ref(),
-            // One more than is shown says whether there is a next page.
-            rows_max: ask.rows_max + 1,
+/// A page that is being filled.
+struct Filling<'a> {
+    keys: &'a Keys,
+    tx: &'a Transaction<'a>,
+    organization: &'a str,
+    ask: &'a ListAsk,
+    mirror: &'a Mirror,
+    /// One more than is shown says whether there is a next page.
+    rows_max: usize,
+}
+
+impl Filling<'_> {
+    /// Rows as they stand in the database, and names that should have one among them.
+    fn whole(&self) -> Judged<Vec<Placed>> {
+        let ask = PageAsk {
+            organization: self.organization,
+            sort: self.ask.sort,
+            after: self.ask.after.as_ref(),
+            rows_max: u32::try_from(self.rows_max).expect("a page's rows are few"),
         };
-        let organization = page_ask.organization;
-        let mut placed = tx.page(&page_ask, |row| self.placed(tx, organization, row))?;
-        let lost = lost(tx, &page_ask, &placed)?;
+        let mut placed = self.tx.page(&ask, |row| self.judged(row))?;
+        let lost = self.lost(&placed)?;
         placed.extend(lost.into_iter().map(Placed::lost));
-        ask.sort.order(&mut placed);
-        Ok(cut(placed, ask.rows_max as usize))
+        placed.sort_by(|one, other| ask.sort.compare(&one.place, &other.place));
+        Ok(placed)
     }
 
-    fn placed(&self, tx: &Transaction<'_>, organization: &str, listed: Listed) -> Judged<Placed> {
+    /// Names that hold a part, each with its row.
+    fn search(&self, part: &str) -> Judged<Vec<Placed>> {
+        let mut placed = Vec::new();
+        let mut after = self.ask.after.clone();
+        loop {
+            let want = Want { part, sort: self.ask.sort, after: after.as_ref() };
+            let wanted = self.rows_max - placed.len();
+            let found = self.mirror.find(want, wanted);
+            let is_last = found.len() < wanted;
+            after = found.last().cloned();
+            for place in found {
+                placed.extend(self.look_up(place)?);
+            }
+            if is_last || placed.len() == self.rows_max {
+                return Ok(placed);
+            }
+        }
+    }
+
+    /// What stands under a name; nothing if it is gone meanwhile.
+    fn look_up(&self, place: After) -> Judged<Option<Placed>> {
+        let name = place.name.clone();
+        let entry = match self.tx.entry(self.organization, &name) {
+            // What is no name at all stands there under no key that could be asked for.
+            Ok(_) if !is_secret_name(name.as_bytes()) => None,
+            Ok(entry) => Some(entry),
+            Err(error) if error.kind == StorageErrorKind::Damaged => None,
+            Err(error) => return Err(error),
+        };
+        let judge = |entry| self.keys.judge(self.tx, entry, self.organization, &name);
+        let state = entry.map(judge).transpose()?;
+        Ok(match state {
+            Some(State::Absent { .. }) => None,
+            Some(State::Present { row, .. }) => Some(Placed { metadata: metadata(&row), place }),
+            Some(State::Damaged { .. }) | None => Some(Placed { metadata: damaged(name), place }),
+        })
+    }
+
+    fn judged(&self, listed: Listed) -> Judged<Placed> {
         let name = listed.name().to_owned();
         let Listed::Row(row) = listed else {
             return Ok(Placed::lost(name));
         };
         let place = After { updated_at: row.columns.updated_at, name: name.clone() };
-        let anchor = tx.anchor(organization, &name)?;
+        let anchor = self.tx.anchor(self.organization, &name)?;
         let entry = Entry { row: Some(*row), anchor };
-        let metadata = match self.judge(tx, entry, organization, &name)? {
+        let metadata = match self.keys.judge(self.tx, entry, self.organization, &name)? {
             State::Present { row, .. } => metadata(&row),
             State::Absent { .. } | State::Damaged { .. } => damaged(name),
         };
         Ok(Placed { metadata, place })
+    }
+
+    /// Names that should have a row and have none, as far as they stand on this page. They have no
+    /// time; in the orders by time they stand at the old end.
+    fn lost(&self, rows: &[Placed]) -> Judged<Vec<String>> {
+        let (sort, after) = (self.ask.sort, self.ask.after.as_ref());
+        let more = rows.len() == self.rows_max;
+        let newest_untimed = After { updated_at: UNTIMED, name: "~".to_owned() };
+        let from = match sort {
+            Sort::UpdatedDescending if more => return Ok(Vec::new()),
+            Sort::UpdatedDescending => {
+                Some(after.filter(|after| after.updated_at == UNTIMED).unwrap_or(&newest_untimed))
+            }
+            _ => after,
+        };
+        // As many as there are rows, and as many again that have none.
+        let found = self.mirror.find(Want { part: "", sort, after: from }, 2 * self.rows_max);
+        let last = rows.last().filter(|_| more && !sort.is_by_time());
+        let is_here = |one: &After| match last {
+            Some(last) => sort.compare(one, &last.place).is_le(),
+            None => !sort.is_by_time() || one.updated_at == UNTIMED,
+        };
+        let there: HashSet<&str> = rows.iter().map(|row| row.place.name.as_str()).collect();
+        let mut lost = Vec::new();
+        for one in found.into_iter().filter(is_here) {
+            if !there.contains(one.name.as_str()) && self.look_up(one.clone())?.is_some() {
+                lost.push(one.name);
+            }
+        }
+        Ok(lost)
     }
 }
 
 impl Placed {
     /// A row that is not there, or cannot be read, has no time: it stands at the oldest.
     fn lost(name: String) -> Self {
-        let place = After { updated_at: i64::MIN, name: name.clone() };
+        let place = After { updated_at: UNTIMED, name: name.clone() };
         Self { metadata: damaged(name), place }
     }
-}
-
-impl Sort {
-    fn order(self, placed: &mut [Placed]) {
-        placed.sort_by(|one, other| {
-            let (one, other) = (&one.place, &other.place);
-            let by_time = || (one.updated_at, &one.name).cmp(&(other.updated_at, &other.name));
-            match self {
-                Self::Name => one.name.cmp(&other.name),
-                Self::NameDescending => other.name.cmp(&one.name),
-                Self::Updated => by_time(),
-                Self::UpdatedDescending => by_time().reverse(),
-            }
-        });
-    }
-}
-
-/// Names that should have a row and have none, as far as they stand on this page. They have no
-/// time; in the orders by time they stand on the page at the old end.
-fn lost(tx: &Transaction<'_>, ask: &PageAsk<'_>, rows: &[Placed]) -> Judged<Vec<String>> {
-    let after = ask.after.map(|after| after.name.as_str());
-    let more = rows.len() == ask.rows_max as usize;
-    let last = rows.last().filter(|_| more).map(|row| row.place.name.as_str());
-    let untimed = ask.after.filter(|after| after.updated_at == i64::MIN);
-    let mut lost = match ask.sort {
-        Sort::Name => tx.lost(ask, after.unwrap_or(""), last)?,
-        Sort::NameDescending => tx.lost(ask, last.unwrap_or(""), after)?,
-        Sort::Updated if after.is_none() || untimed.is_some() => {
-            tx.lost(ask, after.unwrap_or(""), None)?
-        }
-        Sort::UpdatedDescending if !more => tx.lost(ask, "", untimed.and(after))?,
-        Sort::Updated | Sort::UpdatedDescending => Vec::new(),
-    };
-    // Where it counts down, the range ends with the name behind which the page begins.
-    lost.retain(|name| Some(name.as_str()) != after);
-    Ok(lost)
 }
 
 fn cut(mut placed: Vec<Placed>, rows_max: usize) -> Page {

@@ -1,4 +1,4 @@
-//! Resolves names to values, all or nothing, and says what is nearest to one that is missing.
+//! Resolves names to values, all or nothing; and says what is nearest to one that is missing.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::name::{OrgName, SecretName, WorkloadName};
 use crate::secret::Secret;
 use crate::store::audit::{Action, Named, Outcome};
+use crate::store::mirror::Mirrors;
 use crate::store::permission::Operation;
 use crate::store::service::desk::{Said, State};
 use crate::store::service::sealing::JudgedRow;
@@ -15,9 +16,10 @@ use crate::store::service::{
 use crate::store::storage::transaction::Transaction;
 use crate::wire::{Reason, Unresolved};
 
-/// Names that are looked through for the nearest one, and missing names that it is looked for.
-const NEAREST_AMONG_MAX: u32 = 10_000;
+/// Missing names for which the nearest one is looked for, and names that are compared for all of
+/// them: where there are more, those that stand around the missing one.
 const NEAREST_FOR_MAX: usize = 64;
+const NEAREST_LOOKS_MAX: usize = 50_000;
 /// Below this likeness (Jaro–Winkler, 0 to 1) a name is no hint.
 const NEAREST_LIKENESS_MIN: f64 = 0.85;
 
@@ -63,7 +65,7 @@ impl Desk {
             let workload = workload.unwrap_or_else(|| caller.principal.actor());
             self.note_usage(tx, organization, &workload, &tally.resolved)?;
         }
-        tally.answer(tx, &caller)
+        tally.answer()
     }
 
     fn tally(&mut self, tx: &Transaction<'_>, caller: &Caller, ask: &Resolve) -> Judged<Tally> {
@@ -122,38 +124,51 @@ impl Tally {
         Said { secrets, ..Said::new(ask.action(), self.outcome()) }
     }
 
-    fn answer(self, tx: &Transaction<'_>, caller: &Caller) -> Decided<Vec<ResolvedSecret>> {
+    fn answer(self) -> Decided<Vec<ResolvedSecret>> {
         if !self.damaged.is_empty() {
             return Ok(Err(Refusal::Damaged(self.damaged)));
         }
         if self.missing.is_empty() && self.forbidden.is_empty() {
             return Ok(Ok(Done::with(self.resolved)));
         }
-        let forbidden = |name| Unresolved { name, reason: Reason::Forbidden, nearest: None };
-        let mut unresolved: Vec<_> = self.forbidden.into_iter().map(forbidden).collect();
-        if !self.missing.is_empty() {
-            let known = known_names(tx, caller)?;
-            let nearest = self.missing.into_iter().enumerate().map(|(index, name)| {
-                let nearest = (index < NEAREST_FOR_MAX).then(|| nearest(&name, &known)).flatten();
-                Unresolved { name, reason: Reason::Missing, nearest }
-            });
-            unresolved.extend(nearest);
-        }
-        Ok(Err(Refusal::Unresolved(unresolved)))
+        let unresolved = |reason| move |name| Unresolved { name, reason, nearest: None };
+        let forbidden = self.forbidden.into_iter().map(unresolved(Reason::Forbidden));
+        let missing = self.missing.into_iter().map(unresolved(Reason::Missing));
+        Ok(Err(Refusal::Unresolved(forbidden.chain(missing).collect())))
     }
 }
 
-/// The names that the caller may resolve.
-fn known_names(tx: &Transaction<'_>, caller: &Caller) -> Judged<Vec<SecretName>> {
-    let names = tx.names(caller.organization.as_str(), NEAREST_AMONG_MAX)?;
-    let operation = Operation::Audited(Action::Resolve);
-    let names = names.iter().filter_map(|name| SecretName::parse(name).ok());
-    Ok(names.filter(|name| caller.may(operation, Some(name))).collect())
+impl Desk {
+    /// Says of each missing name which one the caller may resolve that is nearest to it. This takes
+    /// its time, so it is no part of the resolve, which others wait behind.
+    pub fn nearest(
+        &mut self,
+        tx: &Transaction<'_>,
+        knock: &Knock,
+        organization: &OrgName,
+        mut unresolved: Vec<Unresolved>,
+        mirrors: &Mirrors,
+    ) -> Judged<Result<Vec<Unresolved>, Refusal>> {
+        let caller = or_refuse!(self.admit(tx, knock, organization)?);
+        let mirror = mirrors.of(tx, organization)?;
+        let missing = unresolved.iter_mut().filter(|one| one.reason == Reason::Missing);
+        let missing: Vec<_> = missing.take(NEAREST_FOR_MAX).collect();
+        let among = NEAREST_LOOKS_MAX / missing.len().max(1);
+        for one in missing {
+            one.nearest = nearest(&one.name, mirror.around(one.name.as_str(), among), &caller);
+        }
+        Ok(Ok(unresolved))
+    }
 }
 
-fn nearest(name: &SecretName, known: &[SecretName]) -> Option<SecretName> {
-    let likeness = |other: &SecretName| strsim::jaro_winkler(name.as_str(), other.as_str());
-    let best = known.iter().map(|other| (likeness(other), other));
-    let best = best.max_by(|(one, _), (other, _)| one.total_cmp(other));
-    best.filter(|(likeness, _)| *likeness >= NEAREST_LIKENESS_MIN).map(|(_, other)| other.clone())
+/// The name that is most like this one, of those that the caller may resolve.
+fn nearest(name: &SecretName, among: Vec<String>, caller: &Caller) -> Option<SecretName> {
+    let operation = Operation::Audited(Action::Resolve);
+    let likeness = |other: &String| strsim::jaro_winkler(name.as_str(), other);
+    let like = among.iter().map(|other| (likeness(other), other));
+    let like = like.filter(|(likeness, _)| *likeness >= NEAREST_LIKENESS_MIN);
+    let like =
+        like.filter_map(|(likeness, other)| Some((likeness, SecretName::parse(other).ok()?)));
+    let like = like.filter(|(_, other)| caller.may(operation, Some(other)));
+    like.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, other)| other)
 }

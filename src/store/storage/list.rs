@@ -1,10 +1,12 @@
 //! Pages of an organization's secrets, in each order, each page one range of an index. It reads
 //! rows and opens none.
 
+use std::cmp::Ordering;
+
 use rusqlite::{Row, params};
 
 use crate::store::storage::transaction::{Transaction, secret_columns, secret_row};
-use crate::store::storage::{Listed, PageAsk, Sort, StorageError};
+use crate::store::storage::{After, Listed, PageAsk, Sort, StorageError};
 
 impl Transaction<'_> {
     /// Hands up to `rows_max` rows to `take`, in the order asked for, one at a time: a page of the
@@ -18,69 +20,55 @@ impl Transaction<'_> {
             Some(after) => (after.updated_at, after.name.as_str()),
             None => ask.sort.before_all(),
         };
-        let values = params![ask.organization, name, ask.rows_max, ask.part.unwrap_or(""), time];
+        let values = params![ask.organization, name, ask.rows_max, time];
         let taken = self.all(ask.sort.sql(), values, |row| Ok(take(listed(row))))?;
         taken.into_iter().collect()
-    }
-
-    /// Names above `above`, up to and including `up_to`, whose last record says that there is a
-    /// row, and there is none.
-    pub fn lost(
-        &self,
-        ask: &PageAsk<'_>,
-        above: &str,
-        up_to: Option<&str>,
-    ) -> Result<Vec<String>, StorageError> {
-        let sql = "SELECT a.subject FROM audit a
-            WHERE a.organization = ?1 AND a.subject > ?2 AND a.subject < 'a'
-            AND (?3 IS NULL OR a.subject <= ?3)
-            AND instr(a.subject, ?4) AND NOT EXISTS (SELECT 1 FROM secret s
-                WHERE s.organization = a.organization AND s.name = a.subject)
-            AND a.action <> 'delete' AND NOT EXISTS (SELECT 1 FROM audit b
-                WHERE b.organization = a.organization AND b.subject = a.subject
-                AND b.sequence > a.sequence)
-            ORDER BY CASE WHEN ?6 THEN a.subject END DESC, a.subject LIMIT ?5";
-        let part = ask.part.unwrap_or("");
-        let falling = matches!(ask.sort, Sort::NameDescending | Sort::UpdatedDescending);
-        let values = params![ask.organization, above, up_to, part, ask.rows_max, falling];
-        self.all(sql, values, |row| row.get(0))
-    }
-
-    /// Up to `names_max` names of an organization.
-    pub fn names(&self, organization: &str, names_max: u32) -> Result<Vec<String>, StorageError> {
-        let sql = "SELECT name FROM secret WHERE organization = ?1 ORDER BY name LIMIT ?2";
-        self.all(sql, params![organization, names_max], |row| row.get(0))
     }
 }
 
 impl Sort {
-    /// Parameters: organization, name behind which the page begins, rows, part of the name, time
-    /// behind which it begins.
+    /// Which of two comes first.
+    pub fn compare(self, one: &After, other: &After) -> Ordering {
+        let by_time = || (one.updated_at, &one.name).cmp(&(other.updated_at, &other.name));
+        match self {
+            Self::Name => one.name.cmp(&other.name),
+            Self::NameDescending => other.name.cmp(&one.name),
+            Self::Updated => by_time(),
+            Self::UpdatedDescending => by_time().reverse(),
+        }
+    }
+
+    pub fn is_by_time(self) -> bool {
+        matches!(self, Self::Updated | Self::UpdatedDescending)
+    }
+
+    /// Parameters: organization, name behind which the page begins, rows, time behind which it
+    /// begins.
     fn sql(self) -> &'static str {
         match self {
             Self::Name => concat!(
                 "SELECT ",
                 secret_columns!(),
-                " FROM secret WHERE organization = ?1 AND name > ?2 AND ?5 = ?5
-                  AND (?4 = '' OR instr(name, ?4)) ORDER BY name LIMIT ?3"
+                " FROM secret WHERE organization = ?1 AND name > ?2 AND ?4 = ?4
+                  ORDER BY name LIMIT ?3"
             ),
             Self::NameDescending => concat!(
                 "SELECT ",
                 secret_columns!(),
-                " FROM secret WHERE organization = ?1 AND name < ?2 AND ?5 = ?5
-                  AND (?4 = '' OR instr(name, ?4)) ORDER BY name DESC LIMIT ?3"
+                " FROM secret WHERE organization = ?1 AND name < ?2 AND ?4 = ?4
+                  ORDER BY name DESC LIMIT ?3"
             ),
             Self::Updated => concat!(
                 "SELECT ",
                 secret_columns!(),
-                " FROM secret WHERE organization = ?1 AND (updated_at, name) > (?5, ?2)
-                  AND (?4 = '' OR instr(name, ?4)) ORDER BY updated_at, name LIMIT ?3"
+                " FROM secret WHERE organization = ?1 AND (updated_at, name) > (?4, ?2)
+                  ORDER BY updated_at, name LIMIT ?3"
             ),
             Self::UpdatedDescending => concat!(
                 "SELECT ",
                 secret_columns!(),
-                " FROM secret WHERE organization = ?1 AND (updated_at, name) < (?5, ?2)
-                  AND (?4 = '' OR instr(name, ?4)) ORDER BY updated_at DESC, name DESC LIMIT ?3"
+                " FROM secret WHERE organization = ?1 AND (updated_at, name) < (?4, ?2)
+                  ORDER BY updated_at DESC, name DESC LIMIT ?3"
             ),
         }
     }

@@ -2,6 +2,7 @@
 //! sees a plain value, and it decides nothing.
 
 mod backup;
+pub mod changes;
 pub mod deadline;
 mod failure;
 mod list;
@@ -111,8 +112,6 @@ pub struct After {
 #[derive(Clone, Debug)]
 pub struct PageAsk<'a> {
     pub organization: &'a str,
-    /// A part of the name, in upper case.
-    pub part: Option<&'a str>,
     pub sort: Sort,
     pub after: Option<&'a After>,
     pub rows_max: u32,

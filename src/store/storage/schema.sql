@@ -69,6 +69,9 @@ CREATE TABLE audit (
 -- The last change of each subject: a row may only be the one that it made.
 CREATE INDEX audit_change ON audit (organization, subject, sequence) WHERE subject IS NOT NULL;
 
+-- The changes behind a record, among many records that changed nothing.
+CREATE INDEX audit_sequence ON audit (organization, sequence) WHERE subject IS NOT NULL;
+
 -- `sequence` is that of the record that wrote the row.
 CREATE TABLE member (
     organization TEXT NOT NULL,

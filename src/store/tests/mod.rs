@@ -6,6 +6,8 @@ mod canary;
 mod first_use;
 mod forgery;
 mod hostile;
+mod lasting;
+mod many;
 mod matrix;
 mod people;
 mod purge;
@@ -17,6 +19,7 @@ mod tamper;
 mod tenants;
 mod trail;
 mod usage;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -141,7 +144,7 @@ fn verify(store: &Store) -> Result<i64, Broken> {
 
 /// One request on a connection of its own.
 fn call(store: &Handle, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
         let io = TokioIo::new(store.connect());
         let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();

@@ -87,7 +87,7 @@ impl Served {
         let directory = TempDir::new().unwrap();
         open(directory.path(), OpenMode::CreateIfMissing).unwrap();
         let handle = serve(&directory);
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         Self { directory, handle, runtime, description: RefCell::new(None) }
     }
 

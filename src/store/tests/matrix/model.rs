@@ -90,8 +90,6 @@ impl Cell<'_> {
         match self.who {
             Who::Nobody | Who::Spent => NOBODY,
             who if who.asks_from_elsewhere() && self.method != "GET" => FORBIDDEN,
-            // It is held by nobody yet.
-            _ if self.operation == "watch" => NO_PATH,
             _ if self.object == Object::Wildcard => INVALID,
             _ if !self.is_inside() => NO_ORGANIZATION,
             who if !who.may(self.operation) => self.refused(),
@@ -104,7 +102,7 @@ impl Cell<'_> {
         let (status, _) = self.expected();
         match (self.operation, self.who) {
             ("signIn", _) => status == 200,
-            ("signOut" | "watch", _) | (_, Who::Nobody | Who::Spent) => false,
+            ("signOut", _) | (_, Who::Nobody | Who::Spent) => false,
             // There is nowhere to put a refusal: the operator is of no organization.
             ("makeOrg", Who::Operator) => status == 201,
             _ if [INVALID, NO_PATH, NO_ORGANIZATION].contains(&self.expected()) => false,
@@ -133,7 +131,10 @@ impl Cell<'_> {
     }
 
     fn refused(&self) -> Expected {
-        if self.operation == "resolve" { (404, "unresolved") } else { FORBIDDEN }
+        match self.operation {
+            "resolve" | "watch" => (404, "unresolved"),
+            _ => FORBIDDEN,
+        }
     }
 
     fn done(&self) -> Expected {
@@ -175,7 +176,7 @@ impl Who {
             _ => return false,
         };
         let least = match operation {
-            "resolve" => return standing.covers,
+            "resolve" | "watch" => return standing.covers,
             "listSecrets" | "showSecret" | "listWorkloads" | "listOrgs" => Role::Reader,
             "listAudit" | "checkpoint" | "verify" => Role::Reader,
             "putSecret" | "deleteSecret" => Role::Editor,

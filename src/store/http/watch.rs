@@ -1,0 +1,136 @@
+//! The route that is held: it is answered when a secret has another version than the caller knows,
+//! when its time is over, or when the store drains.
+
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hyper::StatusCode;
+use hyper::body::Incoming;
+use tokio::time::{Instant, timeout_at};
+
+use crate::name::{OrgName, SecretName};
+use crate::secret::Secret;
+use crate::store::Store;
+use crate::store::http::problem::Fault;
+use crate::store::http::{Answer, Asked, answer, body};
+use crate::store::service::{Credential, Knock, Look, Looked, Refusal};
+use crate::store::watches::{Held, Versions, look};
+use crate::wire::{RESOLVE_NAMES_MAX, WATCH_SECONDS_MAX, WatchAnswer, WatchRequest};
+
+/// Watches of different callers or names that one connection remembers to have put on record.
+const ON_RECORD_MAX: usize = 64;
+
+/// The watches that a connection has put on record: of whom, where, and of which names.
+#[derive(Default)]
+pub struct OnRecord {
+    hasher: RandomState,
+    watches: Mutex<HashSet<u64>>,
+}
+
+impl Asked<'_> {
+    pub async fn watch(mut self, body: Incoming) -> Result<Answer, Fault> {
+        let org = self.found.org()?;
+        let (versions, wait) = asked(&self.read(body).await?)?;
+        let end = Instant::now() + wait;
+        // Held on purpose, it takes no place of those that are under way.
+        self.context.about(versions.keys().map(SecretName::as_str));
+        self.context.step_aside();
+        let Asked { store, knock, line, .. } = self;
+        let watch = Watch { store, knock: &knock, org: &org, versions: &versions };
+        // It counts as waiting before it looks, so that no change falls in between.
+        let held =
+            Held::begin(store, &org, &versions).ok_or(Fault::Refusal(Refusal::Overloaded))?;
+        let mut over = wait.is_zero();
+        loop {
+            let looked = watch.look(&line.on_record).await.map_err(Fault::Refusal)?;
+            let (changed, answer) = compared(&versions, &looked);
+            if changed || over || store.shared.watches.is_draining() {
+                return Ok(answer::as_json(StatusCode::OK, &answer));
+            }
+            held.looked(looked.sequence);
+            drop((looked, answer));
+            over = timeout_at(end, held.woken()).await.is_err();
+        }
+    }
+}
+
+/// Who watches what.
+struct Watch<'a> {
+    store: &'a Store,
+    knock: &'a Knock,
+    org: &'a OrgName,
+    versions: &'a Arc<Versions>,
+}
+
+impl Watch<'_> {
+    /// Looks, on record where it is the connection's first such look, or a refusal.
+    async fn look(&self, on_record: &OnRecord) -> Result<Looked, Refusal> {
+        let mark = on_record.mark(self);
+        if on_record.has(mark) {
+            match look(self.store, self.knock, self.org, self.versions).await {
+                Err(Refusal::Unresolved(_) | Refusal::Damaged(_)) => {}
+                looked => return looked,
+            }
+        }
+        let look = Look {
+            knock: self.knock.clone(),
+            organization: self.org.clone(),
+            versions: Arc::clone(self.versions),
+        };
+        let looked = self.store.write(move |desk, tx| desk.begin_watch(tx, &look)).await?;
+        on_record.put(mark);
+        Ok(looked)
+    }
+}
+
+impl OnRecord {
+    fn mark(&self, watch: &Watch<'_>) -> u64 {
+        let ids: Vec<&str> = match &watch.knock.credential {
+            Credential::Operator(name) => vec![name],
+            Credential::Tokens(proofs) => proofs.iter().map(|proof| proof.id.as_str()).collect(),
+        };
+        let names: Vec<&SecretName> = watch.versions.keys().collect();
+        self.hasher.hash_one((watch.org, ids, names))
+    }
+
+    fn has(&self, mark: u64) -> bool {
+        self.watches.lock().unwrap_or_else(PoisonError::into_inner).contains(&mark)
+    }
+
+    fn put(&self, mark: u64) {
+        let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
+        if watches.len() >= ON_RECORD_MAX {
+            watches.clear();
+        }
+        watches.insert(mark);
+    }
+}
+
+/// What is asked for. A longer wait than the longest is that one: the caller asks again anyway.
+fn asked(body: &Secret) -> Result<(Arc<Versions>, Duration), Fault> {
+    let ask: WatchRequest = body::parse(body, r#"{"versions":{"NAME":3},"wait":30}"#)?;
+    if ask.versions.is_empty() {
+        return Err(Fault::Value { what: "`versions` is empty; name at least one secret" });
+    }
+    if ask.versions.len() > RESOLVE_NAMES_MAX {
+        return Err(Fault::Value { what: "`versions` is too long; up to 4096 names are taken" });
+    }
+    let wait = Duration::from_secs(ask.wait.min(WATCH_SECONDS_MAX));
+    Ok((Arc::new(ask.versions), wait))
+}
+
+const _: () = assert!(RESOLVE_NAMES_MAX == 4096, "the text above says so");
+
+/// Whether there is another version than the caller knows; and what there is.
+fn compared(known: &Versions, looked: &Looked) -> (bool, WatchAnswer) {
+    let now = looked.versions.iter().map(|version| version.and_then(|now| u64::try_from(now).ok()));
+    let mut changed = false;
+    let mut versions = BTreeMap::new();
+    for ((name, known), now) in known.iter().zip(now) {
+        changed |= now != Some(*known);
+        versions.insert(name.clone(), now);
+    }
+    (changed, WatchAnswer { versions })
+}

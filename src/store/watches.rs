@@ -1,0 +1,173 @@
+//! Who waits for another version of which secrets: a place for each name, so that a change wakes
+//! those who wait for it and nobody else. It reads no database, judges nobody, and knows no version:
+//! who is woken looks for himself.
+
+mod looks;
+mod poll;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::name::{OrgName, SecretName};
+use crate::store::Store;
+use crate::store::watches::looks::Looks;
+
+pub use crate::store::watches::looks::look;
+
+/// Requests that are held at a time, and names that all of them wait for.
+const HELD_MAX: usize = 16_384;
+const HELD_NAMES_MAX: usize = 400_000;
+
+/// The versions that a request knows, by name.
+pub type Versions = BTreeMap<SecretName, u64>;
+
+/// The requests that are held.
+#[derive(Default)]
+pub struct Watches {
+    held: Mutex<AllHeld>,
+    looks: Looks,
+    draining: AtomicBool,
+}
+
+#[derive(Default)]
+struct AllHeld {
+    next_id: u64,
+    requests: usize,
+    names: usize,
+    organizations: HashMap<OrgName, Waiting>,
+    /// Whether somebody looks for what others change.
+    polled: bool,
+}
+
+/// Who waits in one organization.
+#[derive(Default)]
+struct Waiting {
+    requests: usize,
+    /// Changes up to the record with this sequence were told, or were there when the first one
+    /// looked; `None` until it has.
+    told: Option<i64>,
+    names: HashMap<SecretName, HashMap<u64, Arc<Notify>>>,
+}
+
+/// One request that is held; no longer once this is dropped.
+pub struct Held<'a> {
+    store: &'a Store,
+    organization: &'a OrgName,
+    versions: &'a Versions,
+    id: u64,
+    wake: Arc<Notify>,
+}
+
+impl<'a> Held<'a> {
+    /// From now on, each change of one of these wakes it. `None` if too many are held.
+    pub fn begin(
+        store: &'a Store,
+        organization: &'a OrgName,
+        versions: &'a Versions,
+    ) -> Option<Self> {
+        let wake = Arc::new(Notify::new());
+        let mut all = store.shared.watches.held();
+        if all.requests >= HELD_MAX || all.names + versions.len() > HELD_NAMES_MAX {
+            return None;
+        }
+        let id = all.next_id;
+        all.next_id += 1;
+        all.requests += 1;
+        all.names += versions.len();
+        let waiting = all.organizations.entry(organization.clone()).or_default();
+        waiting.requests += 1;
+        for name in versions.keys() {
+            let place = match waiting.names.get_mut(name) {
+                Some(place) => place,
+                None => waiting.names.entry(name.clone()).or_default(),
+            };
+            place.insert(id, Arc::clone(&wake));
+        }
+        if !std::mem::replace(&mut all.polled, true) {
+            tokio::spawn(poll::poll(store.clone()));
+        }
+        drop(all);
+        Some(Self { store, organization, versions, id, wake })
+    }
+
+    /// Until one of the names changes, or the store drains. What happened meanwhile counts.
+    pub async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    /// The request has seen everything up to the record with this sequence.
+    pub fn looked(&self, sequence: i64) {
+        let mut all = self.store.shared.watches.held();
+        if let Some(waiting) = all.organizations.get_mut(self.organization) {
+            waiting.told.get_or_insert(sequence);
+        }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let mut all = self.store.shared.watches.held();
+        all.requests -= 1;
+        all.names -= self.versions.len();
+        let Some(waiting) = all.organizations.get_mut(self.organization) else { return };
+        waiting.requests -= 1;
+        if waiting.requests == 0 {
+            all.organizations.remove(self.organization);
+            return;
+        }
+        for name in self.versions.keys() {
+            if let Some(place) = waiting.names.get_mut(name) {
+                place.remove(&self.id);
+                if place.is_empty() {
+                    waiting.names.remove(name);
+                }
+            }
+        }
+    }
+}
+
+impl Watches {
+    /// Wakes who waits for this name.
+    pub fn tell(&self, organization: &OrgName, name: &SecretName) {
+        if let Some(waiting) = self.held().organizations.get(organization) {
+            waiting.tell(name);
+        }
+    }
+
+    /// From now on nobody waits.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+        self.held().organizations.values().for_each(Waiting::tell_all);
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+
+    /// How many requests are held that have looked.
+    #[cfg(test)]
+    pub fn count(&self) -> usize {
+        let all = self.held();
+        let looked = all.organizations.values().filter(|waiting| waiting.told.is_some());
+        looked.map(|waiting| waiting.requests).sum()
+    }
+
+    fn held(&self) -> MutexGuard<'_, AllHeld> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn tell(&self, name: &SecretName) {
+        if let Some(place) = self.names.get(name) {
+            place.values().for_each(|wake| wake.notify_one());
+        }
+    }
+
+    fn tell_all(&self) {
+        self.names.values().flat_map(HashMap::values).for_each(|wake| wake.notify_one());
+    }
+}

@@ -1,0 +1,106 @@
+//! Looks for what other processes changed, as long as a request is held: one look at each
+//! organization's change records for all who wait there. What this process changes it tells at once.
+
+use std::time::Duration;
+
+use crate::name::{OrgName, SecretName};
+use crate::store::Store;
+use crate::store::service::Refusal;
+use crate::store::watches::Watches;
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Changes of one organization that are told by their names; more wake everybody there.
+const CHANGES_MAX: u32 = 1000;
+
+/// What changed in an organization, and up to which record.
+struct Changed {
+    organization: OrgName,
+    sequence: i64,
+    /// `None` where it was too much.
+    subjects: Option<Vec<String>>,
+}
+
+/// Looks again and again, until nobody waits.
+pub async fn poll(store: Store) {
+    let polling = Polling { store, ended: false };
+    polling.run().await;
+}
+
+struct Polling {
+    store: Store,
+    ended: bool,
+}
+
+impl Polling {
+    async fn run(mut self) {
+        loop {
+            tokio::time::sleep(PAUSE).await;
+            let Some(told) = self.store.shared.watches.told() else {
+                self.ended = true;
+                return;
+            };
+            // What cannot be read now is read the next time.
+            if let Ok(changed) = changes(&self.store, told).await {
+                self.store.shared.watches.tell_changed(&changed);
+            }
+        }
+    }
+}
+
+impl Drop for Polling {
+    /// Where the runtime ends before those who wait, another one may begin again.
+    fn drop(&mut self) {
+        if !self.ended {
+            self.store.shared.watches.held().polled = false;
+        }
+    }
+}
+
+impl Watches {
+    /// How far each organization has been told; `None`, and no other time, if nobody waits.
+    fn told(&self) -> Option<Vec<(OrgName, i64)>> {
+        let mut all = self.held();
+        if all.requests == 0 {
+            all.polled = false;
+            return None;
+        }
+        let told = all.organizations.iter();
+        Some(told.filter_map(|(name, waiting)| Some((name.clone(), waiting.told?))).collect())
+    }
+
+    fn tell_changed(&self, changed: &[Changed]) {
+        let mut all = self.held();
+        for one in changed {
+            let Some(waiting) = all.organizations.get_mut(&one.organization) else { continue };
+            waiting.told = Some(one.sequence);
+            match &one.subjects {
+                Some(subjects) => {
+                    let names = subjects.iter().filter_map(|name| SecretName::parse(name).ok());
+                    names.for_each(|name| waiting.tell(&name));
+                }
+                None => waiting.tell_all(),
+            }
+        }
+    }
+}
+
+async fn changes(store: &Store, told: Vec<(OrgName, i64)>) -> Result<Vec<Changed>, Refusal> {
+    let read = store.read(move |_, tx| {
+        let mut all = Vec::new();
+        for (organization, told) in told {
+            let changes = tx.changes(organization.as_str(), told, CHANGES_MAX)?;
+            let Some((last, _)) = changes.last() else { continue };
+            let mut sequence = *last;
+            let mut subjects = None;
+            if changes.len() == CHANGES_MAX as usize {
+                sequence = tx.head(organization.as_str())?.map_or(sequence, |(head, _)| head);
+            } else {
+                subjects = Some(changes.into_iter().map(|(_, subject)| subject).collect());
+            }
+            all.push(Changed { organization, sequence, subjects });
+        }
+        Ok(Ok(all))
+    });
+    read.await
+}
