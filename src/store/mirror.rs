@@ -1,7 +1,7 @@
 //! The names of an organization in memory, to search them: which there are, and when each changed
-//! last. It is brought up to date from the change records behind the last one seen, by whoever asks,
-//! inside of the asker's transaction. It vouches for nothing: a row is read and judged when it is
-//! shown, and what the image has too much of is passed over.
+//! last. It is brought up to date from the change records behind the last one seen, by whoever
+//! asks, inside of the asker's transaction. It vouches for nothing: a row is read and judged when
+//! it is shown, and what the image has too much of is passed over.
 
 mod base;
 
@@ -86,7 +86,7 @@ impl Mirrors {
         Ok(())
     }
 
-    /// Whether it is time for [`Mirrors::renew`]. It is said to one who asks, and not to the others.
+    /// Whether it is time for [`Mirrors::renew`]. It is said to one who asks, not to the others.
     pub fn is_old(&self, organization: &OrgName) -> bool {
         let slot = self.slot(organization);
         let mut kept = slot.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,6 @@
 //! Who waits for another version of which secrets: a place for each name, so that a change wakes
-//! those who wait for it and nobody else. It reads no database, judges nobody, and knows no version:
-//! who is woken looks for himself.
+//! those who wait for it and nobody else. It reads no database, judges nobody, and knows no
+//! version: who is woken looks for himself.
 
 mod looks;
 mod poll;

@@ -144,33 +144,7 @@ fn refused(refusal: Refusal) -> Problem {
             .detail("this token's row is not as it was written; put a backup in its place"),
         Refusal::NoOrganization(name) => no_organization()
             .detail(format!("there is no organization `{name}` that this caller may see")),
-        Refusal::OrganizationExists(name) => {
-            titled(409, problem_type::EXISTS, "there is such an organization already")
-                .detail(format!("there is an organization `{name}` already"))
-        }
-        Refusal::NoOwner => titled(422, problem_type::INVALID, "nobody is to be the owner")
-            .detail("say the owner's e-mail address: `\"owner\":\"alice@acme.com\"` (`--owner`)"),
-        Refusal::OtherOwner => titled(422, problem_type::INVALID, "the owner is another")
-            .detail("a new organization's owner is who makes it; leave `owner` out"),
         Refusal::Forbidden => titled(403, "about:blank", "this caller may not do this"),
-        Refusal::NoMember(email) => titled(404, problem_type::NOT_FOUND, "there is no such member")
-            .detail(format!("there is no member `{email}`")),
-        Refusal::MemberExists(email) => {
-            titled(409, problem_type::EXISTS, "there is such a member already")
-                .detail(format!("`{email}` is a member already"))
-        }
-        Refusal::LastOwner(email) => {
-            titled(409, problem_type::LAST_OWNER, "this is the last owner")
-                .detail(format!("`{email}` is the last owner; make somebody else an owner first"))
-        }
-        Refusal::MemberDamaged(email) => {
-            titled(500, problem_type::DAMAGED, "what is stored is damaged").detail(format!(
-                "member `{email}` is not as it was written; put a backup in its place, or remove \
-                 the member and add it again"
-            ))
-        }
-        Refusal::NoToken(id) => titled(404, problem_type::NOT_FOUND, "there is no such token")
-            .detail(format!("there is no token `{id}`")),
         Refusal::Overloaded => titled(503, "about:blank", BUSY),
         Refusal::Unresolved(unresolved) => unresolvable(unresolved),
         Refusal::NoSecret(name) => titled(404, problem_type::NO_SECRET, "there is no such secret")
@@ -210,6 +184,47 @@ fn refused(refusal: Refusal) -> Problem {
             titled(500, "about:blank", "the system gives no random bytes").detail(error.to_string())
         }
         Refusal::Storage(error) => storage(&error),
+        people @ (Refusal::OrganizationExists(_)
+        | Refusal::NoOwner
+        | Refusal::OtherOwner
+        | Refusal::NoMember(_)
+        | Refusal::MemberExists(_)
+        | Refusal::LastOwner(_)
+        | Refusal::MemberDamaged(_)
+        | Refusal::NoToken(_)) => refused_people(people),
+    }
+}
+
+/// What is about organizations, members and tokens.
+fn refused_people(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::OrganizationExists(name) => {
+            titled(409, problem_type::EXISTS, "there is such an organization already")
+                .detail(format!("there is an organization `{name}` already"))
+        }
+        Refusal::NoOwner => titled(422, problem_type::INVALID, "nobody is to be the owner")
+            .detail("say the owner's e-mail address: `\"owner\":\"alice@acme.com\"` (`--owner`)"),
+        Refusal::OtherOwner => titled(422, problem_type::INVALID, "the owner is another")
+            .detail("a new organization's owner is who makes it; leave `owner` out"),
+        Refusal::NoMember(email) => titled(404, problem_type::NOT_FOUND, "there is no such member")
+            .detail(format!("there is no member `{email}`")),
+        Refusal::MemberExists(email) => {
+            titled(409, problem_type::EXISTS, "there is such a member already")
+                .detail(format!("`{email}` is a member already"))
+        }
+        Refusal::LastOwner(email) => {
+            titled(409, problem_type::LAST_OWNER, "this is the last owner")
+                .detail(format!("`{email}` is the last owner; make somebody else an owner first"))
+        }
+        Refusal::MemberDamaged(email) => {
+            titled(500, problem_type::DAMAGED, "what is stored is damaged").detail(format!(
+                "member `{email}` is not as it was written; put a backup in its place, or remove \
+                 the member and add it again"
+            ))
+        }
+        Refusal::NoToken(id) => titled(404, problem_type::NOT_FOUND, "there is no such token")
+            .detail(format!("there is no token `{id}`")),
+        _ => unreachable!("`refused` hands over those above and no other"),
     }
 }
 

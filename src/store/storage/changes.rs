@@ -1,5 +1,5 @@
-//! What an organization's names are, and which of them changed since: for those who keep an image of
-//! them in memory. It reads no value, and judges nothing.
+//! What an organization's names are, and which of them changed since: for those who keep an image
+//! of them in memory. It reads no value, and judges nothing.
 
 use rusqlite::params;
 use rusqlite::types::ValueRef;
@@ -73,7 +73,7 @@ impl Transaction<'_> {
         Ok(last.flatten().unwrap_or(0))
     }
 
-    /// Hands a text and what stands beside it to `take`, row by row: all at once they would be many.
+    /// Hands a text and what stands beside it to `take`, row by row: at once they would be many.
     fn each(
         &self,
         sql: &str,
