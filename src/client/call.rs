@@ -22,7 +22,7 @@ use super::connect::{Stream, connect};
 use super::endpoint::Endpoint;
 use super::error::{Error, Failure, ProtocolFault};
 use super::exchange::{Answer, Fault, exchange};
-use super::retry::{Again, Schedule, Step};
+use super::retry::{Again, Schedule, Step, may_have_reached};
 use super::{Client, Condition, Connector, FRAME_BYTES_MAX};
 
 /// A request, as often as it is sent.
@@ -371,29 +371,6 @@ pub fn again(failure: &Failure) -> Again {
             Again::Never
         }
         _ => Again::AfterBackoff,
-    }
-}
-
-/// Whether the store may have done what was asked although the attempt failed. 503 says that it
-/// has not, and so does every status that puts the fault on the request.
-fn may_have_reached(failure: &Failure) -> bool {
-    match failure {
-        Failure::LookUp(_) | Failure::Connect(_) | Failure::Tls(_) => false,
-        Failure::TimedOut { .. } | Failure::Dropped => true,
-        Failure::Status { status, .. } => *status >= 500 && *status != 503,
-        Failure::Protocol(fault) => match fault {
-            ProtocolFault::NotHttp
-            | ProtocolFault::NotPlainHttp
-            | ProtocolFault::Redirect { .. }
-            | ProtocolFault::Status { .. }
-            | ProtocolFault::NotJson { .. } => false,
-            // It speaks as a store does, up to a point.
-            ProtocolFault::Json { .. }
-            | ProtocolFault::TooLarge { .. }
-            | ProtocolFault::NameLeftOut(_)
-            | ProtocolFault::NoValue(_)
-            | ProtocolFault::OtherName => true,
-        },
     }
 }
 

@@ -205,9 +205,7 @@ impl fmt::Display for Error {
             Self::AnswerLost { store, failure } => {
                 write!(f, "`{store}`: {failure}; it may have been done all the same")
             }
-            Self::PreconditionFailed { perhaps_ours: false } => {
-                f.write_str("the secret is not in the state that was asked for; nothing is changed")
-            }
+            Self::PreconditionFailed { perhaps_ours: false } => f.write_str(NOT_AS_ASKED),
             Self::PreconditionFailed { perhaps_ours: true } => f.write_str(PERHAPS_OURS),
             Self::Invalid { detail } => {
                 f.write_str("the store does not take the request")?;
@@ -242,6 +240,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+const NOT_AS_ASKED: &str = "the secret is not in the state that was asked for; nothing is changed";
 const LAST_OWNER: &str = "the organization would be left without an owner; nothing is changed; \
      make another member owner first, with `inject member set ADDRESS --role owner`";
 

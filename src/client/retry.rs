@@ -5,6 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::fmt::strtime::BrokenDownTime;
 
+use super::error::{Failure, ProtocolFault};
+
 /// How long one attempt may take, from connecting to the last byte of the answer, and how the
 /// waits between rounds grow.
 #[derive(Clone, Copy, Debug)]
@@ -147,6 +149,29 @@ impl Schedule {
 /// (425), too many requests (429), and whatever the server says is its own fault.
 pub fn can_pass(status: u16) -> bool {
     matches!(status, 408 | 425 | 429 | 500..)
+}
+
+/// Whether the store may have done what was asked although the attempt failed. 503 says that it
+/// has not, and so does every status that puts the fault on the request.
+pub fn may_have_reached(failure: &Failure) -> bool {
+    match failure {
+        Failure::LookUp(_) | Failure::Connect(_) | Failure::Tls(_) => false,
+        Failure::TimedOut { .. } | Failure::Dropped => true,
+        Failure::Status { status, .. } => *status >= 500 && *status != 503,
+        Failure::Protocol(fault) => match fault {
+            ProtocolFault::NotHttp
+            | ProtocolFault::NotPlainHttp
+            | ProtocolFault::Redirect { .. }
+            | ProtocolFault::Status { .. }
+            | ProtocolFault::NotJson { .. } => false,
+            // It speaks as a store does, up to a point.
+            ProtocolFault::Json { .. }
+            | ProtocolFault::TooLarge { .. }
+            | ProtocolFault::NameLeftOut(_)
+            | ProtocolFault::NoValue(_)
+            | ProtocolFault::OtherName => true,
+        },
+    }
 }
 
 /// Exponential backoff with full jitter: uniform between nothing and the doubled bound.

@@ -1,5 +1,6 @@
 //! Looks for what other processes changed, as long as a request is held: one look at each
-//! organization's change records for all who wait there. What this process changes it tells at once.
+//! organization's change records for all who wait there. What this process changes it tells at
+//! once.
 
 use std::time::Duration;
 
