@@ -1,4 +1,4 @@
-//! The served API against its own description: Schemathesis makes requests of it, good and bad ones,
+//! The served API against its own description: Schemathesis makes requests of it, good and bad,
 //! and finds no failure of the store and no answer that is not described.
 
 use std::fs;
