@@ -81,7 +81,7 @@ impl Lane {
         let answer = move |outcome| drop(sender.send(outcome));
         let job: Box<dyn Job> = Box::new(Request::new(work, answer));
         match self {
-            // A transaction that a panic ended was rolled back: the service is whole behind the lock.
+            // A transaction that a panic ended was rolled back: what the lock guards is whole.
             Self::Here(service) => {
                 service.lock().unwrap_or_else(PoisonError::into_inner).run_one(job);
             }

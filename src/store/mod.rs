@@ -1,5 +1,5 @@
-//! The store: opened in the process that needs it, or served to many, over HTTP either way. It knows
-//! nothing of launches; `run` joins the two.
+//! The store: opened in the process that needs it, or served to many, over HTTP either way. It
+//! knows nothing of launches; `run` joins the two.
 
 mod audit;
 mod canonical;

@@ -152,7 +152,8 @@ pub struct TokenRequest {
     /// Left out it is `*`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub names: Option<Grant>,
-    /// Left out, a workload's token ends after [`super::TOKEN_DAYS_DEFAULT`] days, a member's never.
+    /// Left out, a workload's token ends after [`super::TOKEN_DAYS_DEFAULT`] days, a member's
+    /// never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
     /// An address or a network such as `10.0.0.0/8`.

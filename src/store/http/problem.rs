@@ -90,8 +90,7 @@ impl Fault {
             Self::OtherOrigin => titled(403, "about:blank", "another site asks")
                 .detail("a session changes something only from the store's own page"),
             Self::NoOrganization => no_organization(),
-            Self::Closed(name) => titled(500, problem_type::DAMAGED, "what is stored is damaged")
-                .detail(damaged(&[Damage { name, deletable: true }])),
+            Self::Closed(name) => not_as_written(damaged(&[Damage { name, deletable: true }])),
             Self::Name(errors) => titled(422, invalid, "a name is not one").detail(joined(&errors)),
             Self::NoNames => {
                 titled(422, invalid, "`names` is empty").detail("name at least one secret")
@@ -121,8 +120,9 @@ const _: () = assert!(VALUE_BYTES_MAX == 65_536, "the text above says so");
 fn refused(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::Unauthorized => unauthorized(),
-        Refusal::TokenDamaged => titled(500, problem_type::DAMAGED, "what is stored is damaged")
-            .detail("this token's row is not as it was written; put a backup in its place"),
+        Refusal::TokenDamaged => {
+            not_as_written("this token's row is not as it was written; put a backup in its place")
+        }
         Refusal::NoOrganization(name) => no_organization()
             .detail(format!("there is no organization `{name}` that this caller may see")),
         Refusal::OrganizationExists(name) => {
@@ -144,12 +144,10 @@ fn refused(refusal: Refusal) -> Problem {
             titled(409, problem_type::LAST_OWNER, "this is the last owner")
                 .detail(format!("`{email}` is the last owner; make somebody else an owner first"))
         }
-        Refusal::MemberDamaged(email) => {
-            titled(500, problem_type::DAMAGED, "what is stored is damaged").detail(format!(
-                "member `{email}` is not as it was written; put a backup in its place, or remove \
+        Refusal::MemberDamaged(email) => not_as_written(format!(
+            "member `{email}` is not as it was written; put a backup in its place, or remove \
                  the member and add it again"
-            ))
-        }
+        )),
         Refusal::NoToken(id) => titled(404, problem_type::NOT_FOUND, "there is no such token")
             .detail(format!("there is no token `{id}`")),
         Refusal::Overloaded => titled(503, "about:blank", "the store has too much to do"),
@@ -172,15 +170,10 @@ fn refused(refusal: Refusal) -> Problem {
             titled(413, problem_type::INVALID, "the value is too long")
                 .detail(format!("`{name}` would have {bytes} bytes; {LONG_VALUE}"))
         }
-        Refusal::Damaged(damages) => {
-            titled(500, problem_type::DAMAGED, "what is stored is damaged")
-                .detail(damaged(&damages))
-        }
-        Refusal::OrganizationDamaged(name) => {
-            titled(500, problem_type::DAMAGED, "what is stored is damaged").detail(format!(
-                "organization `{name}` is not as it was written; put a backup in its place"
-            ))
-        }
+        Refusal::Damaged(damages) => not_as_written(damaged(&damages)),
+        Refusal::OrganizationDamaged(name) => not_as_written(format!(
+            "organization `{name}` is not as it was written; put a backup in its place"
+        )),
         Refusal::Unpurged(name) => {
             titled(503, problem_type::UNPURGED, "an old value is still in use").detail(format!(
                 "`{name}` is changed, but another process reads its old value from the journal; \
@@ -202,6 +195,10 @@ fn unauthorized() -> Problem {
 
 fn no_organization() -> Problem {
     titled(404, problem_type::NO_ORGANIZATION, "there is no such organization")
+}
+
+fn not_as_written(detail: impl Into<String>) -> Problem {
+    titled(500, problem_type::DAMAGED, "what is stored is damaged").detail(detail)
 }
 
 /// Says of each what is still possible.

@@ -188,7 +188,10 @@ fn checkpoints_that_are_none() {
         changed[key] = value;
         changed
     };
-    let broken = |sequence: i64, records: i64, what: &str| json!({ "records": records, "broken": { "sequence": sequence, "what": what } });
+    let broken = |sequence: i64, records: i64, what: &str| {
+        let broken = json!({ "sequence": sequence, "what": what });
+        json!({ "records": records, "broken": broken })
+    };
     let altered = verify(&served, &changed("code", json!("00".repeat(32))));
     assert_eq!(altered, broken(8, 8, "other"));
     let mut of_globex = checkpoint(&served, "globex");

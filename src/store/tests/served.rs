@@ -129,8 +129,8 @@ impl Served {
         })
     }
 
-    /// Sends these very bytes on a connection; what comes until the store ends it. Where the request
-    /// breaks off, so does the connection, for else both would wait.
+    /// Sends these very bytes on a connection; what comes until the store ends it. Where the
+    /// request breaks off, so does the connection, for else both would wait.
     pub fn send_raw(&self, peer: Peer, bytes: &[u8], breaks_off: bool) -> Vec<u8> {
         self.runtime.block_on(async {
             let mut stream = self.handle.connect_as(peer);
