@@ -45,7 +45,7 @@ fn what_each_workload_has() {
     let (served, alice) = acme();
     let before = Timestamp::now();
     let billing = workload(&served, "billing");
-    assert_eq!(workloads(&served), Vec::<Value>::new());
+    assert!(workloads(&served).is_empty());
     served.resolve(&billing, "acme", &["DB_PASSWORD", "API_KEY"]).is(200);
     served.resolve(&billing, "acme", &["DB_PASSWORD", "ABSENT_KEY"]).is(404);
     served.set("acme", "DB_PASSWORD", "two");
