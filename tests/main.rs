@@ -1,6 +1,7 @@
 //! All integration tests in one binary, a file a subject. They run the real `inject` in known
 //! situations and say what a user, a script or another program would see.
 
+mod api;
 mod applications;
 mod authority;
 mod binary;

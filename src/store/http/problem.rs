@@ -103,8 +103,7 @@ impl Fault {
             Self::OtherOrigin => titled(403, "about:blank", "another site asks")
                 .detail("a session changes something only from the store's own page"),
             Self::NoOrganization => no_organization(),
-            Self::Closed(name) => titled(500, problem_type::DAMAGED, "what is stored is damaged")
-                .detail(damaged(&[Damage { name, deletable: true }])),
+            Self::Closed(name) => not_as_written(damaged(&[Damage { name, deletable: true }])),
             Self::Name(errors) => titled(422, invalid, "a name is not one").detail(joined(&errors)),
             Self::NoNames => {
                 titled(422, invalid, "`names` is empty").detail("name at least one secret")
@@ -140,8 +139,9 @@ const _: () = assert!(VALUE_BYTES_MAX == 65_536, "the text above says so");
 fn refused(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::Unauthorized => unauthorized(),
-        Refusal::TokenDamaged => titled(500, problem_type::DAMAGED, "what is stored is damaged")
-            .detail("this token's row is not as it was written; put a backup in its place"),
+        Refusal::TokenDamaged => {
+            not_as_written("this token's row is not as it was written; put a backup in its place")
+        }
         Refusal::NoOrganization(name) => no_organization()
             .detail(format!("there is no organization `{name}` that this caller may see")),
         Refusal::Forbidden => titled(403, "about:blank", "this caller may not do this"),
@@ -165,15 +165,10 @@ fn refused(refusal: Refusal) -> Problem {
             titled(413, problem_type::INVALID, "the value is too long")
                 .detail(format!("`{name}` would have {bytes} bytes; {LONG_VALUE}"))
         }
-        Refusal::Damaged(damages) => {
-            titled(500, problem_type::DAMAGED, "what is stored is damaged")
-                .detail(damaged(&damages))
-        }
-        Refusal::OrganizationDamaged(name) => {
-            titled(500, problem_type::DAMAGED, "what is stored is damaged").detail(format!(
-                "organization `{name}` is not as it was written; put a backup in its place"
-            ))
-        }
+        Refusal::Damaged(damages) => not_as_written(damaged(&damages)),
+        Refusal::OrganizationDamaged(name) => not_as_written(format!(
+            "organization `{name}` is not as it was written; put a backup in its place"
+        )),
         Refusal::Unpurged(name) => {
             titled(503, problem_type::UNPURGED, "an old value is still in use").detail(format!(
                 "`{name}` is changed, but another process reads its old value from the journal; \
@@ -236,6 +231,10 @@ fn unauthorized() -> Problem {
 
 fn no_organization() -> Problem {
     titled(404, problem_type::NO_ORGANIZATION, "there is no such organization")
+}
+
+fn not_as_written(detail: impl Into<String>) -> Problem {
+    titled(500, problem_type::DAMAGED, "what is stored is damaged").detail(detail)
 }
 
 /// Says of each what is still possible.

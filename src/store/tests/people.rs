@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use crate::store::http::Peer;
 use crate::store::tests::Reply;
-use crate::store::tests::served::{Caller, Served};
+use crate::store::tests::served::{Caller, Proof, Served};
+use crate::store::token;
 
 /// A store with `acme`, and its owner.
 fn acme() -> (Served, Caller) {
@@ -163,6 +164,21 @@ fn what_a_token_is_made_with() {
     assert_eq!(nobody.problem(), "not-found");
     let list = served.of_acme(&alice, "GET", "tokens", Value::Null).is(200);
     assert!(!format!("{list:?}").contains("inj_"), "{list:?}");
+}
+
+/// Who knows a token's id, from a list, does not know the token, though the store just saw it.
+#[test]
+fn an_id_is_no_token() {
+    let (served, alice) = acme();
+    let Proof::Bearer(token) = &alice.proof else { panic!("an owner has a token") };
+    let forged = Caller::bearer(&token::forged(token.as_bytes()));
+    for (method, path, status) in
+        [("DELETE", "secrets/ABSENT", 404), ("GET", "secrets", 200), ("POST", "audit/verify", 200)]
+    {
+        served.of_acme(&alice, method, path, json!({})).is(status);
+        served.of_acme(&forged, method, path, json!({})).is(401);
+        served.of_acme(&alice, method, path, json!({})).is(status);
+    }
 }
 
 #[test]

@@ -130,8 +130,8 @@ fn limits_are_those_of_the_program() {
         ),
         ("/components/schemas/WatchRequest/properties/wait/maximum", json!(WATCH_SECONDS_MAX)),
         ("/components/schemas/WatchRequest/properties/wait/default", json!(WATCH_SECONDS_DEFAULT)),
-        ("/components/parameters/limit/schema/maximum", json!(PAGE_ROWS_MAX)),
-        ("/components/parameters/limit/schema/default", json!(PAGE_ROWS_DEFAULT)),
+        ("/components/parameters/limit/schema/anyOf/0/maximum", json!(PAGE_ROWS_MAX)),
+        ("/components/parameters/limit/schema/anyOf/0/default", json!(PAGE_ROWS_DEFAULT)),
         (&format!("{secret}/0/properties/value/maxLength"), json!(VALUE_BYTES_MAX)),
         (&format!("{secret}/1/properties/value_base64/maxLength"), json!(base64_bytes)),
         (
