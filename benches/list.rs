@@ -15,6 +15,9 @@ use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+
 use inject::store::{MASTER_KEY_NAME, MasterKeySource, OpenMode, Store};
 
 type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -23,6 +26,9 @@ type Sender = SendRequest<Full<Bytes>>;
 const SECRETS: usize = 100_000;
 const ROUNDS: usize = 300;
 const WAIT_MAX: Duration = Duration::from_secs(10);
+const WATCHES: usize = 10_000;
+const STARTING_MAX: usize = 500;
+const WATCH_PATH: &str = "/api/v1/orgs/default/watch";
 const FILLERS: usize = 64;
 const SECRETS_PATH: &str = "/api/v1/orgs/default/secrets";
 
@@ -41,26 +47,78 @@ fn main() -> Outcome {
         get(&mut sender, "/readyz").await?;
         row("start to ready", &[opened, begun.elapsed()])?;
         row("memory then", &[])?;
-        let begun = Instant::now();
+        let (begun, before) = (Instant::now(), processor_time()?);
         get(&mut sender, &format!("{SECRETS_PATH}?q=NO_SUCH_NAME")).await?;
-        row("first search", &[begun.elapsed()])?;
+        let processor = processor_time()? - before;
+        row(&format!("first search (processor: {processor:.2?})"), &[begun.elapsed()])?;
         row("memory then", &[])?;
         for sort in ["name", "-name", "updated", "-updated"] {
             for part in ["", "E", "_PROD", "SERVICE_0420", "77777", "NO_SUCH_NAME"] {
                 let mut times = Vec::new();
                 let path = format!("{SECRETS_PATH}?sort={sort}&q={part}");
                 let cursors = cursors(&mut sender, &path, 20).await?;
+                let before = processor_time()?;
                 for round in 0..rounds {
                     let cursor = &cursors[round % cursors.len()];
                     let begun = Instant::now();
                     get(&mut sender, &format!("{path}&cursor={cursor}")).await?;
                     times.push(begun.elapsed());
                 }
-                row(&format!("sort={sort} q={part}"), &times)?;
+                let each = (processor_time()? - before) / u32::try_from(rounds)?;
+                row(&format!("sort={sort} q={part} (processor: {each:.2?})"), &times)?;
             }
         }
-        row("memory then", &[])
+        row("memory then", &[])?;
+        watches(&store, &mut sender).await
     })
+}
+
+/// Ten thousand requests that are held, and one change that answers all of them.
+async fn watches(store: &Store, sender: &mut Sender) -> Outcome {
+    let body = r#"{"value":"x"}"#.to_owned();
+    let path = format!("{SECRETS_PATH}/WATCHED");
+    let put = send(sender, Request::put(&path), body.clone()).await?;
+    let version = serde_json::from_slice::<serde_json::Value>(&put)?["version"].clone();
+    let names = serde_json::json!({"versions":{"WATCHED": version}, "wait": 300}).to_string();
+    let mut lines = Vec::new();
+    for _ in 0..WATCHES {
+        lines.push(connect(store).await?);
+    }
+    row("memory with the connections", &[])?;
+    let before = processor_time()?;
+    let mut waiting = Vec::new();
+    for mut line in lines {
+        // A store sheds what comes faster than it can put on record.
+        while waiting.len() >= store.held() + STARTING_MAX {
+            tokio::task::yield_now().await;
+        }
+        let names = names.clone();
+        waiting.push(tokio::spawn(async move {
+            send(&mut line, Request::post(WATCH_PATH), names).await
+        }));
+    }
+    while store.held() < WATCHES {
+        tokio::task::yield_now().await;
+    }
+    row("memory with the watches", &[processor_time()? - before])?;
+    let before = processor_time()?;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    row("processor for ten seconds of waiting", &[processor_time()? - before])?;
+    let (begun, before) = (Instant::now(), processor_time()?);
+    send(sender, Request::put(&path), body).await?;
+    let put = begun.elapsed();
+    for one in waiting {
+        one.await??;
+    }
+    row("a change, until it is answered and until all watches are", &[put, begun.elapsed()])?;
+    row("processor for it", &[processor_time()? - before])
+}
+
+/// Of this whole process: a busy machine makes it no longer.
+fn processor_time() -> Outcome<Duration> {
+    let usage = getrusage(UsageWho::RUSAGE_SELF)?;
+    let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+    Ok(Duration::from_micros(micros.try_into()?))
 }
 
 /// Where pages of a list begin, from its first to a deep one.

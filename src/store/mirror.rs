@@ -86,7 +86,7 @@ impl Mirrors {
         Ok(())
     }
 
-    /// Whether it is time for [`Mirrors::renew`]. It is said to one who asks, not to the others.
+    /// Whether it is time for [`Mirrors::renew`]. One who asks is told so, and not the others.
     pub fn is_old(&self, organization: &OrgName) -> bool {
         let slot = self.slot(organization);
         let mut kept = slot.lock().unwrap_or_else(PoisonError::into_inner);
@@ -159,14 +159,17 @@ impl Mirror {
         let mut rows = Builder::default();
         tx.each_row(organization, |name, time| rows.push(name, time))?;
         let rows = rows.build();
-        let mut absent = Vec::new();
+        let mut absent: Vec<(String, i64)> = Vec::new();
         let mut place = 0;
-        tx.each_subject(organization, |name, sequence| {
+        tx.each_change(organization, |name, sequence| {
             while place < rows.len() && rows.name(place) < name.as_bytes() {
                 place += 1;
             }
             if place == rows.len() || rows.name(place) != name.as_bytes() {
-                absent.push((name.to_owned(), sequence));
+                match absent.last_mut().filter(|(last, _)| last == name) {
+                    Some((_, last)) => *last = sequence,
+                    None => absent.push((name.to_owned(), sequence)),
+                }
             }
         })?;
         // Deleted ones have no row, and are to have none.

@@ -146,6 +146,11 @@ impl Store {
         self.shared.watches.drain();
     }
 
+    /// How many requests are held for a change.
+    pub fn held(&self) -> usize {
+        self.shared.watches.count()
+    }
+
     /// Wakes who waits for this name, if it changed.
     fn tell<T>(&self, (organization, name): (OrgName, SecretName), change: &Result<T, Refusal>) {
         if matches!(change, Ok(_) | Err(Refusal::Unpurged(_))) {

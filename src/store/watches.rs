@@ -1,6 +1,6 @@
 //! Who waits for another version of which secrets: a place for each name, so that a change wakes
-//! those who wait for it and nobody else. It reads no database, judges nobody, and knows no
-//! version: who is woken looks for himself.
+//! those who wait for it and nobody else. It judges nobody, and knows no version: who is woken
+//! looks again.
 
 mod looks;
 mod poll;
@@ -46,8 +46,8 @@ struct AllHeld {
 #[derive(Default)]
 struct Waiting {
     requests: usize,
-    /// Changes up to the record with this sequence were told, or were there when the first one
-    /// looked; `None` until it has.
+    /// Changes up to the record with this sequence were told, or were there when each looked;
+    /// `None` until one has.
     told: Option<i64>,
     names: HashMap<SecretName, HashMap<u64, Arc<Notify>>>,
 }
@@ -98,11 +98,12 @@ impl<'a> Held<'a> {
         self.wake.notified().await;
     }
 
-    /// The request has seen everything up to the record with this sequence.
+    /// The request has seen everything up to the record with this sequence, and nothing behind it.
+    /// Another one may have seen more before: then that is told again.
     pub fn looked(&self, sequence: i64) {
         let mut all = self.store.shared.watches.held();
         if let Some(waiting) = all.organizations.get_mut(self.organization) {
-            waiting.told.get_or_insert(sequence);
+            waiting.told = Some(waiting.told.map_or(sequence, |told| told.min(sequence)));
         }
     }
 }
@@ -147,8 +148,7 @@ impl Watches {
         self.draining.load(Ordering::SeqCst)
     }
 
-    /// How many requests are held that have looked.
-    #[cfg(test)]
+    /// How many requests are held, in organizations that one of them has looked at.
     pub fn count(&self) -> usize {
         let all = self.held();
         let looked = all.organizations.values().filter(|waiting| waiting.told.is_some());

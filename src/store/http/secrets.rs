@@ -10,7 +10,7 @@ use crate::store::Store;
 use crate::store::http::problem::Fault;
 use crate::store::http::{Answer, Asked, answer, body, query};
 use crate::store::service::{Fresh, Knock, Refusal};
-use crate::wire::{SecretList, Unresolved};
+use crate::wire::{Reason, SecretList, Unresolved};
 
 impl Asked<'_> {
     pub async fn resolve(mut self, body: Incoming) -> Result<Answer, Fault> {
@@ -91,6 +91,9 @@ async fn with_nearest(
     (knock, org): (Knock, OrgName),
     unresolved: Vec<Unresolved>,
 ) -> Fault {
+    if unresolved.iter().all(|one| one.reason == Reason::Forbidden) {
+        return Fault::Refusal(Refusal::Unresolved(unresolved));
+    }
     let (mirrors, asked) = (Arc::clone(&store.shared.mirrors), unresolved.clone());
     let near = store.read(move |desk, tx| desk.nearest(tx, &knock, &org, asked, &mirrors)).await;
     Fault::Refusal(Refusal::Unresolved(near.unwrap_or(unresolved)))

@@ -1,6 +1,5 @@
-//! Many names, sorted, in one piece of memory, and how a part is found among them: over all of them
-//! at once, or over one after the other where that ends sooner. It is never changed, only made
-//! anew.
+//! Many names, sorted, in one piece of memory, and how those that hold a part are found: by going
+//! through all of that memory at once. It is never changed, only made anew.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -37,16 +37,17 @@ impl Transaction<'_> {
         self.each(sql, organization, |name, time| take(name, time.as_i64().unwrap_or(UNTIMED)))
     }
 
-    /// The same for each secret that a record ever changed, with the last such record's sequence.
-    pub fn each_subject(
+    /// The same for each change of a secret, with its record's sequence: a secret's last one comes
+    /// last.
+    pub fn each_change(
         &self,
         organization: &str,
         mut take: impl FnMut(&str, i64),
     ) -> Result<(), StorageError> {
         // What is no secret begins with a small letter.
-        let sql = "SELECT subject, max(sequence) FROM audit INDEXED BY audit_change
+        let sql = "SELECT subject, sequence FROM audit INDEXED BY audit_change
             WHERE organization = ?1 AND subject IS NOT NULL AND subject < 'a'
-            GROUP BY subject ORDER BY subject";
+            ORDER BY subject, sequence";
         self.each(sql, organization, |name, sequence| take(name, sequence.as_i64().unwrap_or(0)))
     }
 
@@ -73,7 +74,7 @@ impl Transaction<'_> {
         Ok(last.flatten().unwrap_or(0))
     }
 
-    /// Hands a text and what stands beside it to `take`, row by row: at once they would be many.
+    /// Hands a text and what stands beside it to `take`, row by row: there are many.
     fn each(
         &self,
         sql: &str,

@@ -73,13 +73,10 @@ fn a_change_by_another_process_is_seen() {
     let beside = served.beside();
     let body = br#"{"value":"x"}"#;
     call(&beside, "PUT", &secret("DB_PASSWORD"), &[], body).is(201);
-    let (answer,) = served.run(async {
-        let mut waiting = Line::own(&served.handle).await;
-        let known = json!({ "DB_PASSWORD": 1 });
-        let answer = tokio::spawn(async move { waiting.watch(&known, LONG).await });
-        served.until_held(1).await;
-        (answer,)
-    });
+    let mut waiting = served.run(Line::own(&served.handle));
+    let known = json!({ "DB_PASSWORD": 1 });
+    let answer = served.runtime.spawn(async move { waiting.watch(&known, LONG).await });
+    served.run(served.until_held(1));
     let begun = Instant::now();
     call(&beside, "PUT", &secret("OTHER_ONE"), &[], body).is(201);
     call(&beside, "PUT", &secret("DB_PASSWORD"), &[], body).is(200);

@@ -1,6 +1,5 @@
 //! Looks for what other processes changed, as long as a request is held: one look at each
-//! organization's change records for all who wait there. What this process changes it tells at
-//! once.
+//! organization's change records for all who wait there. What this process changes is told at once.
 
 use std::time::Duration;
 
@@ -14,9 +13,10 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Changes of one organization that are told by their names; more wake everybody there.
 const CHANGES_MAX: u32 = 1000;
 
-/// What changed in an organization, and up to which record.
+/// What changed in an organization, from behind one record up to another.
 struct Changed {
     organization: OrgName,
+    told: i64,
     sequence: i64,
     /// `None` where it was too much.
     subjects: Option<Vec<String>>,
@@ -74,7 +74,10 @@ impl Watches {
         let mut all = self.held();
         for one in changed {
             let Some(waiting) = all.organizations.get_mut(&one.organization) else { continue };
-            waiting.told = Some(one.sequence);
+            // Who looked meanwhile, and saw less, is told the next time.
+            if waiting.told == Some(one.told) {
+                waiting.told = Some(one.sequence);
+            }
             match &one.subjects {
                 Some(subjects) => {
                     let names = subjects.iter().filter_map(|name| SecretName::parse(name).ok());
@@ -99,7 +102,7 @@ async fn changes(store: &Store, told: Vec<(OrgName, i64)>) -> Result<Vec<Changed
             } else {
                 subjects = Some(changes.into_iter().map(|(_, subject)| subject).collect());
             }
-            all.push(Changed { organization, sequence, subjects });
+            all.push(Changed { organization, told, sequence, subjects });
         }
         Ok(Ok(all))
     });
