@@ -193,6 +193,10 @@ impl<'t> Reader<'t> {
             Some(b'{') => self.expansion(behind)?,
             _ => behind + rest.iter().take_while(|b| is_word(**b)).count(),
         };
+        // A shell takes both away, and what it expands goes on in the next line.
+        if self.text[self.at..].starts_with(b"\\\n") {
+            return Err(Fault { at: behind - 1, kind: EXPANDS });
+        }
         match self.reference_at(self.at) {
             Some(_) if is_word(self.text[self.at - 1]) => {
                 Err(Fault { at: behind - 1, kind: JOINS })
