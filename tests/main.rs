@@ -14,6 +14,7 @@ mod formats;
 mod harness;
 mod help;
 mod launch;
+mod limits;
 mod manage;
 mod memfd;
 mod operations;

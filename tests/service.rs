@@ -1,5 +1,5 @@
-//! An organization's day, end to end: a served store, its people, their tokens and what they launch,
-//! all through the real binary, over TLS with the pin that the server prints.
+//! An organization's day, end to end: a served store, its people, their tokens and what they
+//! launch, all through the real binary, over TLS with the pin that the server prints.
 
 mod check;
 mod crowd;
@@ -10,5 +10,6 @@ mod served;
 mod tokens;
 mod trail;
 mod trust;
+mod upkeep;
 
 use served::{Day, Served};

@@ -1,5 +1,5 @@
-//! `inject check` against a served store: it is judged as a launch, audited as what it is, and is no
-//! use of a secret.
+//! `inject check` against a served store: it is judged as a launch, audited as what it is, and is
+//! no use of a secret.
 
 use super::Day;
 
