@@ -101,7 +101,7 @@ pub enum BrokenHow {
 pub struct WorkloadUse {
     pub workload: String,
     pub last_resolved_at: Timestamp,
-    /// Whether there is another version of something by now, or none.
+    /// Whether it resolved an older version of something than there is now.
     pub behind: bool,
     pub secrets: Vec<SecretUse>,
 }

@@ -149,7 +149,7 @@ fn summed(workload: String, secrets: Vec<SecretUse>) -> WorkloadUse {
     WorkloadUse {
         workload,
         last_resolved_at: last.unwrap_or_default(),
-        behind: secrets.iter().any(|used| used.current != Some(used.version)),
+        behind: secrets.iter().any(|used| used.current.is_some_and(|now| now > used.version)),
         secrets,
     }
 }
