@@ -170,7 +170,10 @@ fn a_rotation_shows_who_runs_on_the_old_one() {
     let deleted = day.owner().does(0, &["secret", "rm", "DB_KEY", "--yes"]);
     assert!(deleted.err().contains("by: web, jobs"), "{}", deleted.whole());
     assert_eq!(day.with(&web).value("DB_KEY"), Err(78));
-    assert_eq!(behind(), r#""jobs": true, "web": true"#);
+    // What is gone has no newer version, and is told all the same.
+    assert_eq!(behind(), r#""jobs": false, "web": false"#);
+    let table = day.owner().list(&["workload", "list"]);
+    assert_eq!(table.matches("now deleted").count(), 2, "{table}");
     // Versions of a name never start again.
     day.owner().set("DB_KEY", "third");
     assert_eq!(day.owner().json(&["secret", "show", "DB_KEY"])["version"], 3);
