@@ -23,6 +23,7 @@ pub use store::*;
 /// started.
 #[derive(Debug, Parser)]
 #[command(name = "inject", version, args_conflicts_with_subcommands = true)]
+#[command(verbatim_doc_comment)]
 #[command(override_usage = "inject [OPTIONS] -- COMMAND [ARG]...\n       inject COMMAND")]
 #[command(after_help = "Settings come from, in order: the option, `INJECT_*` (such as \
 INJECT_STORE), `inject.toml`, the default.\nWith no store set, the embedded store in INJECT_DATA \
@@ -46,11 +47,11 @@ struct LaunchLine {
 pub struct Launch {
     #[command(flatten)]
     pub sources: Sources,
-    #[command(flatten)]
-    pub common: Common,
     /// The command to start, and its arguments, which are never read for references
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
+    #[command(flatten)]
+    pub common: Common,
 }
 
 /// Where references are looked for, and what is added.
@@ -74,8 +75,7 @@ pub struct Sources {
     /// Render a config file to a path: atomic, mode 0600 unless given
     #[arg(long, value_name = "TEMPLATE:OUTPUT[:MODE[:UID[:GID]]]")]
     pub render: Vec<OsString>,
-    /// Render a config file to a sealed memory file, and set VAR to its path; a number instead of
-    /// VAR chooses the descriptor
+    /// Render a config file to a sealed memory file at the path in VAR, or at descriptor VAR
     #[arg(long, value_name = "VAR=TEMPLATE")]
     pub memfd: Vec<OsString>,
     /// The format of every config file, instead of what their names say
@@ -105,11 +105,12 @@ pub struct Names {
     pub workload: Option<OsString>,
 }
 
-/// Settings that every command understands.
+/// Settings that every command understands. They stand last in a command's options: the heading
+/// holds for all that follows it.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Settings")]
 pub struct Common {
-    /// The store: `https://HOST[:PORT][#PIN]`, `http://HOST:PORT` on loopback or `unix:PATH`,
-    /// several with commas
+    /// The store: `https://HOST:PORT#PIN` or `unix:PATH`, or several
     #[arg(long, value_name = "ADDRESS")]
     pub store: Option<OsString>,
     /// The organization that owns the secrets
@@ -118,7 +119,7 @@ pub struct Common {
     /// A file that holds the token
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// A PEM file of the authorities that vouch for the store, instead of the public ones
+    /// A PEM file of who vouches for the store, not the public ones
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
     /// A file that holds the embedded store's master key
@@ -130,7 +131,7 @@ pub struct Common {
     /// How long to try to reach the store: `3`, `500ms`, `2m`
     #[arg(long, value_name = "TIME")]
     pub timeout: Option<OsString>,
-    /// The manifest to use, instead of the `inject.toml` found from this folder upward
+    /// The manifest, not the `inject.toml` found from here upward
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// How a failure is printed: `text` or `json`
@@ -174,16 +175,18 @@ pub enum Command {
         /// bash, elvish, fish, powershell or zsh
         shell: clap_complete::Shell,
     },
-    /// Print the manual page
-    Man,
+    /// Print the manual page, of all or of one command
+    Man {
+        /// The command, such as `token create`
+        #[arg(value_name = "COMMAND")]
+        command: Vec<String>,
+    },
 }
 
 #[derive(Args, Debug)]
 pub struct Check {
     #[command(flatten)]
     pub sources: Sources,
-    #[command(flatten)]
-    pub common: Common,
     /// Check the syntax alone: ask no store
     #[arg(long)]
     pub offline: bool,
@@ -193,6 +196,8 @@ pub struct Check {
     /// The command that a launch would start: it is looked up, and not started
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
+    #[command(flatten)]
+    pub common: Common,
 }
 
 #[derive(Args, Debug)]

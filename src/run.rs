@@ -19,6 +19,7 @@ mod check;
 mod command;
 mod join;
 mod login;
+mod man;
 mod manage;
 mod render;
 mod secret;
@@ -63,13 +64,7 @@ pub fn run(process: Process) -> u8 {
             clap_complete::generate(shell, &mut cli::definition(), "inject", &mut script);
             print(&script)
         }
-        Some(cli::Command::Man) => {
-            let mut page = Vec::new();
-            match clap_mangen::Man::new(cli::definition()).render(&mut page) {
-                Ok(()) => print(&page),
-                Err(_) => exit::INTERNAL,
-            }
-        }
+        Some(cli::Command::Man { command }) => man::run(&command, format()),
     }
 }
 

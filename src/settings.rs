@@ -53,6 +53,8 @@ pub struct Settings {
     pub token_withheld: Option<String>,
     /// Why what `inject login` keeps for the store is not used, where that is so.
     pub login_withheld: Option<String>,
+    /// The addresses of the login whose token is used, where it is one's.
+    pub login: Option<String>,
     /// The organizations of the store that the user is logged in to, where none was named.
     pub org_choices: Vec<OrgName>,
     /// What to put back before execve, where a setting had to be waited for.
@@ -298,6 +300,7 @@ impl Resolver {
             token,
             token_withheld,
             login_withheld: None,
+            login: None,
             org_choices: Vec::new(),
             inherited: self.inherited.take(),
         };

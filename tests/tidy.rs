@@ -117,16 +117,18 @@ fn nothing_sleeps_is_ignored_or_unfinished() {
 }
 
 #[test]
-fn the_readme_is_short_and_what_it_shows_works() {
-    let text = read("README.md");
-    assert!(text.lines().count() <= 400, "README.md has {} lines", text.lines().count());
-    let examples = examples(&text);
-    assert!(!examples.is_empty(), "README.md marks no example with ```sh runnable");
-    for example in examples {
-        let world = World::new();
-        let bin = Path::new(crate::harness::INJECT).parent().expect("it lies in a directory");
-        let path = format!("{}:/usr/bin:/bin", bin.display());
-        world.command("sh", ["-eu", "-c", &example]).env("PATH", path).run().code(0);
+fn the_readmes_are_short_and_what_they_show_works() {
+    for name in ["README.md", "contrib/store/README.md"] {
+        let text = read(name);
+        assert!(text.lines().count() <= 400, "{name} has {} lines", text.lines().count());
+        let examples = examples(&text);
+        assert!(!examples.is_empty(), "{name} marks no example with ```sh runnable");
+        for example in examples {
+            let world = World::new();
+            let bin = Path::new(crate::harness::INJECT).parent().expect("it lies in a directory");
+            let path = format!("{}:/usr/bin:/bin", bin.display());
+            world.command("sh", ["-eu", "-c", &example]).env("PATH", path).run().code(0);
+        }
     }
 }
 

@@ -79,6 +79,12 @@ impl Error {
         if rows > 0 { Err(Self::Damaged { rows, way_out }) } else { Ok(()) }
     }
 
+    /// Whether it is the token that the store does not accept.
+    pub fn is_token_refused(&self) -> bool {
+        let (Self::Client(error) | Self::Lost { error, .. }) = self else { return false };
+        matches!(error, client::Error::Refused { status: 401, token_sent: true, .. })
+    }
+
     /// The exit code, as the contract has it.
     pub fn exit_code(&self) -> u8 {
         match self {

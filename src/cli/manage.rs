@@ -29,7 +29,7 @@ impl Org {
 pub struct OrgCreate {
     /// The organization's name, such as acme
     pub name: OsString,
-    /// The owner's e-mail address; on the machine itself it has to be said
+    /// The owner's e-mail address, which only the operator of the machine has to say
     #[arg(long, value_name = "ADDRESS")]
     pub owner: Option<OsString>,
     /// Print JSON
@@ -70,7 +70,7 @@ pub struct MemberAdd {
     /// `owner`, `editor` or `reader`
     #[arg(long, value_name = "ROLE", default_value = "reader")]
     pub role: OsString,
-    /// Secrets that the member may resolve: names and globs such as `DEV_*`; none unless given
+    /// What the member may resolve, such as `DEV_*` [default: nothing]
     #[arg(long, value_name = "NAME,GLOB*")]
     pub names: Vec<OsString>,
     /// Print JSON
@@ -89,7 +89,7 @@ pub struct MemberSet {
     /// `owner`, `editor` or `reader`
     #[arg(long, value_name = "ROLE", group = "change")]
     pub role: Option<OsString>,
-    /// Secrets that the member may resolve: names and globs such as `DEV_*`
+    /// What the member may resolve from now on, such as `DEV_*`
     #[arg(long, value_name = "NAME,GLOB*", group = "change", conflicts_with = "no_names")]
     pub names: Vec<OsString>,
     /// Let the member resolve nothing
@@ -140,11 +140,10 @@ pub struct TokenCreate {
     /// The member that the token is for
     #[arg(long, value_name = "ADDRESS", group = "whose")]
     pub member: Option<OsString>,
-    /// Secrets that a workload may resolve: names and globs such as `STRIPE_*`; all unless given
+    /// What the workload may resolve, such as `STRIPE_*` [default: `*`]
     #[arg(long, value_name = "NAME,GLOB*", conflicts_with = "member")]
     pub names: Vec<OsString>,
-    /// When it ends: a time from now such as 90d, or a date; unless given, a workload's token after
-    /// 90 days, a member's `never`
+    /// When it ends: 30d, a date or a time [default: 90d; a member's: never]
     #[arg(long, value_name = "TIME")]
     pub expires: Option<OsString>,
     /// The only network that it is accepted from, such as 10.0.0.0/8
@@ -167,7 +166,7 @@ pub struct TokenRevoke {
 
 #[derive(Debug, Subcommand)]
 pub enum Workload {
-    /// List workloads: when each last resolved, how many secrets, and which are another version now
+    /// List workloads: when each last resolved, and which secrets are newer by now
     List(Listing),
 }
 
@@ -213,16 +212,16 @@ pub struct AuditList {
     /// Only records about this secret
     #[arg(long, value_name = "NAME")]
     pub name: Option<OsString>,
-    /// Only what this member, workload's token or operator did, by the name that the list shows
+    /// Only what this one did, written as in the list
     #[arg(long, value_name = "ACTOR")]
     pub actor: Option<OsString>,
-    /// Only launches of this workload
+    /// Only what this workload did, or its token
     #[arg(long, value_name = "NAME")]
     pub workload: Option<OsString>,
-    /// Only from this time on: a date, a time, or how long ago such as 7d
+    /// Only from then on: a date, a time, or how long ago, such as 7d
     #[arg(long, value_name = "TIME")]
     pub since: Option<OsString>,
-    /// Only before this time, written in the same way
+    /// Only before then, written in the same way
     #[arg(long, value_name = "TIME")]
     pub until: Option<OsString>,
     /// At most so many records
@@ -254,9 +253,11 @@ pub struct AuditCheckpoint {
     pub common: Common,
 }
 
+// The address is its argument.
 #[derive(Args, Debug)]
+#[command(mut_arg("store", |store| store.hide(true)))]
 pub struct Login {
-    /// The store's address, with its pin where it has one: `https://HOST:PORT#sha256-…`
+    /// The store's address as it prints it, `https://HOST:PORT#sha256-…`
     #[arg(value_name = "URL")]
     pub url: OsString,
     #[command(flatten)]

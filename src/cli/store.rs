@@ -5,6 +5,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+const SERVE: &str = "\
+It prints a line `INJECT_STORE=…` for each address once it listens: what a launcher is given.
+SIGTERM ends it when what is under way is done; SIGHUP reads the certificate files again.
+Each option is a variable too: INJECT_LISTEN (several with commas), INJECT_TLS_CERT, …";
+
 /// What is done on the machine that has the data, by whoever can read it and the master key.
 #[derive(Debug, Subcommand)]
 pub enum Store {
@@ -24,6 +29,7 @@ pub enum Store {
 
 /// Where the data is, and what opens it.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Settings")]
 pub struct DataOptions {
     /// The folder that holds the store, instead of INJECT_DATA
     #[arg(long, value_name = "FOLDER")]
@@ -40,11 +46,12 @@ pub struct DataOptions {
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = SERVE)]
 pub struct StoreServe {
-    /// An address to listen on: `HOST:PORT` or `unix:PATH`; may be given several times
+    /// `IP:PORT` or `unix:PATH`, any number [default: 127.0.0.1:7410]
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Vec<OsString>,
-    /// The mode of unix sockets, such as 0660 for a group; 0600 unless given
+    /// The mode of unix sockets, such as 0660 for a group [default: 0600]
     #[arg(long, value_name = "MODE")]
     pub listen_mode: Option<OsString>,
     /// The certificate chain to show, in PEM, instead of the store's own
@@ -53,13 +60,13 @@ pub struct StoreServe {
     /// The certificate's private key, in PEM
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
-    /// Speak plain http on loopback
+    /// Speak plain http, on loopback alone
     #[arg(long, conflicts_with = "tls_cert")]
     pub plaintext: bool,
-    /// How log lines look: `text` or `json`
+    /// How log lines look [default: text]
     #[arg(long, value_name = "text|json")]
     pub log_format: Option<OsString>,
-    /// How much is logged: `error`, `warn`, `info` or `debug`
+    /// `error`, `warn`, `info` or `debug` [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<OsString>,
     #[command(flatten)]

@@ -12,6 +12,8 @@ pub trait Stores {
     /// How reports name it.
     fn label(&self) -> String;
     fn organization(&self) -> Option<String>;
+    /// The address of the login whose token is sent, where it is one's.
+    fn login(&self) -> Option<String>;
     /// Settings without which it cannot be asked, and that are not there.
     fn missing_settings(&self) -> Vec<Problem>;
     fn open(self) -> Result<Client, Problem>;
@@ -24,8 +26,9 @@ pub fn fetch(
     stores: impl Stores,
 ) -> Result<Values, Vec<Problem>> {
     let request = request(wanted, workload, true).map_err(|problem| vec![problem])?;
+    let login = stores.login();
     let client = stores.open().map_err(|problem| vec![problem])?;
-    let mut answer = client.resolve(&request).map_err(|error| problems(error, wanted))?;
+    let mut answer = client.resolve(&request).map_err(|error| problems(error, wanted, login))?;
     let value = |name: &SecretName| {
         let value = answer.secrets.remove(name).and_then(|resolved| resolved.value);
         let what = || Problem::Unavailable { what: format!("the answer has no value of `{name}`") };
@@ -47,6 +50,7 @@ pub struct Looked {
 /// are asked for once more.
 pub fn look(wanted: &Wanted, workload: Option<WorkloadName>, stores: impl Stores) -> Looked {
     let nothing = ResolveAnswer { secrets: Default::default() };
+    let login = stores.login();
     let mut looked = Looked { answer: nothing, unresolved: Vec::new(), problems: Vec::new() };
     let opened = request(wanted, workload, false).and_then(|request| Ok((request, stores.open()?)));
     let (mut request, client) = match opened {
@@ -68,7 +72,7 @@ pub fn look(wanted: &Wanted, workload: Option<WorkloadName>, stores: impl Stores
                 looked.unresolved.extend(unresolved);
             }
             Err(error) => {
-                looked.problems = problems(error, wanted);
+                looked.problems = problems(error, wanted, login);
                 break;
             }
         }
@@ -93,8 +97,13 @@ fn request(
     }
 }
 
+/// What to do where a login's token is not accepted.
+pub fn login_again(address: &str) -> String {
+    format!("log in once more: `inject login {address}`")
+}
+
 /// A failed request as the launch reports it.
-fn problems(error: Error, wanted: &Wanted) -> Vec<Problem> {
+fn problems(error: Error, wanted: &Wanted, login: Option<String>) -> Vec<Problem> {
     let what = error.to_string();
     let problem = match error {
         Error::Unresolved(names) => {
@@ -102,18 +111,23 @@ fn problems(error: Error, wanted: &Wanted) -> Vec<Problem> {
         }
         Error::Refused { token_sent: false, .. } => Problem::Refused {
             what,
-            hint: "set `INJECT_TOKEN`, `INJECT_TOKEN_FILE` or `--token-file`",
+            hint: "set `INJECT_TOKEN`, `INJECT_TOKEN_FILE` or `--token-file`".into(),
         },
-        Error::Refused { status: 401, .. } => {
-            Problem::Refused { what, hint: "the token may be expired or revoked" }
-        }
+        Error::Refused { status: 401, .. } => Problem::Refused {
+            what,
+            hint: match login {
+                Some(address) => login_again(&address).into(),
+                None => "the token may be expired or revoked".into(),
+            },
+        },
         Error::Refused { .. } => Problem::Refused {
             what,
-            hint: "ask an owner of the organization what this token may do",
+            hint: "ask an owner of the organization what this token may do".into(),
         },
-        Error::NoOrganization(_) => {
-            Problem::Refused { what, hint: "`inject` is asked for it by `--org` or `INJECT_ORG`" }
-        }
+        Error::NoOrganization(_) => Problem::Refused {
+            what,
+            hint: "`inject` is asked for it by `--org` or `INJECT_ORG`".into(),
+        },
         Error::Damaged { .. }
         | Error::StorageFull { .. }
         | Error::StorageFailed { .. }

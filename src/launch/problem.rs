@@ -1,6 +1,7 @@
 //! Everything that can keep a program from being started, each with its exit code, its place and
 //! the way out. It prints nothing.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -121,7 +122,7 @@ pub enum Problem {
     /// The store refused the caller.
     Refused {
         what: String,
-        hint: &'static str,
+        hint: Cow<'static, str>,
     },
 }
 
@@ -269,7 +270,7 @@ impl Problem {
             Self::Unplaceable { names, .. } => Some(unplaceable_hint(names)),
             Self::CommandNotFound { hint, .. } => Some((*hint).to_owned()),
             Self::CommandNotExecutable { why, .. } => why.hint().map(str::to_owned),
-            Self::Refused { hint, .. } => Some((*hint).to_owned()),
+            Self::Refused { hint, .. } => Some(hint.to_string()),
             _ => None,
         }
     }

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use crate::admin::{self, Console, Look, Terminal};
 use crate::cli::{Common, Sources};
-use crate::launch::fetch::Stores;
+use crate::launch::fetch::{Stores, login_again};
 use crate::launch::problem::{Problem, exit};
 use crate::launch::report::Report;
 use crate::run::join::Join;
@@ -18,6 +18,19 @@ use crate::sys;
 pub enum Failed {
     Admin(admin::Error),
     Problem(Problem),
+}
+
+impl Failed {
+    /// With the way out, where the token that the store does not accept is a login's.
+    fn of(self, login: Option<String>) -> Self {
+        match (self, login) {
+            (Self::Admin(error), Some(address)) if error.is_token_refused() => {
+                let what = format!("{error}; {}", login_again(&address));
+                Self::Problem(Problem::Command { exit: error.exit_code(), what })
+            }
+            (failed, _) => failed,
+        }
+    }
 }
 
 impl From<admin::Error> for Failed {
@@ -64,7 +77,8 @@ impl Situation<'_> {
             return tell_problems(missing, self.format);
         }
         let whose = (Some(join.label()), join.organization());
-        self.act(whose, |console| act(action, join, console))
+        let login = join.login();
+        self.act(whose, |console| act(action, join, console).map_err(|error| error.of(login)))
     }
 
     /// Does what was asked, and tells why it was not done. `whose` store and organization it is

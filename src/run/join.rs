@@ -23,6 +23,7 @@ pub struct Join {
     token: Option<Token>,
     token_withheld: Option<String>,
     login_withheld: Option<String>,
+    login: Option<String>,
     /// The organizations of this store that the user is logged in to, where none was named.
     org_choices: Vec<OrgName>,
     /// Whether what is asked is about one organization.
@@ -55,6 +56,7 @@ impl Join {
             token: settings.token.take(),
             token_withheld: settings.token_withheld.take(),
             login_withheld: settings.login_withheld.take(),
+            login: settings.login.take(),
             org_choices: std::mem::take(&mut settings.org_choices),
             is_about_org: true,
             timeout: settings.timeout,
@@ -114,6 +116,10 @@ impl Stores for Join {
 
     fn organization(&self) -> Option<String> {
         self.org.as_ref().filter(|_| self.is_about_org).map(ToString::to_string)
+    }
+
+    fn login(&self) -> Option<String> {
+        self.login.clone()
     }
 
     fn missing_settings(&self) -> Vec<Problem> {

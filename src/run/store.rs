@@ -2,23 +2,27 @@
 
 use std::ffi::CStr;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::cli::Store;
+use crate::cli::{DataOptions, Store};
 use crate::launch::problem::{Problem, exit};
+use crate::run::join::{key_source, operator};
 use crate::run::tell_problems;
-use crate::settings::ReportFormat;
+use crate::settings::{self, DataSettings, ReportFormat};
 use crate::store::MasterKeySource;
 use crate::store::operations::{Faults, OperationError, OperationErrorKind, Site};
 use crate::sys;
 
 mod backup;
-mod data;
 mod held;
 mod init;
 mod rekey;
 mod restore;
 mod serve;
 mod verify;
+
+/// How long each step waits for other processes.
+const WAIT_MAX: Duration = Duration::from_secs(30);
 
 pub fn run(store: Store, environment: &[&'static CStr], format: ReportFormat) -> u8 {
     if let Store::Serve(options) = &store {
@@ -51,12 +55,19 @@ struct Data {
 }
 
 impl Data {
+    fn resolve(options: &DataOptions, environment: &[&CStr]) -> Result<Self, Vec<Problem>> {
+        let DataSettings { data: folder, master_key, report } =
+            settings::resolve_data(options, environment)?;
+        let master_key = key_source(master_key, &folder, report == ReportFormat::Text);
+        Ok(Self { folder, master_key, operator: operator() })
+    }
+
     fn site(&self) -> Site<'_> {
         Site {
             directory: &self.folder,
             master_key: &self.master_key,
             operator: &self.operator,
-            wait_max: data::WAIT_MAX,
+            wait_max: WAIT_MAX,
         }
     }
 }

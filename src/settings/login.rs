@@ -122,6 +122,8 @@ impl Resolver {
                 *endpoint = self.endpoint(address)?;
             }
         }
+        let texts: Vec<_> = addresses.iter().map(|address| address.text.as_str()).collect();
+        settings.login = Some(texts.join(","));
         settings.org = Some(org);
         settings.token = Some(token);
         Ok(())

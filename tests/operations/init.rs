@@ -36,7 +36,7 @@ fn all_that_is_wrong_is_told_at_once() {
     let bad = ["init", "--org", "Acme", "--owner", "alice"];
     let ended = store(&world, &bad).unset("INJECT_DATA").unset("HOME").run();
     ended.code(64);
-    for what in ["`--org`: `Acme`", "`--owner`: `alice`", "no folder is set"] {
+    for what in ["`--org`: `Acme`", "`--owner`: `alice`", "no home for it"] {
         assert!(ended.err().contains(what), "{}", ended.err());
     }
     assert!(!world.path("data").exists());

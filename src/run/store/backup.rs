@@ -8,12 +8,12 @@ use std::os::fd::AsFd as _;
 use crate::cli::StoreBackup;
 use crate::launch::problem::Problem;
 use crate::run::print;
-use crate::run::store::{Done, data, failed, faulty, held};
+use crate::run::store::{Data, Done, failed, faulty, held};
 use crate::store::operations::{self, Target};
 use crate::sys;
 
 pub fn run(options: &StoreBackup, environment: &[&'static CStr]) -> Done {
-    let data = data::resolve(&options.data, environment)?;
+    let data = Data::resolve(&options.data, environment)?;
     let to_stdout = options.file.as_os_str() == "-";
     let stdout = sys::stdout();
     if to_stdout && stdout.as_fd().is_terminal() {

@@ -7,7 +7,7 @@ use crate::cli::StoreInit;
 use crate::launch::problem::Problem;
 use crate::name::{EmailAddress, OrgName};
 use crate::run::print;
-use crate::run::store::{Done, data, failed};
+use crate::run::store::{Data, Done, failed};
 use crate::store::operations;
 use crate::sys;
 
@@ -20,7 +20,7 @@ pub fn run(options: &StoreInit, environment: &[&'static CStr]) -> Done {
     let organization = organization.map_err(|error| setting("--org", &error)).ok();
     let owner = EmailAddress::parse(&options.owner.to_string_lossy());
     let owner = owner.map_err(|error| setting("--owner", &error)).ok();
-    let data = data::resolve(&options.data, environment).map_err(|more| problems.extend(more)).ok();
+    let data = Data::resolve(&options.data, environment).map_err(|more| problems.extend(more)).ok();
     let (Some(organization), Some(owner), Some(data)) = (organization, owner, data) else {
         return Err(problems);
     };

@@ -4,11 +4,11 @@ use std::ffi::CStr;
 
 use crate::cli::StoreRekey;
 use crate::run::print;
-use crate::run::store::{Done, data, failed};
+use crate::run::store::{Data, Done, failed};
 use crate::store::operations::{self, OldKey, Rekeyed};
 
 pub fn run(options: &StoreRekey, environment: &[&'static CStr]) -> Done {
-    let data = data::resolve(&options.data, environment)?;
+    let data = Data::resolve(&options.data, environment)?;
     let Rekeyed { secrets, key, old } = operations::rekey(data.site()).map_err(failed)?;
     let plural = if secrets == 1 { "" } else { "s" };
     let mut text =

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use crate::cli::StoreRestore;
 use crate::launch::problem::Problem;
 use crate::run::print;
-use crate::run::store::{Done, data, failed, faulty, held};
+use crate::run::store::{Data, Done, failed, faulty, held};
 use crate::store::operations::{self, OperationError};
 use crate::sys;
 
 pub fn run(options: &StoreRestore, environment: &[&'static CStr]) -> Done {
-    let data = data::resolve(&options.data, environment)?;
+    let data = Data::resolve(&options.data, environment)?;
     let (input, shown) = open(&options.file).map_err(|problem| vec![problem])?;
     let survey = operations::restore(data.site(), &input, &shown).map_err(|error| {
         let text = error.to_string();

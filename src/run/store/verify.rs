@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::cli::StoreVerify;
 use crate::launch::problem::Problem;
 use crate::run::print;
-use crate::run::store::{Done, data, failed, faulty, held};
+use crate::run::store::{Data, Done, failed, faulty, held};
 use crate::store::operations;
 use crate::wire::Checkpoint;
 
@@ -20,7 +20,7 @@ pub fn run(options: &StoreVerify, environment: &[&'static CStr]) -> Done {
             Err(problem) => problems.push(problem),
         }
     }
-    let data = data::resolve(&options.data, environment).map_err(|more| problems.extend(more));
+    let data = Data::resolve(&options.data, environment).map_err(|more| problems.extend(more));
     let (true, Ok(data)) = (problems.is_empty(), data) else {
         return Err(problems);
     };

@@ -226,7 +226,7 @@ fn refused_people(refusal: Refusal) -> Problem {
 /// The same for a token that is unknown, over, revoked, or none.
 fn unauthorized() -> Problem {
     titled(401, "about:blank", "no valid token")
-        .detail("send one as `Authorization: Bearer …`; it may be over or revoked")
+        .detail("it is unknown, over or revoked, or was not sent as `Authorization: Bearer …`")
 }
 
 fn no_organization() -> Problem {

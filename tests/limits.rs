@@ -1,0 +1,85 @@
+//! The limits that the documentation names are those of the sources, and none of a server's is left
+//! out. It reads both as text.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+/// Where limits are named; a server's own, all of them, in the first.
+const SOURCES: [&str; 7] = [
+    "src/store/serve/limits.rs",
+    "src/wire.rs",
+    "src/wire/trail.rs",
+    "src/store/session.rs",
+    "src/store/lane.rs",
+    "src/name.rs",
+    "src/grant.rs",
+];
+
+fn read(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The constants of a source, each with its expression.
+fn constants(source: &str) -> BTreeMap<String, String> {
+    let constant = |line: &str| {
+        let line = line.strip_prefix("pub ").unwrap_or(line).strip_prefix("const ")?;
+        let (name, rest) = line.split_once(": ")?;
+        let (_, value) = rest.split_once(" = ")?;
+        Some((name.to_owned(), value.strip_suffix(';')?.to_owned()))
+    };
+    read(source).lines().filter_map(constant).collect()
+}
+
+/// What an expression comes to: sums of products of numbers, of other constants, and of seconds.
+fn value(expression: &str, all: &BTreeMap<String, String>) -> u64 {
+    let expression = expression.trim();
+    let seconds = expression.strip_prefix("Duration::from_secs(");
+    let expression = seconds.and_then(|rest| rest.strip_suffix(')')).unwrap_or(expression);
+    let factor = |factor: &str| match factor.trim().replace('_', "").parse() {
+        Ok(number) => number,
+        Err(_) => {
+            let named = all.get(factor.trim());
+            value(named.unwrap_or_else(|| panic!("`{factor}` of `{expression}`")), all)
+        }
+    };
+    expression.split('+').map(|term| term.split('*').map(factor).product::<u64>()).sum()
+}
+
+/// `4,096`, `16 KiB`, `12 h` as a number of bytes, seconds or whatever is counted.
+fn shown(text: &str) -> u64 {
+    let (number, unit) = text.split_once(' ').unwrap_or((text, ""));
+    let number: u64 = number.replace(',', "").parse().unwrap_or_else(|_| panic!("`{text}`"));
+    number
+        * match unit {
+            "" | "s" => 1,
+            "KiB" => 1024,
+            "MiB" => 1024 * 1024,
+            "h" => 3600,
+            _ => panic!("`{text}` has an unknown unit"),
+        }
+}
+
+#[test]
+fn the_table_of_limits_is_the_sources_own() {
+    let all: BTreeMap<_, _> = SOURCES.iter().flat_map(|source| constants(source)).collect();
+    let text = read("contrib/store/README.md");
+    let table = text.split("## Limits").nth(1).expect("a chapter about limits");
+    let rows = table.lines().filter(|line| line.starts_with('|') && line.contains('`'));
+    let mut named = Vec::new();
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let numbers = cells[1].split(", ").map(shown);
+        let names = cells[2].split(", ").map(|name| name.trim_matches('`'));
+        assert_eq!(numbers.clone().count(), names.clone().count(), "{row}");
+        for (number, name) in numbers.zip(names) {
+            let expression = all.get(name).unwrap_or_else(|| panic!("no constant `{name}`: {row}"));
+            assert_eq!(number, value(expression, &all), "`{name}` is {expression}: {row}");
+            named.push(name.to_owned());
+        }
+    }
+    for name in constants(SOURCES[0]).into_keys() {
+        assert!(named.contains(&name), "`{name}` is in no row of the table");
+    }
+}
