@@ -1,5 +1,6 @@
 //! One call: attempts until one settles it or the deadline has come.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -55,11 +56,11 @@ const EVENTS_MAX: usize = 16;
 const IN_PROCESS_TIME_MAX: Duration = Duration::from_secs(48 * 3600);
 
 /// Takes from an answer what the caller wants.
-type Read<'a, T> = dyn Fn(&Answer) -> Result<T, ProtocolFault> + 'a;
+type Read<'a> = dyn Fn(&Answer) -> Result<(), ProtocolFault> + 'a;
 
 /// What one attempt came to.
-enum Outcome<T> {
-    Done(T),
+enum Outcome {
+    Done,
     Again {
         failure: Failure,
         again: Again,
@@ -121,7 +122,14 @@ impl Client {
         call: &Call<'_>,
         read: impl Fn(&Answer) -> Result<T, ProtocolFault>,
     ) -> Result<T, Error> {
-        self.runtime()?.block_on(self.attempts(call, &read))
+        // To send it is much code, and the same for whatever is read.
+        let taken = Cell::new(None);
+        let take = |answer: &Answer| {
+            taken.set(Some(read(answer)?));
+            Ok(())
+        };
+        self.runtime()?.block_on(self.attempts(call, &take))?;
+        Ok(taken.take().expect("what is done was read"))
     }
 
     fn runtime(&self) -> Result<&Runtime, Error> {
@@ -139,15 +147,15 @@ impl Client {
     }
 
     /// The store in this process waits itself for what can pass: its first answer is its last.
-    async fn once<T>(&self, call: &Call<'_>, read: &Read<'_, T>) -> Result<T, Error> {
+    async fn once(&self, call: &Call<'_>, read: &Read<'_>) -> Result<(), Error> {
         match self.attempt(call, read, 0, IN_PROCESS_TIME_MAX).await {
-            Outcome::Done(done) => Ok(done),
+            Outcome::Done => Ok(()),
             Outcome::End(error) | Outcome::EndHere { error, .. } => Err(error),
             Outcome::Again { failure, .. } => Err(Error::Embedded { failure }),
         }
     }
 
-    async fn attempts<T>(&self, call: &Call<'_>, read: &Read<'_, T>) -> Result<T, Error> {
+    async fn attempts(&self, call: &Call<'_>, read: &Read<'_>) -> Result<(), Error> {
         if let Connector::InProcess { .. } = self.connector {
             return self.once(call, read).await;
         }
@@ -171,7 +179,7 @@ impl Client {
             let attempt_max =
                 if call.patient { schedule.left(start.elapsed()) } else { attempt_max };
             let again = match self.attempt(call, read, endpoint, attempt_max).await {
-                Outcome::Done(done) => return Ok(done),
+                Outcome::Done => return Ok(()),
                 Outcome::Again { failure, .. } | Outcome::EndHere { failure, .. }
                     if !call.repeats && may_have_reached(&failure) =>
                 {
@@ -212,13 +220,13 @@ impl Client {
         }
     }
 
-    async fn attempt<T>(
+    async fn attempt(
         &self,
         call: &Call<'_>,
-        read: &Read<'_, T>,
+        read: &Read<'_>,
         endpoint: usize,
         time_max: Duration,
-    ) -> Outcome<T> {
+    ) -> Outcome {
         match self.ask(call, endpoint, time_max).await {
             Ok(answer) => self.judge(call, read, endpoint, &answer),
             Err(Fault::Protocol(fault)) => self.no_store(endpoint, fault),
@@ -261,13 +269,7 @@ impl Client {
         }
     }
 
-    fn judge<T>(
-        &self,
-        call: &Call<'_>,
-        read: &Read<'_, T>,
-        endpoint: usize,
-        answer: &Answer,
-    ) -> Outcome<T> {
+    fn judge(&self, call: &Call<'_>, read: &Read<'_>, endpoint: usize, answer: &Answer) -> Outcome {
         let token = self.token.as_ref().map_or(&[][..], |token| token.expose_secret());
         let value = call.value.map_or(&[][..], |value| value.expose_secret());
         let asked = Asked {
@@ -279,7 +281,7 @@ impl Client {
         };
         match judge(answer, &asked, Timestamp::now()) {
             Verdict::Done => match read(answer) {
-                Ok(done) => Outcome::Done(done),
+                Ok(()) => Outcome::Done,
                 Err(fault) => self.no_store(endpoint, fault),
             },
             Verdict::NoStore(fault) => self.no_store(endpoint, fault),
@@ -305,7 +307,7 @@ impl Client {
         }
     }
 
-    fn no_store<T>(&self, endpoint: usize, fault: ProtocolFault) -> Outcome<T> {
+    fn no_store(&self, endpoint: usize, fault: ProtocolFault) -> Outcome {
         let fault = match fault {
             ProtocolFault::NotHttp if self.is_plain(endpoint) => ProtocolFault::NotPlainHttp,
             fault => fault,
@@ -348,7 +350,7 @@ impl Failed {
     }
 
     /// What an end means after an attempt that may have been carried out; see the module's head.
-    fn settle<T>(&self, call: &Call<'_>, read: &Read<'_, T>, error: Error) -> Result<T, Error> {
+    fn settle(&self, call: &Call<'_>, read: &Read<'_>, error: Error) -> Result<(), Error> {
         let perhaps_ours = self.perhaps_done;
         match error {
             Error::NoSecret(_) | Error::NotFound

@@ -141,14 +141,26 @@ impl Readers {
         + Send
         + 'static,
     ) -> Result<T, Refusal> {
+        let (sender, receiver) = oneshot::channel();
+        // Who has gone meanwhile is not told.
+        let work = move |service: &mut Service| drop(sender.send(service.read(work)));
+        self.run(Box::new(work)).await?;
+        receiver.await.unwrap_or(Err(Refusal::Overloaded))
+    }
+
+    /// The same code for whatever is answered.
+    async fn run(
+        self: Arc<Self>,
+        work: Box<dyn FnOnce(&mut Service) + Send>,
+    ) -> Result<(), Refusal> {
         let _place = self.waiting.try_acquire().map_err(|_| Refusal::Overloaded)?;
         let _turn = self.turns.acquire().await.map_err(|_| Refusal::Overloaded)?;
         let readers = Arc::clone(&self);
         let done = tokio::task::spawn_blocking(move || {
             let mut service = readers.take()?;
-            let outcome = service.read(work);
+            work(&mut service);
             readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(service);
-            outcome
+            Ok(())
         });
         done.await.unwrap_or_else(|_| {
             let message = "a read ended early";

@@ -15,6 +15,7 @@ mod trail;
 mod watch;
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -71,7 +72,17 @@ impl Line {
 }
 
 /// The answer to one request. The context hears which route it is and what it is about.
-pub async fn answer(
+pub fn answer<'a>(
+    store: &'a Store,
+    line: &'a Line,
+    context: &'a mut Context,
+    request: Request<Incoming>,
+) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
+    // Boxed: those who serve share one code for it, which is much.
+    Box::pin(answered(store, line, context, request))
+}
+
+async fn answered(
     store: &Store,
     line: &Line,
     context: &mut Context,

@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::io::{self, ErrorKind::WouldBlock};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -36,6 +36,11 @@ pub enum Accepted {
     Unix(UnixStream),
 }
 
+/// What HTTP is spoken on. All kinds of it share one code: it is much.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
 /// How a connection ended.
 #[derive(Debug, Eq, PartialEq)]
 pub enum Ending {
@@ -48,15 +53,15 @@ pub enum Ending {
 pub async fn serve(server: Arc<Server>, accepted: Accepted, peer: Peer, slot: Slot) {
     let ending = match accepted {
         Accepted::Unix(stream) => match first_byte(&server, has_input(&stream)).await {
-            Ok(()) => Box::pin(converse(&server, stream, peer)).await,
+            Ok(()) => converse(&server, Box::new(stream), peer).await,
             Err(ending) => ending,
         },
         Accepted::Tcp(stream, acceptor) => match first_byte(&server, begins(&stream)).await {
             Ok(()) => match acceptor {
-                Acceptor::Plain => Box::pin(converse(&server, stream, peer)).await,
+                Acceptor::Plain => converse(&server, Box::new(stream), peer).await,
                 Acceptor::Tls { acceptor, .. } => {
                     match timeout(HANDSHAKE_TIME_MAX, acceptor.accept(stream)).await {
-                        Ok(Ok(stream)) => Box::pin(converse(&server, stream, peer)).await,
+                        Ok(Ok(stream)) => converse(&server, stream, peer).await,
                         // Who does not speak TLS, or not with this key, is told by TLS itself.
                         Ok(Err(_)) => Ending::Over,
                         Err(_) => Ending::TooSlow(Phase::Head),
@@ -112,11 +117,16 @@ async fn has_input(stream: &UnixStream) -> io::Result<()> {
 }
 
 /// Speaks HTTP/1.1 on a stream, to its end.
-pub async fn converse(
-    server: &Arc<Server>,
-    stream: impl AsyncRead + AsyncWrite + Unpin,
+pub fn converse<'a>(
+    server: &'a Arc<Server>,
+    stream: Box<dyn Stream>,
     peer: Peer,
-) -> Ending {
+) -> Pin<Box<dyn Future<Output = Ending> + Send + 'a>> {
+    // Boxed: a connection that is silent yet has no room for it.
+    Box::pin(speak(server, stream, peer))
+}
+
+async fn speak(server: &Arc<Server>, stream: Box<dyn Stream>, peer: Peer) -> Ending {
     let pace = Arc::new(Pace::new());
     let stream = Paced::new(stream, Arc::clone(&pace));
     let line = http::Line::new(match peer {

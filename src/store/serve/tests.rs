@@ -56,7 +56,7 @@ impl World {
     fn connect(&self, bytes: usize) -> Client {
         let (stream, far) = duplex(bytes);
         let server = Arc::clone(&self.server);
-        let ending = tokio::spawn(async move { converse(&server, far, Peer::Own).await });
+        let ending = tokio::spawn(async move { converse(&server, Box::new(far), Peer::Own).await });
         Client { stream, ending }
     }
 }

@@ -262,15 +262,29 @@ impl Sqlite {
         behavior: TransactionBehavior,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
+        let (mut work, mut done) = (Some(work), None);
+        self.transact_any(behavior, &mut |transaction| {
+            let work = work.take().expect("it is done once");
+            done = Some(work(transaction)?);
+            Ok(())
+        })?;
+        Ok(done.expect("what is committed was done"))
+    }
+
+    /// The same code for whatever is answered.
+    fn transact_any(
+        &mut self,
+        behavior: TransactionBehavior,
+        work: &mut dyn FnMut(&Transaction<'_>) -> Result<(), StorageError>,
+    ) -> Result<(), StorageError> {
         let path = &self.path;
         let inner = self
             .connection
             .transaction_with_behavior(behavior)
             .map_err(|error| wrap(path, &error))?;
         let transaction = Transaction { inner, path };
-        let done = work(&transaction)?;
-        transaction.inner.commit().map_err(|error| wrap(path, &error))?;
-        Ok(done)
+        work(&transaction)?;
+        transaction.inner.commit().map_err(|error| wrap(path, &error))
     }
 
     fn check_identity(&self) -> Result<(), StorageError> {
