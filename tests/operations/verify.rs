@@ -52,7 +52,7 @@ const CHANGES: &[(&str, &str)] = &[
     ("UPDATE salt SET salt = zeroblob(32) WHERE slot = 1", "secret `A_KEY` of `default` is not"),
     ("UPDATE salt SET free = 1 WHERE slot = 2", "salt 2 is given back, and holds something"),
     ("UPDATE audit SET actor = 'os:mallory' WHERE sequence = 3", "record 3 of `default` is not"),
-    ("UPDATE audit SET name = NULL WHERE sequence = 3", "record 3 of `default` is not as"),
+    ("UPDATE audit SET subject = NULL WHERE sequence = 3", "record 3 of `default` is not as"),
     ("UPDATE audit SET code = zeroblob(32) WHERE sequence = 1", "record 1 of `default` is not"),
     ("DELETE FROM audit WHERE sequence = 4", "record 4 of `default` is missing"),
     ("DELETE FROM audit WHERE sequence = 6", "secret `C_KEY` of `default` is there, though"),
