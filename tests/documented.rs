@@ -1,9 +1,11 @@
-//! The limits that the documentation names are those of the sources, and none of a server's is left
-//! out. It reads both as text.
+//! What the documentation says is what the sources have: limits, settings, commands and options.
+//! It reads both as text, and runs nothing but help.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+
+use crate::harness::World;
 
 /// Where limits are named; a server's own, all of them, in the first.
 const SOURCES: [&str; 7] = [
@@ -82,4 +84,63 @@ fn the_table_of_limits_is_the_sources_own() {
     for name in constants(SOURCES[0]).into_keys() {
         assert!(named.contains(&name), "`{name}` is in no row of the table");
     }
+}
+
+/// Both documents that have a reference.
+fn reference() -> String {
+    read("README.md") + &read("contrib/store/README.md")
+}
+
+#[test]
+fn every_variable_is_documented() {
+    let text = reference();
+    let source = read("src/settings/variables.rs");
+    let quoted = source.split('"').filter(|part| part.starts_with("INJECT_") && part.len() > 7);
+    let variables: Vec<_> = quoted.collect();
+    assert!(variables.len() > 25, "{variables:?}");
+    for variable in variables {
+        let named = ['`', '='].iter().any(|end| text.contains(&format!("{variable}{end}")));
+        assert!(named, "`{variable}` is documented nowhere");
+    }
+}
+
+#[test]
+fn every_option_is_documented() {
+    let (world, text) = (World::new(), reference());
+    let commands = [
+        "",
+        "check",
+        "render",
+        "secret set",
+        "secret list",
+        "secret show",
+        "secret rm",
+        "org create",
+        "member add",
+        "member set",
+        "member rm",
+        "token create",
+        "audit list",
+        "audit verify",
+        "audit checkpoint",
+        "login",
+        "store init",
+        "store serve",
+        "store backup",
+        "store restore",
+        "store rekey",
+        "store verify",
+    ];
+    let mut missing = Vec::new();
+    for command in commands {
+        let words: Vec<_> = command.split(' ').filter(|word| !word.is_empty()).collect();
+        let help = world.inject([&words[..], &["--help"]].concat()).run();
+        let help = help.code(0).out();
+        let options = help.split_whitespace().filter(|word| word.starts_with("--"));
+        for option in options.map(|word| word.trim_end_matches([',', ';', '.'])) {
+            let known = ["--help", "--version", "--"].contains(&option) || text.contains(option);
+            missing.extend((!known).then(|| format!("`{option}` of `inject {command}`")));
+        }
+    }
+    assert!(missing.is_empty(), "not documented: {missing:?}");
 }
