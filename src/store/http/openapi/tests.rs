@@ -125,7 +125,10 @@ fn limits_are_those_of_the_program() {
             "/components/schemas/WatchRequest/properties/versions/maxProperties",
             json!(RESOLVE_NAMES_MAX),
         ),
-        ("/components/schemas/WatchRequest/properties/wait/maximum", json!(WATCH_SECONDS_MAX)),
+        (
+            "/components/schemas/WatchRequest/properties/wait/description",
+            json!(format!("seconds; a longer wait is {WATCH_SECONDS_MAX}")),
+        ),
         ("/components/schemas/WatchRequest/properties/wait/default", json!(WATCH_SECONDS_DEFAULT)),
         ("/components/parameters/limit/schema/anyOf/0/maximum", json!(PAGE_ROWS_MAX)),
         ("/components/parameters/limit/schema/anyOf/0/default", json!(PAGE_ROWS_DEFAULT)),
