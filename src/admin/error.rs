@@ -26,6 +26,12 @@ pub enum Error {
         id: String,
         error: io::Error,
     },
+    /// The same of an organization, to which its owner has no other token.
+    OrgUnseen {
+        made: String,
+        org: OrgName,
+        error: io::Error,
+    },
     /// Something may have been made, and its token is lost; `look` says how to find out.
     Lost {
         error: client::Error,
@@ -100,6 +106,7 @@ impl Error {
             | Self::Output(_)
             | Self::Untold { .. }
             | Self::TokenUnseen { .. }
+            | Self::OrgUnseen { .. }
             | Self::Prompt(_)
             | Self::Broken(_)
             | Self::Damaged { .. } => 74,
@@ -126,6 +133,12 @@ impl fmt::Display for Error {
                 f,
                 "the output cannot be written: {error}; but {made}, and nobody saw the token: \
                  revoke it with `inject token revoke {id}`, and make another"
+            ),
+            Self::OrgUnseen { made, org, error } => write!(
+                f,
+                "the output cannot be written: {error}; but {made}, and nobody saw the token: \
+                 make another on the store's machine, with `inject token create --org {org} \
+                 --member ADDRESS`"
             ),
             Self::Prompt(error) => error.fmt(f),
             Self::TooLarge => write!(

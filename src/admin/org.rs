@@ -51,9 +51,10 @@ impl Create {
         let request = OrgRequest { name: self.name.clone(), owner: self.owner.clone() };
         let issued = client.create_org(&request).map_err(|error| match error {
             client::Error::Exists => Error::OrgExists(self.name.clone()),
-            client::Error::AnswerLost { .. } => {
-                Error::Lost { error, look: "`inject org list` says whether it is there" }
-            }
+            client::Error::AnswerLost { .. } => Error::Lost {
+                error,
+                look: "do it again: if there is such an organization then, it was made",
+            },
             error => Error::Client(error),
         })?;
         let owner = match &self.owner {
@@ -63,5 +64,11 @@ impl Create {
         let made = format!("organization {} is made{owner}", self.name);
         Issued { of: &issued.of, id: issued.id.as_str(), token: &issued.token }
             .show(&made, self.json, console)
+            .map_err(|error| match error {
+                Error::TokenUnseen { made, error, .. } => {
+                    Error::OrgUnseen { made, org: self.name.clone(), error }
+                }
+                error => error,
+            })
     }
 }

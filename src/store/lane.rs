@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::store::serve::Figures;
 use crate::store::service::{Decided, Desk, Job, Keys, Refusal, Request, Service};
 use crate::store::storage::deadline::Deadline;
-use crate::store::storage::sqlite::Sqlite;
+use crate::store::storage::sqlite::{Identity, Sqlite};
 use crate::store::storage::transaction::Transaction;
 use crate::store::storage::{StorageError, StorageErrorKind};
 
@@ -24,6 +24,7 @@ const WRITES_WAITING_MAX: usize = 4096;
 const BATCH_MAX: usize = 512;
 /// Reads at a time, and how many may wait for their turn.
 const READERS_MAX: usize = 4;
+const QUICK_READERS_MAX: usize = 2;
 const READS_WAITING_MAX: usize = 1024;
 /// How long the writing thread lets a purge rest while nothing else is asked of it.
 const PURGE_PAUSE: Duration = Duration::from_millis(5);
@@ -35,6 +36,8 @@ pub enum Lane {
     Thread {
         writes: SyncSender<Box<dyn Job>>,
         readers: Arc<Readers>,
+        /// For what takes no time.
+        quick: Arc<Readers>,
         counted: Arc<Counted>,
     },
 }
@@ -51,6 +54,8 @@ pub struct Readers {
     path: PathBuf,
     keys: Arc<Keys>,
     wait_max: Duration,
+    /// The file that the writing thread has.
+    place: Option<Identity>,
     idle: Mutex<Vec<Service>>,
     turns: Semaphore,
     waiting: Semaphore,
@@ -68,19 +73,24 @@ impl Lane {
         keys: Arc<Keys>,
         wait_max: Duration,
     ) -> io::Result<Self> {
+        let place = service.place();
         let (writes, queue) = sync_channel(WRITES_WAITING_MAX);
         let counted = Arc::new(Counted::default());
         let (name, counts) = ("writer".to_owned(), Arc::clone(&counted));
         thread::Builder::new().name(name).spawn(move || write_all(service, &queue, &counts))?;
-        let readers = Readers {
-            path,
-            keys,
-            wait_max,
-            idle: Mutex::default(),
-            turns: Semaphore::new(READERS_MAX),
-            waiting: Semaphore::new(READS_WAITING_MAX),
+        let readers = |turns| {
+            Arc::new(Readers {
+                path: path.clone(),
+                keys: Arc::clone(&keys),
+                wait_max,
+                place,
+                idle: Mutex::default(),
+                turns: Semaphore::new(turns),
+                waiting: Semaphore::new(READS_WAITING_MAX),
+            })
         };
-        Ok(Self::Thread { writes, readers: Arc::new(readers), counted })
+        let (readers, quick) = (readers(READERS_MAX), readers(QUICK_READERS_MAX));
+        Ok(Self::Thread { writes, readers, quick, counted })
     }
 
     pub async fn write<T: Send + 'static>(
@@ -118,6 +128,19 @@ impl Lane {
                 service.lock().unwrap_or_else(PoisonError::into_inner).read(work)
             }
             Self::Thread { readers, .. } => Arc::clone(readers).read(work).await,
+        }
+    }
+
+    /// The same for what takes no time.
+    pub async fn look_up<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Desk, &Transaction<'_>) -> Result<Result<T, Refusal>, StorageError>
+        + Send
+        + 'static,
+    ) -> Result<T, Refusal> {
+        match self {
+            Self::Thread { quick, .. } => Arc::clone(quick).read(work).await,
+            Self::Here(_) => self.read(work).await,
         }
     }
 }
@@ -175,7 +198,7 @@ impl Readers {
             return Ok(service);
         }
         let deadline = Deadline::after(self.wait_max);
-        let database = Sqlite::open(&self.path, deadline, self.wait_max)?;
+        let database = Sqlite::open(&self.path, deadline, self.wait_max)?.beside_of(self.place);
         Ok(Service::new(database, Desk::forgetful(Arc::clone(&self.keys))))
     }
 }

@@ -162,17 +162,35 @@ fn read_text(path: &Path, file: File) -> Result<Secret, OpenError> {
 
 /// Runs the command with no input; what it says on stderr reaches the user.
 fn run(command: &str) -> Result<Secret, OpenError> {
-    let output = Command::new("/bin/sh")
+    let failed = |error| OpenError::io("run the master key's command with", "/bin/sh", error);
+    let mut child = Command::new("/bin/sh")
         .args(["-c", command])
+        // It has nothing to do with the store's callers.
+        .env_remove("INJECT_TOKEN")
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| OpenError::io("start the master key's command with", "/bin/sh", error))?;
-    let text = Secret::new(output.stdout);
-    if output.status.success() {
+        .spawn()
+        .map_err(failed)?;
+    let mut text = Vec::with_capacity(TEXT_BYTES_MAX as usize + 1);
+    let output = child.stdout.take().expect("it is a pipe");
+    let read = output.take(TEXT_BYTES_MAX + 1).read_to_end(&mut text);
+    let text = Secret::new(text);
+    let endless = text.len() as u64 > TEXT_BYTES_MAX;
+    if endless || read.is_err() {
+        // One that has ended by itself meanwhile cannot be.
+        let _ = child.kill();
+    }
+    let status = child.wait().map_err(failed)?;
+    read.map_err(failed)?;
+    if endless {
+        let status = format!("it printed more than {TEXT_BYTES_MAX} bytes");
+        return Err(OpenError::KeyCommand { status });
+    }
+    if status.success() {
         Ok(text)
     } else {
-        Err(OpenError::KeyCommand { status: output.status.to_string() })
+        Err(OpenError::KeyCommand { status: status.to_string() })
     }
 }
 

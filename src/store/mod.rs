@@ -28,9 +28,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::DuplexStream;
+use tokio::sync::Semaphore;
 
 use crate::name::{OrgName, SecretName};
-use crate::store::http::{Lately, Peer};
+use crate::store::http::{Lately, Peer, SIGN_INS_MAX};
 use crate::store::lane::Lane;
 use crate::store::mirror::Mirrors;
 use crate::store::serve::Figures;
@@ -64,6 +65,8 @@ struct Shared {
     lane: Lane,
     keys: Arc<Keys>,
     sessions: Sessions,
+    /// Places of those who sign in.
+    sign_ins: Semaphore,
     lately: Lately,
     mirrors: Arc<Mirrors>,
     watches: Watches,
@@ -132,7 +135,7 @@ impl Store {
 
     /// Whether the database answers a read.
     async fn answers(&self) -> Result<(), Refusal> {
-        self.read(|_, tx| Ok(Ok(tx.data_version().map(drop)?))).await
+        self.look_up(|_, tx| Ok(Ok(tx.data_version().map(drop)?))).await
     }
 
     /// What the store says of itself in the metrics.
@@ -162,7 +165,8 @@ impl Store {
         let (sessions, lately) = (Sessions::default(), Lately::default());
         let (mirrors, watches) = (Arc::default(), Watches::default());
         let operator = operator.into();
-        let shared = Shared { lane, keys, sessions, lately, mirrors, watches, operator };
+        let sign_ins = Semaphore::new(SIGN_INS_MAX);
+        let shared = Shared { lane, keys, sessions, sign_ins, lately, mirrors, watches, operator };
         Self { shared: Arc::new(shared) }
     }
 
@@ -172,6 +176,16 @@ impl Store {
         work: impl FnMut(&mut Desk, &Transaction<'_>) -> Decided<T> + Send + 'static,
     ) -> Result<T, Refusal> {
         self.shared.lane.write(work).await
+    }
+
+    /// The same for what takes no time: long reads are not waited for.
+    async fn look_up<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Desk, &Transaction<'_>) -> Result<Result<T, Refusal>, StorageError>
+        + Send
+        + 'static,
+    ) -> Result<T, Refusal> {
+        self.shared.lane.look_up(work).await
     }
 
     /// Does this on one unchanging view of the database.

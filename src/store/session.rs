@@ -54,17 +54,17 @@ impl Sessions {
     fn sign_in_at(&self, now: Instant, before: Option<&[u8]>, proof: Proof) -> io::Result<Secret> {
         let mut open = self.open();
         let before = before.and_then(|id| open.remove(&hash(id)));
-        let mut proofs: Vec<Proof> = before
-            .filter(|session| session.lives(now))
-            .map(|session| session.proofs.to_vec())
-            .unwrap_or_default();
+        let before = before.filter(|session| session.lives(now));
+        // Another sign-in makes the ones before no younger.
+        let since = before.as_ref().map_or(now, |session| session.since);
+        let mut proofs = before.map(|session| session.proofs.to_vec()).unwrap_or_default();
         proofs.retain(|held| held.id != proof.id);
         proofs.insert(0, proof);
         proofs.truncate(SESSION_TOKENS_MAX);
         let random: [u8; 32] = sys::random()?;
         let id = Secret::new(URL_SAFE_NO_PAD.encode(random).into_bytes());
         make_room(&mut open, now);
-        let session = Session { proofs: proofs.into(), since: now, used: now };
+        let session = Session { proofs: proofs.into(), since, used: now };
         open.insert(hash(id.expose_secret()), session);
         Ok(id)
     }

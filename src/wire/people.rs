@@ -168,7 +168,7 @@ pub struct Issued<T> {
     #[serde(flatten)]
     pub of: T,
     pub id: TokenId,
-    #[serde(deserialize_with = "super::secret_text")]
+    #[serde(deserialize_with = "super::token_text")]
     pub token: Secret,
 }
 
@@ -177,7 +177,7 @@ pub struct Issued<T> {
 pub struct IssuedToken {
     #[serde(flatten)]
     pub of: Token,
-    #[serde(deserialize_with = "super::secret_text")]
+    #[serde(deserialize_with = "super::token_text")]
     pub token: Secret,
 }
 
@@ -185,7 +185,7 @@ pub struct IssuedToken {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SessionRequest {
-    #[serde(deserialize_with = "super::secret_text")]
+    #[serde(deserialize_with = "super::token_text")]
     pub token: Secret,
 }
 

@@ -37,5 +37,13 @@ pub fn run(options: &StoreInit, environment: &[&'static CStr]) -> Done {
     let _ = writeln!(sys::stderr(), "the first token of `{owner}`, which is shown this once:");
     let mut line = token.expose_secret().to_vec();
     line.push(b'\n');
-    Ok(print(&line))
+    let code = print(&line);
+    if code != 0 {
+        let _ = writeln!(
+            sys::stderr(),
+            "the store is made all the same, and nobody saw the token: `INJECT_DATA={folder} \
+             inject token create --org {organization} --member {owner}` makes another"
+        );
+    }
+    Ok(code)
 }

@@ -77,7 +77,7 @@ pub async fn expect(store: &Store, knock: &Knock) -> Result<(), Fault> {
 pub async fn judge(store: &Store, knock: &Knock) -> Result<(), Fault> {
     let Credential::Tokens(proofs) = &knock.credential else { return Ok(()) };
     let (asked, client) = (Arc::clone(proofs), knock.client);
-    let bearers = store.read(move |desk, tx| desk.bearers(tx, &asked, client)).await;
+    let bearers = store.look_up(move |desk, tx| desk.bearers(tx, &asked, client)).await;
     bearers.map_err(Fault::Refusal)?;
     proofs.iter().for_each(|proof| store.shared.lately.learn(proof));
     Ok(())

@@ -38,6 +38,7 @@ pub use crate::store::http::answer::typed;
 pub use crate::store::http::door::{Lately, Peer};
 pub use crate::store::http::problem::Fault;
 pub use crate::store::http::route::{Probe, route_names};
+pub use crate::store::http::sign_in::SIGN_INS_MAX;
 
 pub type Answer = Response<Full<Bytes>>;
 

@@ -264,6 +264,9 @@ fn storage(error: &StorageError) -> Problem {
         StorageErrorKind::Damaged => {
             titled(500, problem_type::DAMAGED, "what is stored is damaged")
         }
+        StorageErrorKind::Replaced => {
+            titled(503, problem_type::STORAGE_FAILED, "the store's file was replaced")
+        }
         StorageErrorKind::KeyUnknown => {
             titled(503, problem_type::STORAGE_FAILED, "the store's master key is another by now")
         }

@@ -18,6 +18,9 @@ const WATCH_BYTES_MAX: usize = RESOLVE_BYTES_MAX + RESOLVE_NAMES_MAX * 24;
 const PEOPLE_BYTES_MAX: usize =
     grant::GRANT_PATTERNS_MAX * (name::SECRET_NAME_BYTES_MAX + 4) + 4096;
 
+/// The largest body of a sign-in: a token, and the frame around it.
+const SESSION_BYTES_MAX: usize = 1024;
+
 /// One method of one path.
 pub struct Route {
     pub method: Method,
@@ -91,7 +94,7 @@ pub const ROUTES: [Route; 25] = [
     route(Method::GET, "/api/v1/orgs/{org}/audit/checkpoint", To::Checkpoint, 0),
     route(Method::POST, "/api/v1/orgs/{org}/audit/verify", To::Verify, PEOPLE_BYTES_MAX),
     route(Method::GET, "/api/v1/orgs/{org}/workloads", To::ListWorkloads, 0),
-    route(Method::POST, SESSION, To::SignIn, PEOPLE_BYTES_MAX),
+    route(Method::POST, SESSION, To::SignIn, SESSION_BYTES_MAX),
     route(Method::DELETE, SESSION, To::SignOut, 0),
     route(Method::GET, "/api/v1/openapi.json", To::OpenApi, 0),
     route(Method::GET, "/healthz", To::Probe(Probe::Health), 0),

@@ -1,10 +1,12 @@
 //! The routes of sessions: a member's token in, a cookie out. And whether the store is ready.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::StatusCode;
 use hyper::body::Incoming;
 use hyper::header::{HeaderValue, SET_COOKIE};
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::secret::Secret;
@@ -13,10 +15,14 @@ use crate::store::http::door::{COOKIE_NAME, Peer, cookie, is_same_origin};
 use crate::store::http::problem::Fault;
 use crate::store::http::route::Match;
 use crate::store::http::{Answer, Head, answer, body, read};
-use crate::store::serve::Context;
+use crate::store::serve::{BodyFault, Context};
 use crate::store::service::{Credential, Knock, Refusal};
 use crate::store::token;
 use crate::wire::SessionRequest;
+
+/// How long the body of a sign-in may take, and how many are read at once.
+const SIGN_IN_TIME_MAX: Duration = Duration::from_secs(2);
+pub const SIGN_INS_MAX: usize = 64;
 
 /// Signs a member in. A session that the browser has already keeps its tokens.
 pub async fn sign_in(
@@ -31,9 +37,15 @@ pub async fn sign_in(
     if is_page && !is_same_origin(&head.headers) {
         return Err(Fault::OtherOrigin);
     }
-    let body = read(context, head, body, found.route.body_max).await?;
-    let ask: SessionRequest = body::parse(&body, r#"{"token":"inj_m_…"}"#)?;
+    // Nobody is known yet: those who only seem to sign in take no place of those who are.
+    context.step_aside();
     let shared = &store.shared;
+    let _place = shared.sign_ins.try_acquire().map_err(|_| Fault::Crowded)?;
+    let bytes_max = found.route.body_max;
+    let body = timeout(SIGN_IN_TIME_MAX, read(context, head, body, bytes_max)).await;
+    let too_slow = Fault::NoBody { fault: BodyFault::TooSlow, bytes_max };
+    let body = body.unwrap_or(Err(too_slow))?;
+    let ask: SessionRequest = body::parse(&body, r#"{"token":"inj_m_…"}"#)?;
     let proof = token::read(ask.token.expose_secret(), &shared.keys.ring.token);
     let proof = proof.ok_or(Fault::Unauthorized)?;
     let client = match peer {

@@ -11,7 +11,7 @@ use crate::store::open;
 use crate::store::operations::verify::survey;
 use crate::store::operations::{OperationError, Site, Survey};
 use crate::store::service::Keys;
-use crate::store::storage::sqlite::Sqlite;
+use crate::store::storage::sqlite::{Sqlite, beside};
 use crate::store::storage::{StorageError, StorageErrorKind};
 
 /// Reads the backup from `input`; `shown` is how errors name it.
@@ -19,6 +19,12 @@ pub fn restore(site: Site<'_>, input: &File, shown: &Path) -> Result<Survey, Ope
     let there = || OperationError::StoreThere { directory: site.directory.to_owned() };
     if site.has_store()? {
         return Err(there());
+    }
+    // A store's own file without its journal lacks what was written last.
+    if beside(shown, "-wal").metadata().is_ok_and(|journal| journal.len() > 0) {
+        let said = "it is a store's own file, and its journal stands beside it: use `inject store \
+                    backup`, or move its whole folder";
+        return Err(OperationError::NoBackup { path: shown.to_owned(), said: said.to_owned() });
     }
     // Without its key a store is of no use: that is known before anything is made.
     let master = MasterKeys::read(site.master_key)?;

@@ -54,6 +54,8 @@ impl Readiness {
         {
             return ready;
         }
+        // What ended meanwhile says how it was then.
+        last.running.take_if(|old| old.is_finished());
         let running = last.running.get_or_insert_with(|| {
             let (store, log) = (store.clone(), server.log.clone());
             tokio::spawn(async move {

@@ -21,6 +21,8 @@ use crate::store::storage::{Entry, StorageErrorKind};
 const KNOWN_ROW_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Entries of each other kind that are kept.
 const KNOWN_MAX: usize = 10_000;
+/// What workloads resolved last, of all organizations together.
+const KNOWN_USAGE_MAX: usize = 200_000;
 
 /// The open keys; what judges a row.
 pub struct Keys {
@@ -43,6 +45,7 @@ struct Known {
     organizations: HashMap<OrgName, KnownOrg>,
     tokens: HashMap<TokenId, Arc<KnownToken>>,
     row_bytes: usize,
+    usage_entries: usize,
 }
 
 /// What is known of a sound organization.
@@ -174,6 +177,7 @@ impl Desk {
             if known.organizations.len() >= KNOWN_MAX {
                 known.organizations.clear();
                 known.row_bytes = 0;
+                known.usage_entries = 0;
             }
             let org = KnownOrg { head, rows: HashMap::new(), usage: HashMap::new() };
             known.organizations.insert(name.clone(), org);
@@ -198,10 +202,12 @@ impl Desk {
             }
             Err(error) => return Err(error),
         };
-        if let (Some(known), State::Present { row, .. }) = (&mut self.known, &state) {
-            known.learn_row(organization, name, row);
-        }
-        Ok(state)
+        let (Some(known), State::Present { row, .. }) = (&mut self.known, &state) else {
+            return Ok(state);
+        };
+        known.learn_row(organization, name, row);
+        // Many answers may wait for one transaction: each value is opened when its turn comes.
+        Ok(State::Present { row: Arc::clone(row), value: None })
     }
 
     /// After a change of this name.
@@ -237,8 +243,13 @@ impl Desk {
             org.usage.insert(workload.into(), HashMap::new());
         }
         let used = org.usage.get_mut(workload).expect("it was put there now");
-        make_room(used);
-        used.insert(name.clone(), usage);
+        if used.insert(name.clone(), usage).is_none() {
+            known.usage_entries += 1;
+        }
+        if known.usage_entries > KNOWN_USAGE_MAX {
+            known.organizations.values_mut().for_each(|org| org.usage.clear());
+            known.usage_entries = 0;
+        }
     }
 
     /// Appends the one record of a request, and says its sequence. The head is of this same

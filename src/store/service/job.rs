@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::name::SecretName;
 use crate::store::service::desk::Desk;
 use crate::store::service::{Judged, Refusal};
-use crate::store::storage::sqlite::Sqlite;
+use crate::store::storage::sqlite::{Identity, Sqlite};
 use crate::store::storage::transaction::Transaction;
 
 /// How long the jobs behind a purge are kept waiting for it at a time.
@@ -140,6 +140,11 @@ impl Service {
             desk.begin(tx)?;
             work(desk, tx)
         })?
+    }
+
+    /// The file that it works on.
+    pub fn place(&self) -> Option<Identity> {
+        self.database.place()
     }
 
     /// Audit records that became durable.

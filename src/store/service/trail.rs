@@ -9,7 +9,11 @@ use crate::store::storage::transaction::Transaction;
 use crate::wire::{AuditRecord, BrokenHow, BrokenRecord, Checkpoint, NamedVersion, VerifyAnswer};
 
 /// Records that are read at a time while a chain is verified.
-const VERIFY_ROWS_MAX: u32 = 1000;
+const VERIFY_ROWS_MAX: u32 = 100;
+/// The same for a page, of which only some may fit; and the bytes of names that one page reads, for
+/// one record can name thousands.
+const PAGE_STEP_ROWS_MAX: u32 = 100;
+const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Records that one page looks through: where few fit the filter, a page is short, and says where
 /// the next one goes on.
 const SCAN_ROWS_MAX: usize = 20_000;
@@ -43,17 +47,18 @@ impl Desk {
     ) -> Judged<Result<TrailPage, Refusal>> {
         or_refuse!(self.admit_to(tx, knock, organization, Operation::ReadAudit)?);
         let mut before = ask.before.unwrap_or(i64::MAX);
-        let mut records = Vec::new();
-        let mut looked = 0;
-        while looked < SCAN_ROWS_MAX {
-            let rows = tx.records_before(organization.as_str(), before, VERIFY_ROWS_MAX)?;
-            let last = rows.len() < VERIFY_ROWS_MAX as usize;
+        let (mut records, mut looked, mut bytes) = (Vec::new(), 0, 0);
+        let step = u32::try_from(ask.rows_max + 1).unwrap_or(u32::MAX).min(PAGE_STEP_ROWS_MAX);
+        while looked < SCAN_ROWS_MAX && bytes < PAGE_BYTES_MAX {
+            let rows = tx.records_before(organization.as_str(), before, step)?;
+            let last = rows.len() < step as usize;
             for row in rows {
-                if records.len() == ask.rows_max {
+                if records.len() == ask.rows_max || bytes >= PAGE_BYTES_MAX {
                     return Ok(Ok(TrailPage { records, next: Some(before) }));
                 }
                 before = row.record.sequence;
                 looked += 1;
+                bytes += row.record.secrets.len();
                 // Records are in the order of their time, but for a clock that was set back.
                 if ask.since.is_some_and(|since| row.record.at.saturating_add(CLOCK_SLACK) < since)
                 {

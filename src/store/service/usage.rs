@@ -19,8 +19,9 @@ const GRAIN: i64 = 60_000;
 const LATELY: i64 = 30 * 24 * 60 * 60 * 1000;
 /// The most workloads that one secret's metadata lists.
 const USED_BY_MAX: u32 = 1000;
-/// Rows that are read at a time.
+/// Rows that are read at a time, and for one page.
 const ROWS_MAX: u32 = 1000;
+const SCAN_ROWS_MAX: usize = 10_000;
 
 /// One page of workloads, and the workload behind which the next one begins.
 pub struct WorkloadPage {
@@ -105,9 +106,11 @@ impl Desk {
         // Behind everything of the workload that the page before ended with.
         let mut from = (after.to_owned(), "~".to_owned());
         let mut more = true;
-        while more && found.len() <= workloads_max {
+        let mut looked = 0;
+        while more && found.len() <= workloads_max && looked < SCAN_ROWS_MAX {
             let rows = tx.usage_page(organization.as_str(), (&from.0, &from.1), ROWS_MAX)?;
             more = rows.len() == ROWS_MAX as usize;
+            looked += rows.len();
             for row in rows {
                 from = (row.workload.clone(), row.name.clone());
                 if self.usage_holds(&row) {
@@ -116,9 +119,12 @@ impl Desk {
                 }
             }
         }
-        let next = (found.len() > workloads_max).then(|| found.keys().nth(workloads_max - 1));
-        let next = next.flatten().cloned();
-        let workloads = found.into_iter().take(workloads_max);
+        // The last one may have more rows than were read, but where it is alone it is shown as is.
+        let cut = more && found.len() <= workloads_max;
+        let whole = if cut { (found.len() - 1).max(1) } else { workloads_max };
+        let next =
+            if more || found.len() > whole { found.keys().nth(whole - 1).cloned() } else { None };
+        let workloads = found.into_iter().take(whole);
         let workloads = workloads.map(|(workload, secrets)| summed(workload, secrets)).collect();
         Ok(Ok(WorkloadPage { workloads, next }))
     }

@@ -145,6 +145,8 @@ pub enum StorageErrorKind {
     Newer,
     /// It cannot be opened or written by this user.
     Denied,
+    /// The file is no longer in its place, or another one is.
+    Replaced,
     /// It was sealed under another master key, which this process does not have.
     KeyUnknown,
     Io,
@@ -246,6 +248,11 @@ impl fmt::Display for StorageError {
                 "`{path}` cannot be opened for writing ({}); see to its owner and mode, and those \
                  of its directory",
                 self.message
+            ),
+            StorageErrorKind::Replaced => write!(
+                f,
+                "`{path}` is no longer the file that this server was started on: it was moved, \
+                 removed or replaced; start the server again"
             ),
             StorageErrorKind::KeyUnknown => write!(
                 f,

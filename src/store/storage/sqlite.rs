@@ -2,6 +2,7 @@
 //! function is one transaction or one step of one. It opens no value and knows no permission.
 
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -43,7 +44,12 @@ pub struct Sqlite {
     log_is_new: bool,
     /// Pages in the log before a write copies them.
     log_pages_max: i64,
+    /// The file that must still be in its place, where that is asked before each use.
+    place: Option<Identity>,
 }
+
+/// Which file it is: its device and its number there.
+pub type Identity = (u64, u64);
 
 /// What a new database holds.
 pub struct Seed {
@@ -99,7 +105,9 @@ impl Sqlite {
         connection.execute_batch(SETTINGS).map_err(|error| wrap(path, &error))?;
         let wait_max = wait_max.min(WAIT_MAX);
         let (path, log_pages_max) = (path.to_owned(), LOG_PAGES_MAX);
-        let opened = Self { connection, file, path, wait_max, deadline, log_is_new, log_pages_max };
+        let place = None;
+        let opened =
+            Self { connection, file, path, wait_max, deadline, log_is_new, log_pages_max, place };
         opened.check_identity()?;
         Ok(opened)
     }
@@ -107,7 +115,18 @@ impl Sqlite {
     /// For a process that writes again and again: it reads a log page by its place in memory, so
     /// the log may be long.
     pub fn for_many(self) -> Self {
-        Self { log_pages_max: LOG_PAGES_OF_SERVER_MAX, ..self }
+        let place = identity(&self.file).ok();
+        Self { log_pages_max: LOG_PAGES_OF_SERVER_MAX, place, ..self }
+    }
+
+    /// A connection that reads beside this one: of the same file, or of none.
+    pub fn beside_of(self, place: Option<Identity>) -> Self {
+        Self { place, ..self }
+    }
+
+    /// The file that a server's own connection was opened on.
+    pub fn place(&self) -> Option<Identity> {
+        self.place
     }
 
     /// How long an operation waits for other processes.
@@ -140,6 +159,7 @@ impl Sqlite {
         &mut self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
+        self.check_place()?;
         self.begin_wait()?;
         self.prepare_log()?;
         self.transact(TransactionBehavior::Immediate, work)
@@ -150,6 +170,7 @@ impl Sqlite {
         &mut self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
+        self.check_place()?;
         self.begin_wait()?;
         self.transact(TransactionBehavior::Deferred, work)
     }
@@ -287,6 +308,16 @@ impl Sqlite {
         transaction.inner.commit().map_err(|error| wrap(path, &error))
     }
 
+    /// A server runs for long: what is written to a file that was moved away meanwhile, as before a
+    /// restore, would be lost.
+    fn check_place(&self) -> Result<(), StorageError> {
+        let Some(place) = self.place else { return Ok(()) };
+        match identity(&self.file) {
+            Ok(there) if there == place => Ok(()),
+            _ => Err(StorageError::new(&self.path, StorageErrorKind::Replaced, "")),
+        }
+    }
+
     fn check_identity(&self) -> Result<(), StorageError> {
         let number = |pragma| self.connection.pragma_query_value(None, pragma, |row| row.get(0));
         let read = || -> rusqlite::Result<(i32, i32)> {
@@ -361,6 +392,10 @@ fn real_path(connection: &Connection, path: &Path) -> Result<PathBuf, StorageErr
         // It has the path, but gives it only as UTF-8.
         None => path.canonicalize().map_err(|error| io(path, &error)),
     }
+}
+
+fn identity(file: &Path) -> std::io::Result<Identity> {
+    file.metadata().map(|found| (found.dev(), found.ino()))
 }
 
 /// How much is in the log of the database at `path`; nothing if there is none.

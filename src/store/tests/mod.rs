@@ -13,6 +13,7 @@ mod people;
 mod purge;
 mod records;
 mod rekey;
+mod replaced;
 mod served;
 mod sessions;
 mod tamper;
