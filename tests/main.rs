@@ -24,6 +24,7 @@ mod render;
 mod scripted_store;
 mod secret_commands;
 mod serve;
+mod serve_faults;
 mod settings;
 mod store_embedded;
 mod store_faults;

@@ -50,8 +50,15 @@ impl Server {
     }
 
     pub fn of(world: &World, run: Run<'_>, listeners: usize) -> Self {
+        Self::try_of(world, run, listeners).unwrap_or_else(|ended| panic!("{}", ended.whole()))
+    }
+
+    /// The server, or how it ended before it served.
+    pub fn try_of(world: &World, run: Run<'_>, listeners: usize) -> Result<Self, Ended> {
         let mut started = run.start();
-        started.printed();
+        if started.printed().is_empty() {
+            return Err(started.end());
+        }
         let announced = || {
             let text = fs::read_to_string(world.path("server.out")).expect("made at the start");
             let lines = text.lines().map(|line| line.strip_prefix("INJECT_STORE="));
@@ -62,7 +69,7 @@ impl Server {
         let addresses = eventually(announced).unwrap_or_else(|| {
             panic!("{}", fs::read_to_string(world.path("server.err")).unwrap_or_default())
         });
-        Self { started, addresses, log: world.path("server.err") }
+        Ok(Self { started, addresses, log: world.path("server.err") })
     }
 
     /// To the address with this index.
@@ -72,6 +79,10 @@ impl Server {
 
     pub fn signal(&self, signal: Signal) {
         self.started.signal(signal);
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.started.pid()
     }
 
     /// All that was logged so far.
