@@ -25,6 +25,7 @@ mod scripted_store;
 mod secret_commands;
 mod serve;
 mod serve_faults;
+mod serve_flood;
 mod settings;
 mod store_embedded;
 mod store_faults;
