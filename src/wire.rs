@@ -284,10 +284,15 @@ pub enum Reason {
     Forbidden,
 }
 
+/// A text that nothing but its receiver may see.
+fn secret_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    String::deserialize(deserializer).map(|text| Secret::new(text.into_bytes()))
+}
+
 /// A token, which nothing but its receiver may see. What a header cannot hold, or a terminal might
 /// obey, is none.
 fn token_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
-    let token = Secret::new(String::deserialize(deserializer)?.into_bytes());
+    let token = secret_text(deserializer)?;
     match token.expose_secret().iter().all(u8::is_ascii_graphic) {
         true => Ok(token),
         false => Err(serde::de::Error::custom("a token is visible ASCII")),

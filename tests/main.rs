@@ -27,6 +27,8 @@ mod render;
 mod scripted_store;
 mod secret_commands;
 mod serve;
+mod serve_faults;
+mod serve_flood;
 mod service;
 mod settings;
 mod store_embedded;

@@ -1,12 +1,12 @@
 //! The store as a service, through the real binary and real sockets: where it listens, what it says
 //! on the way, how it ends, and what it bears.
 
-mod crowd;
+pub mod crowd;
 mod end;
 mod listen;
 mod log;
 mod probes;
-mod server;
+pub mod server;
 mod supervisor;
 
 use server::{Connection, Reply, Server};

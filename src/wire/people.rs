@@ -185,7 +185,7 @@ pub struct IssuedToken {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SessionRequest {
-    #[serde(deserialize_with = "super::token_text")]
+    #[serde(deserialize_with = "super::secret_text")]
     pub token: Secret,
 }
 

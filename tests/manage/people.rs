@@ -142,7 +142,7 @@ fn what_may_have_been_made_is_not_made_again() {
     for (words, look) in [
         ("token create --workload billing", "`inject token list` shows what there is"),
         ("member add alice@acme.com", "if `inject member list` shows the member"),
-        ("org create beta", "`inject org list` says whether it is there"),
+        ("org create beta", "do it again: if there is such an organization then, it was made"),
     ] {
         let store = ScriptedStore::tcp([cut()]);
         let ended = run(&world, &store, words);

@@ -30,7 +30,7 @@ fn address(server: &Server) -> SocketAddr {
 }
 
 /// Connections from one address of loopback, which say nothing.
-fn idle(to: SocketAddr, from: [u8; 4], count: usize) -> Vec<TcpStream> {
+pub fn idle(to: SocketAddr, from: [u8; 4], count: usize) -> Vec<TcpStream> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
     runtime.expect("descriptors are left").block_on(async {
         let mut streams = Vec::with_capacity(count);

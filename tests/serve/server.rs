@@ -59,8 +59,15 @@ impl Server {
     }
 
     pub fn of(world: &World, run: Run<'_>, listeners: usize) -> Self {
+        Self::try_of(world, run, listeners).unwrap_or_else(|ended| panic!("{}", ended.whole()))
+    }
+
+    /// The server, or how it ended before it served.
+    pub fn try_of(world: &World, run: Run<'_>, listeners: usize) -> Result<Self, Ended> {
         let mut started = run.start();
-        started.printed();
+        if started.printed().is_empty() {
+            return Err(started.end());
+        }
         let announced = || {
             let text = fs::read_to_string(world.path("server.out")).expect("made at the start");
             let lines = text.lines().map(|line| line.strip_prefix("INJECT_STORE="));
@@ -72,7 +79,7 @@ impl Server {
             panic!("{}", fs::read_to_string(world.path("server.err")).unwrap_or_default())
         });
         let token = fs::read_to_string(world.path("token")).unwrap_or_default();
-        Self { started, addresses, log: world.path("server.err"), token }
+        Ok(Self { started, addresses, log: world.path("server.err"), token })
     }
 
     /// To the address with this index.
@@ -83,6 +90,10 @@ impl Server {
 
     pub fn signal(&self, signal: Signal) {
         self.started.signal(signal);
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.started.pid()
     }
 
     /// All that was logged so far.
@@ -148,10 +159,7 @@ impl Connection {
             true => String::new(),
             false => format!("authorization: Bearer {}\r\n", self.token),
         };
-        format!(
-            "{method} {path} HTTP/1.1\r\nhost: store\r\n{token}{headers}\
-             content-length: {length}\r\n\r\n"
-        )
+        head(method, path, &format!("{token}{headers}"), length)
     }
 
     pub fn get(&mut self, path: &str) -> Reply {
@@ -216,4 +224,9 @@ impl Reply {
     pub fn text(self) -> String {
         String::from_utf8(self.body).expect("a text")
     }
+}
+
+/// The head of a request; `headers` are whole lines.
+pub fn head(method: &str, path: &str, headers: &str, length: usize) -> String {
+    format!("{method} {path} HTTP/1.1\r\nhost: store\r\n{headers}content-length: {length}\r\n\r\n")
 }

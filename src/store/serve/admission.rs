@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::store::serve::limits::{
-    BODIES_BYTES_MAX, CONNECTIONS_FREE_PER_ADDRESS, CONNECTIONS_MAX, DESCRIPTORS_KEPT, REQUESTS_MAX,
+    ANSWERS_BYTES_MAX, BODIES_BYTES_MAX, CONNECTIONS_FREE_PER_ADDRESS, CONNECTIONS_MAX,
+    DESCRIPTORS_KEPT, REQUESTS_MAX,
 };
 
 /// Who is at the other end of a connection.
@@ -37,6 +38,7 @@ pub struct Admission {
     emptied: Arc<Notify>,
     requests: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
+    answers: Arc<Semaphore>,
 }
 
 #[derive(Default)]
@@ -67,6 +69,9 @@ pub type RequestPermit = OwnedSemaphorePermit;
 /// Bytes of one request's body that are in memory.
 pub type BodyPermit = OwnedSemaphorePermit;
 
+/// Bytes of one answer that its client has not read yet.
+pub type AnswerPermit = OwnedSemaphorePermit;
+
 impl Admission {
     pub fn new(descriptors_max: u64) -> Self {
         let descriptors = usize::try_from(descriptors_max).unwrap_or(usize::MAX);
@@ -77,6 +82,7 @@ impl Admission {
             emptied: Arc::default(),
             requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
             bodies: Arc::new(Semaphore::new(BODIES_BYTES_MAX)),
+            answers: Arc::new(Semaphore::new(ANSWERS_BYTES_MAX)),
         }
     }
 
@@ -109,6 +115,12 @@ impl Admission {
         Arc::clone(&self.bodies).try_acquire_many_owned(bytes).ok()
     }
 
+    /// The longest answer takes all the room that there is.
+    pub fn answer(&self, bytes: usize) -> Option<AnswerPermit> {
+        let bytes = u32::try_from(bytes.min(ANSWERS_BYTES_MAX)).ok()?;
+        Arc::clone(&self.answers).try_acquire_many_owned(bytes).ok()
+    }
+
     pub fn connections(&self) -> usize {
         lock(&self.connections).all
     }
@@ -130,6 +142,10 @@ impl Admission {
 
     pub fn body_bytes(&self) -> usize {
         BODIES_BYTES_MAX - self.bodies.available_permits()
+    }
+
+    pub fn answer_bytes(&self) -> usize {
+        ANSWERS_BYTES_MAX - self.answers.available_permits()
     }
 }
 
@@ -269,5 +285,18 @@ mod tests {
         assert!(admission.body(1).is_some());
         drop(most);
         assert!(admission.body(BODIES_BYTES_MAX).is_some());
+    }
+
+    #[test]
+    fn answers_have_an_end_and_the_longest_is_sent() {
+        let admission = Admission::new(u64::MAX);
+        let one = admission.answer(1).expect("there is room");
+        assert!(admission.answer(ANSWERS_BYTES_MAX).is_none());
+        drop(one);
+        let longest = admission.answer(usize::MAX).expect("no other waits");
+        assert_eq!(admission.answer_bytes(), ANSWERS_BYTES_MAX);
+        assert!(admission.answer(1).is_none());
+        drop(longest);
+        assert_eq!(admission.answer_bytes(), 0);
     }
 }

@@ -7,6 +7,8 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use hyper::header::HeaderValue;
 use hyper::server::conn::http1;
@@ -18,10 +20,10 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::store::http::{self, Answer, Fault, Probe};
-use crate::store::serve::admission::{Peer, Slot};
+use crate::store::serve::admission::{AnswerPermit, Peer, Slot};
 use crate::store::serve::context::Context;
 use crate::store::serve::limits::{
-    HANDSHAKE_TIME_MAX, HEAD_BYTES_MAX, HEAD_TIME_MAX, HEADERS_MAX, IDLE_TIME_MAX,
+    ANSWER_BYTES_UNCOUNTED, HEAD_BYTES_MAX, HEAD_TIME_MAX, HEADERS_MAX, IDLE_TIME_MAX,
 };
 use crate::store::serve::pace::{Pace, Paced, Phase};
 use crate::store::serve::probes;
@@ -52,19 +54,22 @@ pub enum Ending {
 /// Serves a connection to its end; the slot is its place among all connections.
 pub async fn serve(server: Arc<Server>, accepted: Accepted, peer: Peer, slot: Slot) {
     let ending = match accepted {
-        Accepted::Unix(stream) => match first_byte(&server, has_input(&stream)).await {
+        Accepted::Unix(stream) => match begin(&server, Phase::Head, has_input(&stream)).await {
             Ok(()) => converse(&server, Box::new(stream), peer).await,
             Err(ending) => ending,
         },
-        Accepted::Tcp(stream, acceptor) => match first_byte(&server, begins(&stream)).await {
+        Accepted::Tcp(stream, acceptor) => match begin(&server, Phase::Head, begins(&stream)).await
+        {
             Ok(()) => match acceptor {
                 Acceptor::Plain => converse(&server, Box::new(stream), peer).await,
                 Acceptor::Tls { acceptor, .. } => {
-                    match timeout(HANDSHAKE_TIME_MAX, acceptor.accept(stream)).await {
-                        Ok(Ok(stream)) => converse(&server, stream, peer).await,
+                    match begin(&server, Phase::Handshake, acceptor.accept(stream)).await {
+                        Ok(stream) => converse(&server, stream, peer).await,
                         // Who does not speak TLS, or not with this key, is told by TLS itself.
-                        Ok(Err(_)) => Ending::Over,
-                        Err(_) => Ending::TooSlow(Phase::Head),
+                        Err(ending) => {
+                            server.metrics.handshakes_failed.add(1);
+                            ending
+                        }
                     }
                 }
             },
@@ -77,19 +82,22 @@ pub async fn serve(server: Arc<Server>, accepted: Accepted, peer: Peer, slot: Sl
     drop(slot);
 }
 
-/// Waits for the first byte: nothing is set up for who says nothing.
-async fn first_byte(
+/// Waits for what comes before the first request: nothing is set up for who says nothing. A server
+/// that ends does not wait for it.
+async fn begin<T>(
     server: &Server,
-    begins: impl Future<Output = io::Result<()>>,
-) -> Result<(), Ending> {
-    let mut begins = pin!(timeout(HEAD_TIME_MAX, begins));
+    phase: Phase,
+    begins: impl Future<Output = io::Result<T>>,
+) -> Result<T, Ending> {
+    let time_max = phase.limit().unwrap_or(HEAD_TIME_MAX);
+    let mut begins = pin!(timeout(time_max, begins));
     let mut draining = pin!(server.draining());
     std::future::poll_fn(|cx| {
         if let Poll::Ready(ready) = begins.as_mut().poll(cx) {
             return Poll::Ready(match ready {
-                Ok(Ok(())) => Ok(()),
+                Ok(Ok(begun)) => Ok(begun),
                 Ok(Err(_)) => Err(Ending::Over),
-                Err(_) => Err(Ending::TooSlow(Phase::Head)),
+                Err(_) => Err(Ending::TooSlow(phase)),
             });
         }
         draining.as_mut().poll(cx).map(|()| Err(Ending::Over))
@@ -174,6 +182,34 @@ async fn speak(server: &Arc<Server>, stream: Box<dyn Stream>, peer: Peer) -> End
     .await
 }
 
+/// An answer's bytes, counted until the last of them is on its way.
+struct Held {
+    bytes: Bytes,
+    _permit: AnswerPermit,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// A long answer takes room until it is read, or there is none for it and it is not sent.
+async fn held(server: &Server, context: &Context, answer: Answer) -> Answer {
+    let length = answer.body().size_hint().exact().and_then(|length| usize::try_from(length).ok());
+    let Some(length) = length.filter(|length| *length > ANSWER_BYTES_UNCOUNTED) else {
+        return answer;
+    };
+    let Some(permit) = server.admission.answer(length) else {
+        server.metrics.answers_refused.add(1);
+        return Fault::Crowded.answer(context);
+    };
+    let (head, body) = answer.into_parts();
+    let Ok(body) = body.collect().await;
+    let bytes = Bytes::from_owner(Held { bytes: body.to_bytes(), _permit: permit });
+    Response::from_parts(head, Full::new(bytes))
+}
+
 /// One request, from its headers to its answer.
 async fn answer(
     server: &Arc<Server>,
@@ -204,6 +240,7 @@ async fn answer(
     if has_body && !context.has_read {
         pace.lingers();
     }
+    answer = held(server, &context, answer).await;
     let named = HeaderValue::try_from(id.to_string()).expect("hex digits are a header's value");
     answer.headers_mut().insert(REQUEST_ID, named);
     context.finish(answer.status(), pace.answers() - begun);

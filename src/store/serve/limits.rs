@@ -41,6 +41,11 @@ pub const HEADERS_MAX: usize = 64;
 pub const REQUESTS_MAX: usize = 1024;
 /// Bytes of request bodies in memory at once, of all requests together.
 pub const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of answers that wait to be read, of all together. One that is longer is sent when no other
+/// waits.
+pub const ANSWERS_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Answers up to this length are not counted: as many as there are connections take no more.
+pub const ANSWER_BYTES_UNCOUNTED: usize = 16 * 1024;
 
 /// Log lines a second about each kind of thing that strangers can cause.
 pub const LINES_PER_SECOND_MAX: u32 = 10;

@@ -40,6 +40,7 @@ pub struct Metrics {
     pub handshakes_failed: Counter,
     pub requests_refused: Counter,
     pub bodies_refused: Counter,
+    pub answers_refused: Counter,
     /// The client left before there was an answer.
     pub requests_abandoned: Counter,
     pub authentications_refused: Counter,
@@ -59,6 +60,7 @@ pub struct Now {
     pub connections: usize,
     pub requests: usize,
     pub body_bytes: usize,
+    pub answer_bytes: usize,
     pub store: Figures,
 }
 
@@ -85,6 +87,7 @@ impl Metrics {
             handshakes_failed: Counter::default(),
             requests_refused: Counter::default(),
             bodies_refused: Counter::default(),
+            answers_refused: Counter::default(),
             requests_abandoned: Counter::default(),
             authentications_refused: Counter::default(),
         }
@@ -172,9 +175,12 @@ impl Metrics {
         out.sample(&[], now.requests as u64);
         out.gauge("inject_request_body_bytes", "Bytes of request bodies in memory.");
         out.sample(&[], now.body_bytes as u64);
+        out.gauge("inject_answer_bytes", "Bytes of long answers that wait to be read.");
+        out.sample(&[], now.answer_bytes as u64);
         out.counter("inject_requests_refused_total", "Requests over a limit, by which.");
         out.sample(&[("limit", "requests")], self.requests_refused.get());
         out.sample(&[("limit", "body_bytes")], self.bodies_refused.get());
+        out.sample(&[("limit", "answer_bytes")], self.answers_refused.get());
         out.counter("inject_requests_abandoned_total", "Requests whose client left first.");
         out.sample(&[], self.requests_abandoned.get());
         out.counter("inject_http_requests_total", "Answered requests by route and status.");
@@ -210,7 +216,8 @@ mod tests {
     }
 
     fn now() -> Now {
-        Now { connections: 2, requests: 1, body_bytes: 7, store: Figures::default() }
+        let (connections, requests, body_bytes, answer_bytes) = (2, 1, 7, 9);
+        Now { connections, requests, body_bytes, answer_bytes, store: Figures::default() }
     }
 
     #[test]

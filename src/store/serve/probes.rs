@@ -98,6 +98,7 @@ fn metrics(server: &Server) -> Answer {
         connections: server.admission.connections(),
         requests: server.admission.requests_under_way(),
         body_bytes: server.admission.body_bytes(),
+        answer_bytes: server.admission.answer_bytes(),
         store: server.store.figures(),
     };
     let mut answer = text(StatusCode::OK, server.metrics.show(&now));

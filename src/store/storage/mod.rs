@@ -5,6 +5,7 @@ mod backup;
 pub mod changes;
 pub mod deadline;
 mod failure;
+mod file;
 mod list;
 mod people;
 mod reseal;

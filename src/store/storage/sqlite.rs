@@ -2,7 +2,6 @@
 //! function is one transaction or one step of one. It opens no value and knows no permission.
 
 use std::fs::File;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,9 +11,12 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 use crate::store::keyring::KeyringRow;
 use crate::store::storage::deadline::{Deadline, WAIT_MAX};
 use crate::store::storage::failure::{io, wrap};
+use crate::store::storage::file::{identity, log_bytes, real_path};
 use crate::store::storage::reseal::keyring_rows;
 use crate::store::storage::transaction::Transaction;
 use crate::store::storage::{OrgRow, StorageError, StorageErrorKind};
+
+pub use crate::store::storage::file::{Identity, beside, sync_directory};
 
 /// "inj1", so that `file` and SQLite tell whose database it is.
 const APPLICATION_ID: i32 = 0x696e_6a31;
@@ -47,9 +49,6 @@ pub struct Sqlite {
     /// The file that must still be in its place, where that is asked before each use.
     place: Option<Identity>,
 }
-
-/// Which file it is: its device and its number there.
-pub type Identity = (u64, u64);
 
 /// What a new database holds.
 pub struct Seed {
@@ -383,37 +382,4 @@ fn insert_organization(connection: &Connection, row: &OrgRow) -> rusqlite::Resul
         params![row.name, row.created_at, row.created_by, row.code],
     )?;
     Ok(())
-}
-
-/// The file that SQLite opened, whatever links led to it: the log is beside that one.
-fn real_path(connection: &Connection, path: &Path) -> Result<PathBuf, StorageError> {
-    match connection.path() {
-        Some(found) => Ok(found.into()),
-        // It has the path, but gives it only as UTF-8.
-        None => path.canonicalize().map_err(|error| io(path, &error)),
-    }
-}
-
-fn identity(file: &Path) -> std::io::Result<Identity> {
-    file.metadata().map(|found| (found.dev(), found.ino()))
-}
-
-/// How much is in the log of the database at `path`; nothing if there is none.
-fn log_bytes(path: &Path) -> u64 {
-    beside(path, "-wal").metadata().map_or(0, |found| found.len())
-}
-
-/// Waits until the names in the directory of `path` are on the disk.
-pub fn sync_directory(path: &Path) -> std::io::Result<()> {
-    match path.parent() {
-        Some(directory) if !directory.as_os_str().is_empty() => File::open(directory)?.sync_all(),
-        _ => File::open(".")?.sync_all(),
-    }
-}
-
-/// A file whose name is another's with something behind it.
-pub fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }

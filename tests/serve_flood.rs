@@ -1,0 +1,334 @@
+//! The served store under those who want to keep it from everybody else, each by another way: it
+//! stays small, its log too, and who asks as one should is answered nearly as fast as before.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::Signal;
+
+use crate::harness::{INJECT, World};
+use crate::serve::crowd::idle;
+use crate::serve::server::{Server, head, serve};
+use crate::serve_faults::{report, times};
+
+/// Requests whose times are compared.
+const REQUESTS: usize = 400;
+/// What a server may grow by, whatever is done to it: answers that nobody reads may take 64 MiB,
+/// and those that are made meanwhile theirs.
+const GROWTH_MAX: u64 = 128 << 20;
+/// A machine that does other things meanwhile is not what is tested: over so many times the quiet
+/// p99, and over this, somebody was kept waiting.
+const TIMES_MAX: u32 = 20;
+const NOISE: Duration = Duration::from_millis(300);
+/// An answer of 3 MiB, for JSON writes each byte of these values as six, and how many do not read
+/// it.
+const LARGE_VALUES: usize = 8;
+const UNREAD: usize = 60;
+/// The path that all of them ask for.
+const RESOLVE: &str = "/api/v1/orgs/default/resolve";
+
+/// What all of an attack's threads know.
+struct Target<'a> {
+    address: SocketAddr,
+    socket: &'a Path,
+    /// A good token's header; an attacker may well have one.
+    token: &'a str,
+    /// Connections or requests so far.
+    count: &'a AtomicUsize,
+    stop: &'a AtomicBool,
+}
+
+struct Flooded {
+    world: World,
+    server: Server,
+    token: String,
+}
+
+impl Flooded {
+    /// On loopback and on a socket, which is asked for metrics; with room for 20,000 descriptors.
+    fn start(options: &[&str]) -> Self {
+        setrlimit(Resource::RLIMIT_NOFILE, 20_000, 20_000)
+            .expect("10,000 sockets need as many descriptors: ulimit -Hn 20000");
+        let world = World::new();
+        world.set("A_KEY", "x");
+        let made = world.inject(["token", "create", "--workload", "web"]).run();
+        let token = format!("authorization: Bearer {}\r\n", made.code(0).out().trim());
+        let socket = format!("unix:{}", world.text("s.sock"));
+        let listen = ["--listen", "127.0.0.1:0", "--listen", &socket];
+        let run = match options {
+            ["tls"] => {
+                let words = ["store", "serve"].iter().chain(&listen);
+                world.inject(words).streams("server")
+            }
+            options => serve(&world, &[&listen[..], options].concat()),
+        };
+        let server = Server::of(&world, run.situation(["--limit", "7:20000:20000"]), 2);
+        Self { world, server, token }
+    }
+
+    fn address(&self) -> SocketAddr {
+        let address = self.server.addresses[0].split_once("://").expect("a URL").1;
+        let address = address.split('#').next().expect("split gives one");
+        address.parse().expect("an address")
+    }
+
+    fn resident(&self) -> u64 {
+        self.server.metric("process_resident_memory_bytes", |_| true)
+    }
+
+    fn has_large_values(&self) {
+        let script = "n=0; while [ $n -lt $COUNT ]; do head -c 65000 /dev/zero | tr '\\0' '\\1' | \
+            \"$BINARY\" secret set LARGE_$n >/dev/null 2>&1 || exit; n=$((n + 1)); done";
+        let run = self.world.command("sh", ["-c", script]).env("BINARY", INJECT);
+        run.env("COUNT", LARGE_VALUES.to_string()).run().code(0);
+    }
+
+    /// The 99th of a hundred times that a resolve takes, asked for over this address. One in ten
+    /// comes on a connection of its own.
+    fn p99(&self, index: usize) -> Duration {
+        let body = r#"{"names":["A_KEY"]}"#;
+        // In one piece: the second of two would wait for what TCP says of the first.
+        let whole = head("POST", RESOLVE, &self.token, body.len()) + body;
+        let mut connection = self.server.connect(index);
+        let mut took: Vec<Duration> = (0..REQUESTS)
+            .map(|count| {
+                let begun = Instant::now();
+                if count % 10 == 0 {
+                    connection = self.server.connect(index);
+                }
+                connection.send(&whole);
+                assert_eq!(connection.reply().status, 200);
+                begun.elapsed()
+            })
+            .collect();
+        took.sort();
+        took[REQUESTS * 99 / 100]
+    }
+
+    /// Measures while an attack goes on, which is to be in full swing at `enough`.
+    fn under(&self, name: &str, attack: fn(&Target<'_>), enough: usize, index: usize) {
+        let (quiet, before) = (self.p99(index), self.resident());
+        let (count, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let (address, socket) = (self.address(), &self.world.path("s.sock"));
+        let target = Target { address, socket, token: &self.token, count: &count, stop: &stop };
+        thread::scope(|scope| {
+            let attacking = scope.spawn(|| attack(&target));
+            // The attack ends also where this fails.
+            let _stop = Stop(&stop);
+            while count.load(Ordering::Relaxed) < enough {
+                assert!(!attacking.is_finished(), "{name}: it gave up");
+                thread::yield_now();
+            }
+            let open = self.server.metric("inject_connections", |_| true);
+            let (loud, after) = (self.p99(index), self.resident());
+            let ratio = loud.as_secs_f64() / quiet.as_secs_f64();
+            let grown = after.saturating_sub(before);
+            let seen = format!(
+                "{name}: p99 {quiet:?} quiet, {loud:?} under it ({ratio:.2} x), {} KiB more, \
+                 {open} connections",
+                grown >> 10
+            );
+            report(&seen);
+            assert!(grown < GROWTH_MAX, "{seen}");
+            assert!(loud < quiet * TIMES_MAX + NOISE, "{seen}");
+        });
+        self.server.metric("inject_connections", |open| open <= 2);
+    }
+
+    /// Whatever was done, the log is short.
+    fn end(self, lines_max: usize) {
+        self.server.signal(Signal::SIGTERM);
+        let log = self.server.logged();
+        self.server.end().code(0);
+        assert!(log.lines().count() < lines_max, "{log}");
+        drop(self.world);
+    }
+}
+
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Target<'_> {
+    fn goes_on(&self) -> bool {
+        !self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Connections from one address of loopback, which block when nobody reads.
+    fn connect(&self, last: u8, count: usize) -> Vec<TcpStream> {
+        let streams = idle(self.address, [127, 0, 0, last], count);
+        for stream in &streams {
+            stream.set_nonblocking(false).expect("a socket");
+            stream.set_write_timeout(Some(Duration::from_millis(50))).expect("a socket");
+            stream.set_read_timeout(Some(Duration::from_millis(50))).expect("a socket");
+        }
+        self.count.fetch_add(count, Ordering::Relaxed);
+        streams
+    }
+
+    /// One byte to each, once a second, for as long as it goes on.
+    fn drip(&self, mut streams: Vec<TcpStream>) {
+        let (_keep, never): (Sender<()>, Receiver<()>) = channel();
+        while self.goes_on() {
+            streams.retain_mut(|stream| stream.write_all(b"x").is_ok());
+            for _ in 0..20 {
+                if self.goes_on() {
+                    let waited = never.recv_timeout(Duration::from_millis(50));
+                    assert_eq!(waited, Err(RecvTimeoutError::Timeout));
+                }
+            }
+        }
+    }
+}
+
+/// From five addresses, 2000 each.
+fn idle_sockets(target: &Target<'_>) {
+    let held: Vec<_> = (2..=6).map(|last| target.connect(last, 2000)).collect();
+    while target.goes_on() {
+        thread::park_timeout(Duration::from_millis(10));
+    }
+    drop(held);
+}
+
+fn slow_heads(target: &Target<'_>) {
+    let mut streams = target.connect(7, 500);
+    for stream in &mut streams {
+        let _ = stream.write_all(b"POST / HTTP/1.1\r\nhost: store\r\nx-slow: ");
+    }
+    target.drip(streams);
+}
+
+fn slow_bodies(target: &Target<'_>) {
+    let mut streams = target.connect(8, 500);
+    for stream in &mut streams {
+        let _ = stream.write_all(head("POST", RESOLVE, target.token, 60_000).as_bytes());
+    }
+    target.drip(streams);
+}
+
+/// Announced, or in pieces without an end; with a good token and with none.
+fn long_bodies(target: &Target<'_>) {
+    const LENGTH: usize = 100_000_000;
+    let pieces = format!(
+        "POST {RESOLVE} HTTP/1.1\r\nhost: s\r\n{}transfer-encoding: chunked\r\n\r\n",
+        target.token
+    );
+    let heads =
+        [head("POST", RESOLVE, target.token, LENGTH), head("POST", RESOLVE, "", LENGTH), pieces];
+    let piece = [format!("{:x}\r\n", 1 << 16).as_bytes(), &[b' '; 1 << 16], b"\r\n"].concat();
+    while target.goes_on() {
+        for head in &heads {
+            let mut stream = target.connect(9, 1).pop().expect("one was asked for");
+            let mut sent = 0;
+            let _ = stream.write_all(head.as_bytes());
+            while target.goes_on() && sent < LENGTH && stream.write_all(&piece).is_ok() {
+                sent += piece.len();
+            }
+            assert!(sent < 16 << 20, "{sent} bytes were taken");
+        }
+    }
+}
+
+/// Much is asked for, and nothing of it read. A unix socket keeps little of it on the way.
+fn unread_answers(target: &Target<'_>) {
+    let names: Vec<_> = (0..LARGE_VALUES).map(|number| format!("\"LARGE_{number}\"")).collect();
+    let body = format!("{{\"names\":[{}]}}", names.join(","));
+    let asked = head("POST", RESOLVE, target.token, body.len()) + &body;
+    let mut streams = Vec::new();
+    for _ in 0..UNREAD {
+        let mut stream = UnixStream::connect(target.socket).expect("it listens");
+        stream.write_all(asked.as_bytes()).expect("it reads");
+        streams.push(stream);
+    }
+    for stream in &mut streams {
+        // It has been answered, or refused, when the first byte is there.
+        stream.read_exact(&mut [0]).expect("it answers");
+        target.count.fetch_add(1, Ordering::Relaxed);
+    }
+    while target.goes_on() {
+        thread::park_timeout(Duration::from_millis(10));
+    }
+}
+
+/// Tokens of the right form that nobody has, and others that are none.
+fn failed_authentications(target: &Target<'_>) {
+    let unknown =
+        "authorization: Bearer inj_m_zNvXItvvUhInDaG4noYKpY8yM27JDo4l0wjqOEm2HrIV4BLRIh\r\n";
+    let asked = [unknown, "authorization: Bearer x\r\n", ""];
+    let asked = asked.map(|token| head("POST", RESOLVE, token, 0));
+    let mut stream = target.connect(11, 1).pop().expect("one was asked for");
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a socket");
+    let mut answer = [0; 4096];
+    while target.goes_on() {
+        for asked in &asked {
+            stream.write_all(asked.as_bytes()).expect("it goes on");
+            let length = stream.read(&mut answer).expect("it answers");
+            assert!(answer[..length].starts_with(b"HTTP/1.1 401"), "each is refused");
+            target.count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The beginning of a client's greeting, as any TLS client sends it.
+const GREETING: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+
+/// Greetings that go on by a byte a second.
+fn half_handshakes(target: &Target<'_>) {
+    let mut streams = target.connect(12, 900);
+    for stream in &mut streams {
+        let _ = stream.write_all(GREETING);
+    }
+    target.drip(streams);
+}
+
+#[test]
+fn many_who_say_nothing_or_little() {
+    let flooded = Flooded::start(&[]);
+    flooded.under("10,000 idle sockets", idle_sockets, 10_000, 0);
+    flooded.under("500 slow heads", slow_heads, 500, 0);
+    flooded.under("500 slow bodies", slow_bodies, 500, 0);
+    flooded.end(500);
+}
+
+#[test]
+fn some_who_say_too_much_or_do_not_listen() {
+    let flooded = Flooded::start(&[]);
+    flooded.under("bodies of 100 MB", long_bodies, 10, 0);
+    flooded.has_large_values();
+    flooded.under("unread answers", unread_answers, UNREAD, 0);
+    flooded.server.metric("inject_requests_refused_total{limit=\"answer_bytes\"}", |n| n > 10);
+    flooded.server.metric("inject_answer_bytes", |bytes| bytes == 0);
+    let before = fs::metadata(flooded.world.path("server.err")).expect("it is there").len();
+    let failures = times(1000, 20_000);
+    flooded.under("failed authentications", failed_authentications, failures, 0);
+    let after = fs::metadata(flooded.world.path("server.err")).expect("it is there").len();
+    assert!(after - before < 100_000, "{failures} failures left {} bytes", after - before);
+    flooded.end(1000);
+}
+
+#[test]
+fn handshakes_that_stop_half_way() {
+    let flooded = Flooded::start(&["tls"]);
+    // Who asks as one should comes over the socket: what it costs to speak TLS is another matter.
+    flooded.under("900 half handshakes", half_handshakes, 900, 1);
+    flooded.server.metric("inject_handshakes_failed_total", |failed| failed == 900);
+    // A server that is told to end does not wait for the rest of a greeting.
+    let mut half = TcpStream::connect(flooded.address()).expect("it listens");
+    half.write_all(GREETING).expect("it reads");
+    flooded.server.metric("inject_connections", |open| open == 2);
+    flooded.server.signal(Signal::SIGTERM);
+    let ended = flooded.server.end();
+    assert!(!ended.code(0).err().contains("cut_off"), "{}", ended.whole());
+}
