@@ -120,6 +120,11 @@ pub fn code(key: &Key, previous: &[u8], record: &Record) -> [u8; 32] {
     chain(key, previous, record).finalize().into_bytes().into()
 }
 
+/// A record's code as a checkpoint has it: in hex, lower case.
+pub fn code_text(code: &[u8]) -> String {
+    code.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Walks a chain from its first record.
 pub struct Verifier<'a> {
     key: &'a Key,

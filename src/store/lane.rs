@@ -143,9 +143,7 @@ impl Lane {
             Self::Here(_) => self.read(work).await,
         }
     }
-}
 
-impl Lane {
     pub fn figures(&self) -> Figures {
         match self {
             Self::Here(_) => Figures::default(),

@@ -8,9 +8,7 @@ use subtle::ConstantTimeEq;
 
 use crate::grant::Grant;
 use crate::name::{EmailAddress, OrgName, WorkloadName};
-use crate::store::audit::subject;
 use crate::store::permission::{Bearer, Operation, Principal, Subject};
-use crate::store::seal;
 use crate::store::service::desk::{Desk, KnownToken};
 use crate::store::service::{Caller, Judged, Refusal, now, or_refuse};
 use crate::store::storage::transaction::Transaction;
@@ -23,6 +21,13 @@ use crate::wire::Role;
 pub struct Knock {
     pub credential: Credential,
     pub client: Option<IpAddr>,
+}
+
+impl Knock {
+    /// The client's address, as records have it.
+    pub fn address(&self) -> Option<String> {
+        self.client.map(|client| client.to_canonical().to_string())
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -61,7 +66,7 @@ impl Desk {
             }
         };
         or_refuse!(self.organization(tx, organization)?);
-        let client = knock.client.map(|client| client.to_canonical().to_string());
+        let client = knock.address();
         Ok(Ok(Caller { principal, organization: organization.clone(), client }))
     }
 
@@ -136,9 +141,7 @@ impl Desk {
         kind: Kind,
     ) -> Judged<Result<Arc<KnownToken>, Unfit>> {
         let keys = &self.keys;
-        let stands = seal::row_code_holds(&keys.ring.row, &row.bound(), &row.code)
-            && keys.stands(tx, &row.organization, &subject::token(&row.id), row.sequence)?;
-        if !stands {
+        if !keys.token_stands(tx, &row)? {
             return Ok(Err(Unfit::Damaged));
         }
         let (subject, names) = match (&row.member, &row.workload, kind) {
@@ -172,9 +175,7 @@ impl Desk {
         tx: &Transaction<'_>,
         row: &MemberRow,
     ) -> Judged<Option<(EmailAddress, Role, Grant)>> {
-        let keys = &self.keys;
-        let stands = seal::row_code_holds(&keys.ring.row, &row.bound(), &row.code)
-            && keys.stands(tx, &row.organization, &subject::member(&row.email), row.sequence)?;
+        let stands = self.keys.member_stands(tx, row)?;
         let parsed = || {
             let email = EmailAddress::parse(&row.email).ok()?;
             let names = serde_json::from_str(&row.names).ok()?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::name::{OrgName, SecretName, TokenId};
 use crate::secret::Secret;
-use crate::store::audit::{self, Action, GENESIS, Named, Outcome, Record};
+use crate::store::audit::{self, Action, GENESIS, Named, Outcome, Record, subject};
 use crate::store::keyring::Keyring;
 use crate::store::master_keys::MasterKeys;
 use crate::store::permission::Bearer;
@@ -15,7 +15,7 @@ use crate::store::seal::{self, SealedRow};
 use crate::store::service::sealing::JudgedRow;
 use crate::store::service::{Caller, Judged, NO_NEXT, Refusal, now};
 use crate::store::storage::transaction::Transaction;
-use crate::store::storage::{Entry, StorageErrorKind};
+use crate::store::storage::{Entry, MemberRow, StorageErrorKind, TokenRow};
 
 /// Sealed rows that are kept to be opened again, in bytes with what is around them.
 const KNOWN_ROW_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -336,8 +336,22 @@ impl Keys {
         })
     }
 
+    /// Whether a member's row is the one that was written last.
+    pub fn member_stands(&self, tx: &Transaction<'_>, row: &MemberRow) -> Judged<bool> {
+        let subject = subject::member(&row.email);
+        Ok(seal::row_code_holds(&self.ring.row, &row.bound(), &row.code)
+            && self.stands(tx, &row.organization, &subject, row.sequence)?)
+    }
+
+    /// The same of a token's.
+    pub fn token_stands(&self, tx: &Transaction<'_>, row: &TokenRow) -> Judged<bool> {
+        let subject = subject::token(&row.id);
+        Ok(seal::row_code_holds(&self.ring.row, &row.bound(), &row.code)
+            && self.stands(tx, &row.organization, &subject, row.sequence)?)
+    }
+
     /// Whether a row without a value is the one that the last record of its subject made.
-    pub fn stands(
+    fn stands(
         &self,
         tx: &Transaction<'_>,
         organization: &str,

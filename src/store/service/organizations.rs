@@ -87,7 +87,7 @@ impl Desk {
             None => operator(knock),
         };
         let organization = self.put_organization(tx, name, &principal)?;
-        let client = knock.client.map(|client| client.to_canonical().to_string());
+        let client = knock.address();
         let caller = Caller { principal, organization: name.clone(), client };
         self.record(tx, &caller, Said::new(Action::OrgCreate, Outcome::Ok))?;
         let member = NewMember { email: owner, role: Role::Owner, names: Default::default() };
@@ -127,7 +127,7 @@ impl Desk {
     ) -> Judged<Result<Option<Caller>, Refusal>> {
         let Credential::Tokens(proofs) = &knock.credential else { return Ok(Ok(None)) };
         let bearers = or_refuse!(self.bearers(tx, proofs, knock.client)?);
-        let client = knock.client.map(|client| client.to_canonical().to_string());
+        let client = knock.address();
         let mut callers: Vec<Caller> = bearers
             .into_iter()
             .map(|bearer| Caller {

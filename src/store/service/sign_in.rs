@@ -18,7 +18,7 @@ impl Desk {
         let organization = bearer.organization.clone();
         let subject = bearer.subject.clone();
         or_refuse!(self.organization(tx, &organization)?);
-        let client = knock.client.map(|client| client.to_canonical().to_string());
+        let client = knock.address();
         let caller = Caller { principal: Principal::Bearer(bearer), organization, client };
         let may = caller.may(Operation::Audited(Action::SignIn), None);
         let outcome = if may { Outcome::Ok } else { Outcome::Forbidden };

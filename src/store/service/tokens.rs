@@ -166,10 +166,7 @@ impl Desk {
     }
 
     fn described_token(&self, tx: &Transaction<'_>, row: &TokenRow) -> Judged<Token> {
-        let keys = &self.keys;
-        let sound = seal::row_code_holds(&keys.ring.row, &row.bound(), &row.code)
-            && keys.stands(tx, &row.organization, &subject::token(&row.id), row.sequence)?;
-        if !sound {
+        if !self.keys.token_stands(tx, row)? {
             return Ok(Token { id: row.id.clone(), damaged: true, ..Token::default() });
         }
         Ok(Token {

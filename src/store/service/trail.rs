@@ -2,7 +2,7 @@
 //! nothing: who reads leaves no record.
 
 use crate::name::{OrgName, SecretName, WorkloadName};
-use crate::store::audit::{Broken, Chained, GENESIS, Named, Verifier};
+use crate::store::audit::{Broken, Chained, GENESIS, Named, Verifier, code_text};
 use crate::store::permission::Operation;
 use crate::store::service::{Desk, Judged, Knock, Refusal, or_refuse, time};
 use crate::store::storage::transaction::Transaction;
@@ -88,10 +88,15 @@ impl Desk {
             Some(last) => (last.record.sequence, time(last.record.at), last.code),
             None => (0, jiff::Timestamp::now(), GENESIS.to_vec()),
         };
-        Ok(Ok(Checkpoint { organization: organization.clone(), sequence, at, code: hex(&code) }))
+        Ok(Ok(Checkpoint {
+            organization: organization.clone(),
+            sequence,
+            at,
+            code: code_text(&code),
+        }))
     }
 
-    /// Walks the chain from its first record to the first that is wrong.
+    /// Whether the chain is as it was written, for whoever may read it.
     pub fn verify(
         &mut self,
         tx: &Transaction<'_>,
@@ -103,8 +108,8 @@ impl Desk {
         self.walk(tx, organization, checkpoint).map(Ok)
     }
 
-    /// The same for whoever is allowed everything.
-    pub fn walk(
+    /// From the first record to the first that is wrong.
+    fn walk(
         &self,
         tx: &Transaction<'_>,
         organization: &OrgName,
@@ -124,7 +129,9 @@ impl Desk {
                 }
                 after = chained.record.sequence;
                 let seen = checkpoint.filter(|seen| seen.sequence == after);
-                if seen.is_some_and(|seen| !seen.code.eq_ignore_ascii_case(&hex(&chained.code))) {
+                if seen
+                    .is_some_and(|seen| !seen.code.eq_ignore_ascii_case(&code_text(&chained.code)))
+                {
                     return wrong(after, after, BrokenHow::Other);
                 }
             }
@@ -183,8 +190,4 @@ fn how(broken: &Broken) -> (i64, BrokenHow) {
         Broken::Absent { sequence } => (*sequence, BrokenHow::Absent),
         Broken::Altered { sequence } => (*sequence, BrokenHow::Altered),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,6 +1,6 @@
 //! Every audit chain, from its first record to its last, and what checkpoints saw of it.
 
-use crate::store::audit::{Broken, Chained, Verifier};
+use crate::store::audit::{Broken, Chained, Verifier, code_text};
 use crate::store::operations::verify::fault::{FAULTS_MAX, RecordFault};
 use crate::store::operations::verify::{Fault, Walk};
 use crate::store::storage::StorageError;
@@ -60,7 +60,8 @@ impl Walk<'_> {
                 let (sequence, at) = (chained.record.sequence, chained.record.at);
                 after = sequence;
                 let differs = |one: &&&Checkpoint| {
-                    one.sequence == sequence && !one.code.eq_ignore_ascii_case(&hex(&chained.code))
+                    one.sequence == sequence
+                        && !one.code.eq_ignore_ascii_case(&code_text(&chained.code))
                 };
                 if checkpoints.iter().any(|one| differs(&one)) {
                     let organization = organization.to_owned();
@@ -101,9 +102,4 @@ fn read_step(
     after: i64,
 ) -> Result<Vec<Chained>, StorageError> {
     tx.records(organization, after, STEP_RECORDS_MAX)
-}
-
-/// Lower case, as a checkpoint has it.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
