@@ -1,12 +1,15 @@
 //! The audit trail: what a record holds, and the chain that shows when one is edited, dropped or
 //! moved. No field of a record can hold a value. It reads no database.
 
-use hmac::{Hmac, KeyInit, Mac};
-use serde::{Deserialize, Serialize};
+use std::fmt::Write;
+
+use hmac::{Hmac, Mac};
+use serde::Deserialize;
 use sha2::Sha256;
 
+use crate::name::SecretName;
 use crate::store::canonical::Canonical;
-use crate::store::seal::Key;
+use crate::store::seal::MacKey;
 
 /// What the first record of an organization is chained to.
 pub const GENESIS: [u8; 32] = [0; 32];
@@ -84,11 +87,37 @@ pub mod subject {
 }
 
 /// A secret in a record; no version where there is none.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 pub struct Named {
     pub name: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub version: Option<i64>,
+}
+
+/// The secrets of a record, as its field holds them: a list of [`Named`] in JSON.
+pub struct NamedList(String);
+
+impl NamedList {
+    pub fn new() -> Self {
+        Self("[".to_owned())
+    }
+
+    /// No character of a name means anything in JSON.
+    pub fn push(&mut self, name: &SecretName, version: Option<i64>) {
+        if self.0.len() > 1 {
+            self.0.push(',');
+        }
+        self.0.extend(["{\"name\":\"", name.as_str(), "\""]);
+        if let Some(version) = version {
+            write!(self.0, ",\"version\":{version}").expect("a string takes every write");
+        }
+        self.0.push('}');
+    }
+
+    pub fn finish(mut self) -> String {
+        self.0.push(']');
+        self.0
+    }
 }
 
 /// A record with its code.
@@ -116,7 +145,7 @@ pub enum Broken {
 }
 
 /// The chain's code of a record: HMAC-SHA256 (RFC 2104) over its fields, the code before it first.
-pub fn code(key: &Key, previous: &[u8], record: &Record) -> [u8; 32] {
+pub fn code(key: &MacKey, previous: &[u8], record: &Record) -> [u8; 32] {
     chain(key, previous, record).finalize().into_bytes().into()
 }
 
@@ -127,13 +156,13 @@ pub fn code_text(code: &[u8]) -> String {
 
 /// Walks a chain from its first record.
 pub struct Verifier<'a> {
-    key: &'a Key,
+    key: &'a MacKey,
     next: i64,
     previous: Vec<u8>,
 }
 
 impl<'a> Verifier<'a> {
-    pub fn new(key: &'a Key) -> Self {
+    pub fn new(key: &'a MacKey) -> Self {
         Self { key, next: 1, previous: GENESIS.to_vec() }
     }
 
@@ -154,7 +183,7 @@ impl<'a> Verifier<'a> {
 
 impl Anchor {
     /// Whether this record is one that was written, for this subject in this organization.
-    pub fn holds(&self, key: &Key, organization: &str, subject: &str) -> bool {
+    pub fn holds(&self, key: &MacKey, organization: &str, subject: &str) -> bool {
         let record = &self.chained.record;
         let previous = match &self.previous {
             Some(code) => code.as_slice(),
@@ -222,11 +251,11 @@ impl Outcome {
     }
 }
 
-fn holds(key: &Key, previous: &[u8], chained: &Chained) -> bool {
+fn holds(key: &MacKey, previous: &[u8], chained: &Chained) -> bool {
     chain(key, previous, &chained.record).verify_slice(&chained.code).is_ok()
 }
 
-fn chain(key: &Key, previous: &[u8], record: &Record) -> Hmac<Sha256> {
+fn chain(key: &MacKey, previous: &[u8], record: &Record) -> Hmac<Sha256> {
     let fields = Canonical::new("inject/audit/v1")
         .bytes(previous)
         .text(&record.organization)
@@ -240,8 +269,24 @@ fn chain(key: &Key, previous: &[u8], record: &Record) -> Hmac<Sha256> {
         .optional(record.workload.as_deref())
         .optional(record.client.as_deref())
         .text(&record.outcome);
-    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key.expose_secret())
-        .expect("HMAC takes a key of any length");
-    mac.update(fields.as_bytes());
-    mac
+    key.over(fields.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_secrets_is_json() {
+        let name = |text| SecretName::parse(text).expect("a name");
+        let mut list = NamedList::new();
+        assert_eq!(NamedList::new().finish(), "[]");
+        list.push(&name("DB_KEY"), Some(i64::MAX));
+        list.push(&name("A"), None);
+        let text = list.finish();
+        assert_eq!(text, r#"[{"name":"DB_KEY","version":9223372036854775807},{"name":"A"}]"#);
+        let named: Vec<Named> = serde_json::from_str(&text).expect("it is JSON");
+        let named: Vec<_> = named.iter().map(|one| (one.name.as_str(), one.version)).collect();
+        assert_eq!(named, [("DB_KEY", Some(i64::MAX)), ("A", None)]);
+    }
 }

@@ -6,7 +6,7 @@ use std::io;
 use crate::secret::Secret;
 use crate::store::canonical::Canonical;
 use crate::store::master_keys::MasterKeys;
-use crate::store::seal::{self, Damaged, FORMAT, Key, MasterKey};
+use crate::store::seal::{self, Damaged, FORMAT, Key, MacKey, MasterKey};
 use crate::sys;
 
 /// What a key of the ring is for.
@@ -22,9 +22,9 @@ pub enum Purpose {
 
 /// The keys that the operations use.
 pub struct Keyring {
-    pub audit: Key,
-    pub row: Key,
-    pub token: Key,
+    pub audit: MacKey,
+    pub row: MacKey,
+    pub token: MacKey,
 }
 
 /// One sealed key, as stored. Times are milliseconds since 1970 in UTC.
@@ -67,7 +67,10 @@ impl Keyring {
         {
             return Err(RingError::WrongKey { sealed_under: first.key_id.clone() });
         }
-        let key = |purpose| open_one(master, rows, purpose).map_err(|_| RingError::Damaged);
+        let key = |purpose| {
+            let key = open_one(master, rows, purpose).map_err(|_| RingError::Damaged)?;
+            Ok(MacKey::new(&key))
+        };
         let (audit, row, token) = (key(Purpose::Audit)?, key(Purpose::Row)?, key(Purpose::Token)?);
         Ok(Self { audit, row, token })
     }

@@ -218,11 +218,8 @@ fn write_all(mut service: Service, queue: &Receiver<Box<dyn Job>>, counted: &Cou
             }
         };
         let mut jobs: Vec<_> = first.into_iter().collect();
-        while jobs.len() < BATCH_MAX {
-            match queue.try_recv() {
-                Ok(job) => jobs.push(job),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-            }
+        if !jobs.is_empty() {
+            gather(queue, &mut jobs);
         }
         if jobs.is_empty() {
             service.purge();
@@ -231,5 +228,23 @@ fn write_all(mut service: Service, queue: &Receiver<Box<dyn Job>>, counted: &Cou
             service.run(jobs);
             counted.records.store(service.records_written(), Ordering::Relaxed);
         }
+    }
+}
+
+/// Takes what waits. The processor is offered to whoever is about to bring more, again and again as
+/// long as more comes: each transaction costs as much as many jobs do.
+fn gather(queue: &Receiver<Box<dyn Job>>, jobs: &mut Vec<Box<dyn Job>>) {
+    loop {
+        let before = jobs.len();
+        while jobs.len() < BATCH_MAX {
+            match queue.try_recv() {
+                Ok(job) => jobs.push(job),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            }
+        }
+        if jobs.len() == before || jobs.len() >= BATCH_MAX {
+            return;
+        }
+        thread::yield_now();
     }
 }

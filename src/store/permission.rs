@@ -1,6 +1,8 @@
 //! Who may do what: the only decision, for the API, the page and the command line alike. It reads
 //! nothing and changes nothing.
 
+use std::sync::Arc;
+
 use crate::grant::Grant;
 use crate::name::{EmailAddress, OrgName, SecretName, TokenId, WorkloadName};
 use crate::store::audit::Action;
@@ -13,7 +15,7 @@ pub enum Principal {
     /// organization. The name is the operating system's.
     Operator { name: String },
     /// Whoever holds a token.
-    Bearer(Bearer),
+    Bearer(Arc<Bearer>),
 }
 
 /// What a token is worth: something in its organization, nothing in any other.
@@ -54,27 +56,32 @@ impl Principal {
     pub fn actor(&self) -> String {
         match self {
             Self::Operator { name } => format!("os:{name}"),
-            Self::Bearer(Bearer { subject: Subject::Member { email, .. }, .. }) => {
-                email.to_string()
-            }
-            Self::Bearer(Bearer { subject: Subject::Workload { token, .. }, .. }) => {
-                format!("token:{token}")
-            }
+            Self::Bearer(bearer) => match &bearer.subject {
+                Subject::Member { email, .. } => email.to_string(),
+                Subject::Workload { token, .. } => format!("token:{token}"),
+            },
         }
     }
 
     /// The workload whose token it is: that name wins over one that a request says.
     pub fn workload(&self) -> Option<&WorkloadName> {
-        match self {
-            Self::Bearer(Bearer { subject: Subject::Workload { name, .. }, .. }) => Some(name),
-            _ => None,
+        match self.subject()? {
+            Subject::Workload { name, .. } => Some(name),
+            Subject::Member { .. } => None,
         }
     }
 
     pub fn member(&self) -> Option<&EmailAddress> {
+        match self.subject()? {
+            Subject::Member { email, .. } => Some(email),
+            Subject::Workload { .. } => None,
+        }
+    }
+
+    fn subject(&self) -> Option<&Subject> {
         match self {
-            Self::Bearer(Bearer { subject: Subject::Member { email, .. }, .. }) => Some(email),
-            _ => None,
+            Self::Operator { .. } => None,
+            Self::Bearer(bearer) => Some(&bearer.subject),
         }
     }
 }
@@ -176,7 +183,7 @@ mod tests {
     fn allowed(bearer: Bearer, organization: &str) -> usize {
         let organization = OrgName::parse(organization).expect("a slug");
         let name = SecretName::parse("DB_PASSWORD").expect("a name");
-        let principal = Principal::Bearer(bearer);
+        let principal = Principal::Bearer(Arc::new(bearer));
         let may =
             |operation: &&Operation| authorize(&principal, **operation, &organization, Some(&name));
         ALL.iter().filter(may).count()
@@ -210,7 +217,7 @@ mod tests {
         let name = SecretName::parse("STRIPE_KEY").expect("a name");
         let resolve = Operation::Audited(Action::Resolve);
         for bearer in [workload(), member(Role::Owner)] {
-            let principal = Principal::Bearer(bearer);
+            let principal = Principal::Bearer(Arc::new(bearer));
             assert!(!authorize(&principal, resolve, &organization, Some(&name)));
             assert!(!authorize(&principal, resolve, &organization, None));
         }

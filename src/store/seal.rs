@@ -3,8 +3,10 @@
 
 use std::io;
 
+use aes::Aes256Enc;
+use aes_gcm::aead::consts::U12;
 use aes_gcm::aead::{AeadInOut, KeyInit};
-use aes_gcm::{Aes256Gcm, Nonce};
+use aes_gcm::{AesGcm, Nonce};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -25,6 +27,9 @@ const TAG_BYTES: usize = 16;
 
 /// 256 bits that open or authenticate something; wiped when dropped, shown by nothing.
 pub struct Key([u8; KEY_BYTES]);
+
+/// A key that authenticates, with what every code under it begins with done already.
+pub struct MacKey(Hmac<Sha256>);
 
 /// The key under which all others stand.
 pub struct MasterKey {
@@ -84,14 +89,24 @@ pub fn open(master: &MasterKey, row: &SealedRow) -> Result<Secret, Damaged> {
     open_bytes(master, &row.salt, &context, row.columns.bound().as_bytes(), &row.sealed)
 }
 
-/// The key of one row, for a row that is opened again and again.
-pub fn once_of(master: &MasterKey, row: &SealedRow) -> Once {
-    once(master, &row.salt, &secret_context(&row.columns.organization))
+/// Opens one row again and again.
+pub struct Opener {
+    cipher: Cipher,
+    nonce: Nonce<U12>,
+    bound: Canonical,
 }
 
-/// The value of a row that was opened before, with the key that [`once_of`] gave for it.
-pub fn open_again(once: &Once, row: &SealedRow) -> Result<Secret, Damaged> {
-    decrypt(once, row.columns.bound().as_bytes(), &row.sealed)
+impl Opener {
+    pub fn new(master: &MasterKey, row: &SealedRow) -> Self {
+        let once = once(master, &row.salt, &secret_context(&row.columns.organization));
+        let (cipher, nonce) = cipher(&once);
+        Self { cipher, nonce, bound: row.columns.bound() }
+    }
+
+    /// The value of the row that this was made for.
+    pub fn open(&self, row: &SealedRow) -> Result<Secret, Damaged> {
+        decrypt(&self.cipher, &self.nonce, self.bound.as_bytes(), &row.sealed)
+    }
 }
 
 /// AES-256-GCM (NIST SP 800-38D) of `plain` with its 16 byte tag behind it, `bound` as associated
@@ -122,18 +137,18 @@ pub fn open_bytes(
     if salt.len() != SALT_BYTES {
         return Err(Damaged);
     }
-    let once = once(master, salt, context);
-    decrypt(&once, bound, sealed)
+    let (cipher, nonce) = cipher(&once(master, salt, context));
+    decrypt(&cipher, &nonce, bound, sealed)
 }
 
 /// HMAC-SHA256 (RFC 2104) of a row that holds no value: organization, member, token.
-pub fn row_code(key: &Key, row: &Canonical) -> [u8; 32] {
-    authenticate(key, row.as_bytes()).finalize().into_bytes().into()
+pub fn row_code(key: &MacKey, row: &Canonical) -> [u8; 32] {
+    key.over(row.as_bytes()).finalize().into_bytes().into()
 }
 
 /// Whether `code` is the row's; compared in constant time.
-pub fn row_code_holds(key: &Key, row: &Canonical, code: &[u8]) -> bool {
-    authenticate(key, row.as_bytes()).verify_slice(code).is_ok()
+pub fn row_code_holds(key: &MacKey, row: &Canonical, code: &[u8]) -> bool {
+    key.over(row.as_bytes()).verify_slice(code).is_ok()
 }
 
 impl Key {
@@ -160,11 +175,25 @@ impl Drop for Key {
 
 impl ZeroizeOnDrop for Key {}
 
+impl MacKey {
+    pub fn new(key: &Key) -> Self {
+        let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&key.0);
+        Self(mac.expect("HMAC takes a key of any length"))
+    }
+
+    /// HMAC-SHA256 (RFC 2104), begun with these bytes.
+    pub fn over(&self, bytes: &[u8]) -> Hmac<Sha256> {
+        let mut mac = self.0.clone();
+        mac.update(bytes);
+        mac
+    }
+}
+
 impl MasterKey {
     /// The id is the first 16 bytes of HMAC-SHA256(key, label): it tells keys apart and says
     /// nothing of the key.
     pub fn new(key: Key) -> Self {
-        let code = row_code(&key, &Canonical::new("inject/key-id/v1"));
+        let code = row_code(&MacKey::new(&key), &Canonical::new("inject/key-id/v1"));
         let mut id = [0; KEY_ID_BYTES];
         id.copy_from_slice(&code[..KEY_ID_BYTES]);
         Self { key, id }
@@ -203,7 +232,10 @@ impl Columns {
 }
 
 /// A key and a nonce that are used for one message.
-pub type Once = Zeroizing<[u8; KEY_BYTES + NONCE_BYTES]>;
+type Once = Zeroizing<[u8; KEY_BYTES + NONCE_BYTES]>;
+
+/// GCM only ever encrypts blocks: the other half of AES's key schedule is not made.
+type Cipher = AesGcm<Aes256Enc, U12>;
 
 fn secret_context(organization: &str) -> Vec<u8> {
     [b"inject/secret/v1", organization.as_bytes()].concat()
@@ -229,24 +261,21 @@ fn encrypt(once: &Once, bound: &[u8], buffer: &mut Vec<u8>) {
     cipher.encrypt_in_place(&nonce, bound, buffer).expect("a value is far below 64 GiB");
 }
 
-fn decrypt(once: &Once, bound: &[u8], sealed: &[u8]) -> Result<Secret, Damaged> {
-    let (cipher, nonce) = cipher(once);
+fn decrypt(
+    cipher: &Cipher,
+    nonce: &Nonce<U12>,
+    bound: &[u8],
+    sealed: &[u8],
+) -> Result<Secret, Damaged> {
     let mut buffer = sealed.to_vec();
-    cipher.decrypt_in_place(&nonce, bound, &mut buffer).map_err(|_| Damaged)?;
+    cipher.decrypt_in_place(nonce, bound, &mut buffer).map_err(|_| Damaged)?;
     Ok(Secret::new(buffer))
 }
 
-fn cipher(once: &Once) -> (Aes256Gcm, Nonce<aes_gcm::aead::consts::U12>) {
+fn cipher(once: &Once) -> (Cipher, Nonce<U12>) {
     let (key, nonce) = once.split_at(KEY_BYTES);
-    let cipher = Aes256Gcm::new_from_slice(key).expect("32 bytes are a key");
+    let cipher = Cipher::new_from_slice(key).expect("32 bytes are a key");
     (cipher, Nonce::try_from(nonce).expect("12 bytes are a nonce"))
-}
-
-fn authenticate(key: &Key, bytes: &[u8]) -> Hmac<Sha256> {
-    let mut mac =
-        <Hmac<Sha256> as KeyInit>::new_from_slice(&key.0).expect("HMAC takes a key of any length");
-    mac.update(bytes);
-    mac
 }
 
 #[cfg(test)]
@@ -269,7 +298,8 @@ mod tests {
                 bytes[..KEY_BYTES].copy_from_slice(&test.key);
                 bytes[KEY_BYTES..].copy_from_slice(&test.nonce);
                 let sealed = [test.ct.as_ref(), test.tag.as_ref()].concat();
-                let opened = decrypt(&bytes, &test.aad, &sealed);
+                let (cipher, nonce) = cipher(&bytes);
+                let opened = decrypt(&cipher, &nonce, &test.aad, &sealed);
                 if test.result == TestResult::Invalid {
                     assert!(opened.is_err(), "{}", test.tc_id);
                 } else {

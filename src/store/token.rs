@@ -3,14 +3,13 @@
 
 use std::io;
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use hmac::Mac;
 use zeroize::Zeroizing;
 
 use crate::name::{TOKEN_ID_BYTES, TokenId};
 use crate::secret::Secret;
 use crate::store::canonical::Canonical;
-use crate::store::seal::{self, Key};
+use crate::store::seal::{self, MacKey};
 use crate::sys;
 
 /// Behind the public id: 32 random characters of base62, about 190 bits.
@@ -41,7 +40,7 @@ pub struct Made {
 
 /// `inj_m_` or `inj_w_`, the id, the random part, and their checksum, so that whoever scans for
 /// lost secrets knows one from what only looks like one.
-pub fn make(kind: Kind, key: &Key) -> io::Result<Made> {
+pub fn make(kind: Kind, key: &MacKey) -> io::Result<Made> {
     let mut text = Zeroizing::new(Vec::with_capacity(64));
     text.extend_from_slice(kind.prefix().as_bytes());
     push_random(&mut text, TOKEN_ID_BYTES)?;
@@ -53,7 +52,7 @@ pub fn make(kind: Kind, key: &Key) -> io::Result<Made> {
 }
 
 /// `None` for what can be no token of this program: nothing is looked up for it.
-pub fn read(text: &[u8], key: &Key) -> Option<Proof> {
+pub fn read(text: &[u8], key: &MacKey) -> Option<Proof> {
     let kind = [Kind::Member, Kind::Workload].into_iter();
     let kind = kind.into_iter().find(|kind| text.starts_with(kind.prefix().as_bytes()))?;
     let rest = &text[kind.prefix().len()..];
@@ -89,10 +88,8 @@ impl Kind {
 }
 
 /// HMAC-SHA256 (RFC 2104) of the whole token under the key that is for nothing else.
-fn hash(key: &Key, token: &[u8]) -> [u8; 32] {
-    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key.expose_secret())
-        .expect("HMAC takes a key of any length");
-    mac.update(Canonical::new("inject/token-hash/v1").as_bytes());
+fn hash(key: &MacKey, token: &[u8]) -> [u8; 32] {
+    let mut mac = key.over(Canonical::new("inject/token-hash/v1").as_bytes());
     mac.update(token);
     mac.finalize().into_bytes().into()
 }
@@ -143,8 +140,8 @@ fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
 mod tests {
     use super::*;
 
-    fn key() -> Key {
-        Key::from_bytes(&[7; 32]).expect("32 bytes")
+    fn key() -> MacKey {
+        MacKey::new(&seal::Key::from_bytes(&[7; 32]).expect("32 bytes"))
     }
 
     #[test]
@@ -187,7 +184,7 @@ mod tests {
     #[test]
     fn each_key_has_its_own_hashes() {
         let made = make(Kind::Member, &key()).expect("random bytes");
-        let other = Key::from_bytes(&[8; 32]).expect("32 bytes");
+        let other = MacKey::new(&seal::Key::from_bytes(&[8; 32]).expect("32 bytes"));
         let read = read(made.token.expose_secret(), &other).expect("a token");
         assert_ne!(read.hash, made.proof.hash);
     }

@@ -57,7 +57,7 @@ impl Desk {
             Credential::Operator(name) => Principal::Operator { name: name.to_string() },
             Credential::Tokens(proofs) => {
                 let bearers = or_refuse!(self.bearers(tx, proofs, knock.client)?);
-                let own = |one: &Bearer| one.organization == *organization;
+                let own = |one: &Arc<Bearer>| one.organization == *organization;
                 // Of several in a session, one that may be used from there goes first.
                 match bearers.into_iter().filter(own).min_by_key(|one| one.astray) {
                     Some(bearer) => Principal::Bearer(bearer),
@@ -88,7 +88,7 @@ impl Desk {
         tx: &Transaction<'_>,
         proofs: &[Proof],
         client: Option<IpAddr>,
-    ) -> Judged<Result<Vec<Bearer>, Refusal>> {
+    ) -> Judged<Result<Vec<Arc<Bearer>>, Refusal>> {
         let mut bearers = Vec::with_capacity(proofs.len());
         let mut damaged = false;
         for proof in proofs {
@@ -164,7 +164,7 @@ impl Desk {
         let (Ok(organization), Ok(network)) = (OrgName::parse(&row.organization), network) else {
             return Ok(Err(Unfit::Damaged));
         };
-        let bearer = Bearer { organization, subject, names, astray: false };
+        let bearer = Arc::new(Bearer { organization, subject, names, astray: false });
         let (hash, expires_at) = (row.hash, row.expires_at);
         Ok(Ok(Arc::new(KnownToken { hash, expires_at, network, bearer })))
     }
@@ -194,12 +194,15 @@ fn workload_of(name: &str, row: &TokenRow) -> Option<(Subject, Grant)> {
 impl KnownToken {
     /// The bearer, astray where the token may not be used from there. What has no address is on
     /// this machine.
-    fn bearer_from(&self, client: Option<IpAddr>) -> Bearer {
+    fn bearer_from(&self, client: Option<IpAddr>) -> Arc<Bearer> {
         let inside = match (&self.network, client) {
             (Some(network), Some(client)) => network.contains(&client.to_canonical()),
             (Some(_), None) => false,
             (None, _) => true,
         };
-        Bearer { astray: !inside, ..self.bearer.clone() }
+        match inside {
+            true => Arc::clone(&self.bearer),
+            false => Arc::new(Bearer { astray: true, ..Bearer::clone(&self.bearer) }),
+        }
     }
 }

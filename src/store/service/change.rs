@@ -5,7 +5,7 @@ use std::io;
 
 use crate::name::{OrgName, SecretName};
 use crate::secret::Secret;
-use crate::store::audit::{Action, Named, Outcome};
+use crate::store::audit::{Action, NamedList, Outcome};
 use crate::store::permission::Operation;
 use crate::store::seal::{self, Columns, FORMAT, SealedRow};
 use crate::store::service::desk::{Said, State};
@@ -251,9 +251,10 @@ impl Desk {
         outcome: Outcome,
         made: Option<i64>,
     ) -> Judged<()> {
-        let version = made.or(change.current);
+        let mut secrets = NamedList::new();
+        secrets.push(change.name, made.or(change.current));
         let said = Said {
-            secrets: vec![Named { name: change.name.to_string(), version }],
+            secrets,
             changed: made.map(|_| change.name.to_string()),
             ..Said::new(change.action, outcome)
         };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::name::{OrgName, SecretName, TokenId};
 use crate::secret::Secret;
-use crate::store::audit::{self, Action, GENESIS, Named, Outcome, Record, subject};
+use crate::store::audit::{self, Action, GENESIS, NamedList, Outcome, Record, subject};
 use crate::store::keyring::Keyring;
 use crate::store::master_keys::MasterKeys;
 use crate::store::permission::Bearer;
@@ -68,7 +68,7 @@ pub struct KnownToken {
     pub hash: Vec<u8>,
     pub expires_at: Option<i64>,
     pub network: Option<ipnet::IpNet>,
-    pub bearer: Bearer,
+    pub bearer: Arc<Bearer>,
 }
 
 /// What is so of one name.
@@ -85,7 +85,7 @@ pub enum State {
 pub struct Said {
     pub action: Action,
     pub outcome: Outcome,
-    pub secrets: Vec<Named>,
+    pub secrets: NamedList,
     /// What this changed, as the record's `subject`.
     pub changed: Option<String>,
     pub detail: Option<String>,
@@ -94,7 +94,7 @@ pub struct Said {
 
 impl Said {
     pub fn new(action: Action, outcome: Outcome) -> Self {
-        let (secrets, changed, detail, workload) = (Vec::new(), None, None, None);
+        let (secrets, changed, detail, workload) = (NamedList::new(), None, None, None);
         Self { action, outcome, secrets, changed, detail, workload }
     }
 }
@@ -219,14 +219,13 @@ impl Desk {
         }
     }
 
-    /// Which version this workload had of this name last, and when, if that is known.
+    /// Which versions this workload had last, and when, as far as that is known.
     pub fn known_usage(
         &self,
         organization: &OrgName,
         workload: &str,
-        name: &SecretName,
-    ) -> Option<(i64, i64)> {
-        self.known_org(organization)?.usage.get(workload)?.get(name).copied()
+    ) -> Option<&HashMap<SecretName, (i64, i64)>> {
+        self.known_org(organization)?.usage.get(workload)
     }
 
     pub fn learn_usage(
@@ -268,7 +267,7 @@ impl Desk {
             actor: caller.principal.actor(),
             action: said.action.as_str().to_owned(),
             subject: said.changed,
-            secrets: serde_json::to_string(&said.secrets).expect("names and numbers are JSON"),
+            secrets: said.secrets.finish(),
             detail: said.detail,
             workload: said.workload,
             client: caller.client.clone(),

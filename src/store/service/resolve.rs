@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::name::{OrgName, SecretName, WorkloadName};
 use crate::secret::Secret;
-use crate::store::audit::{Action, Named, Outcome};
+use crate::store::audit::{Action, NamedList, Outcome};
 use crate::store::mirror::Mirrors;
 use crate::store::permission::Operation;
 use crate::store::service::desk::{Said, State};
@@ -58,12 +58,16 @@ impl Desk {
     ) -> Decided<Vec<ResolvedSecret>> {
         let caller = or_refuse!(self.admit(tx, knock, organization)?);
         let tally = self.tally(tx, &caller, ask)?;
-        let workload =
-            caller.principal.workload().or(ask.workload.as_ref()).map(ToString::to_string);
-        self.record(tx, &caller, Said { workload: workload.clone(), ..tally.said(ask) })?;
+        let workload = caller.principal.workload().or(ask.workload.as_ref());
+        let said = Said { workload: workload.map(ToString::to_string), ..tally.said(ask) };
+        self.record(tx, &caller, said)?;
         if ask.values && tally.is_whole() {
-            let workload = workload.unwrap_or_else(|| caller.principal.actor());
-            self.note_usage(tx, organization, &workload, &tally.resolved)?;
+            match workload {
+                Some(name) => self.note_usage(tx, organization, name.as_str(), &tally.resolved)?,
+                None => {
+                    self.note_usage(tx, organization, &caller.principal.actor(), &tally.resolved)?;
+                }
+            }
         }
         tally.answer()
     }
@@ -116,11 +120,11 @@ impl Tally {
     fn said(&self, ask: &Resolve) -> Said {
         // Both are in the order of their names.
         let mut resolved = self.resolved.iter().peekable();
-        let named = |name: &SecretName| {
+        let mut secrets = NamedList::new();
+        for name in &ask.names {
             let found = resolved.next_if(|one| one.name == *name);
-            Named { name: name.to_string(), version: found.map(|one| one.row.columns.version) }
-        };
-        let secrets = ask.names.iter().map(named).collect();
+            secrets.push(name, found.map(|one| one.row.columns.version));
+        }
         Said { secrets, ..Said::new(ask.action(), self.outcome()) }
     }
 

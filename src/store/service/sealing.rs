@@ -5,19 +5,19 @@ use std::ops::Deref;
 use std::sync::OnceLock;
 
 use crate::secret::Secret;
-use crate::store::seal::{self, Columns, Once, SALT_BYTES, SealedRow};
+use crate::store::seal::{self, Columns, Opener, SALT_BYTES, SealedRow};
 use crate::store::service::{Judged, Keys};
 use crate::store::storage::transaction::Transaction;
 
 /// A row that was found sound, with what opens it once it was asked for again.
 pub struct JudgedRow {
     row: SealedRow,
-    once: OnceLock<Once>,
+    opener: OnceLock<Box<Opener>>,
 }
 
 impl JudgedRow {
     pub fn new(row: SealedRow) -> Self {
-        Self { row, once: OnceLock::new() }
+        Self { row, opener: OnceLock::new() }
     }
 }
 
@@ -42,14 +42,14 @@ impl Keys {
 
     /// The value of a row that was judged in a transaction before.
     pub fn open_judged(&self, row: &JudgedRow) -> Option<Secret> {
-        let once = match row.once.get() {
-            Some(once) => once,
+        let opener = match row.opener.get() {
+            Some(opener) => opener,
             None => {
                 let key = self.master.find(&row.columns.key_id)?;
-                row.once.get_or_init(|| seal::once_of(&key, row))
+                row.opener.get_or_init(|| Box::new(Opener::new(&key, row)))
             }
         };
-        seal::open_again(once, row).ok()
+        opener.open(row).ok()
     }
 
     /// Seals a new version under the key that all are to be under from here on. It is asked for in

@@ -39,9 +39,13 @@ impl Desk {
         resolved: &[ResolvedSecret],
     ) -> Judged<()> {
         let at = now();
+        if self.is_noted(organization, workload, resolved, at) {
+            return Ok(());
+        }
         for secret in resolved {
             let version = secret.row.columns.version;
-            let remembered = self.known_usage(organization, workload, &secret.name);
+            let remembered = self.known_usage(organization, workload);
+            let remembered = remembered.and_then(|used| used.get(&secret.name)).copied();
             let known = match remembered {
                 Some(known) => Some(known),
                 None => tx
@@ -49,11 +53,8 @@ impl Desk {
                     .filter(|row| self.usage_holds(row))
                     .map(|row| (row.version, row.at)),
             };
-            let current = known.is_some_and(|(known, then)| {
-                known == version && (then..then.saturating_add(GRAIN)).contains(&at)
-            });
-            if current {
-                if let (None, Some(known)) = (remembered, known) {
+            if let Some(known) = known.filter(|known| is_current(*known, version, at)) {
+                if remembered.is_none() {
                     self.learn_usage(organization, workload, &secret.name, known);
                 }
                 continue;
@@ -71,6 +72,22 @@ impl Desk {
             self.learn_usage(organization, workload, &secret.name, (version, at));
         }
         Ok(())
+    }
+
+    /// Whether all of it is known to be written already, as it is for who asks again and again.
+    fn is_noted(
+        &self,
+        organization: &OrgName,
+        workload: &str,
+        resolved: &[ResolvedSecret],
+        at: i64,
+    ) -> bool {
+        self.known_usage(organization, workload).is_some_and(|used| {
+            resolved.iter().all(|secret| {
+                let known = used.get(&secret.name);
+                known.is_some_and(|known| is_current(*known, secret.row.columns.version, at))
+            })
+        })
     }
 
     /// Who resolved this lately, the latest first.
@@ -148,6 +165,11 @@ impl Desk {
     fn usage_holds(&self, row: &UsageRow) -> bool {
         seal::row_code_holds(&self.keys.ring.row, &row.bound(), &row.code)
     }
+}
+
+/// Whether what was written last says this version, and not long ago.
+fn is_current((known, then): (i64, i64), version: i64, at: i64) -> bool {
+    known == version && (then..then.saturating_add(GRAIN)).contains(&at)
 }
 
 fn summed(workload: String, secrets: Vec<SecretUse>) -> WorkloadUse {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::name::{OrgName, SecretName};
-use crate::store::audit::{Action, Named, Outcome};
+use crate::store::audit::{Action, NamedList, Outcome};
 use crate::store::permission::Operation;
 use crate::store::service::desk::Said;
 use crate::store::service::{
@@ -51,12 +51,11 @@ impl Desk {
             Err(_) => Outcome::Forbidden,
         };
         let versions = seen.as_ref().ok();
-        let named = look.versions.keys().enumerate().map(|(place, name)| Named {
-            name: name.to_string(),
-            version: versions.and_then(|versions| versions[place]),
-        });
-        let (secrets, workload) = (named.collect(), caller.principal.workload());
-        let workload = workload.map(ToString::to_string);
+        let mut secrets = NamedList::new();
+        for (place, name) in look.versions.keys().enumerate() {
+            secrets.push(name, versions.and_then(|versions| versions[place]));
+        }
+        let workload = caller.principal.workload().map(ToString::to_string);
         let said = Said { secrets, workload, ..Said::new(Action::Watch, outcome) };
         let sequence = self.record(tx, &caller, said)?;
         Ok(seen.map(|versions| Done::with(Looked { versions, sequence })))
