@@ -3,34 +3,26 @@
 //!
 //!     list [SECRETS [ROUNDS]]
 
+mod many;
+
 use std::env;
-use std::error::Error;
 use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
 use hyper::Request;
-use hyper::client::conn::http1::SendRequest;
-use hyper_util::rt::TokioIo;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 
-use inject::store::{MASTER_KEY_NAME, MasterKeySource, OpenMode, Store};
+use inject::store::Store;
 
-type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
-type Sender = SendRequest<Full<Bytes>>;
+use many::{Outcome, SECRETS, SECRETS_PATH, Sender, connect, filled, open, send};
 
-const SECRETS: usize = 100_000;
 const ROUNDS: usize = 300;
-const WAIT_MAX: Duration = Duration::from_secs(10);
 const WATCHES: usize = 10_000;
 const STARTING_MAX: usize = 500;
 const WATCH_PATH: &str = "/api/v1/orgs/default/watch";
-const FILLERS: usize = 64;
-const SECRETS_PATH: &str = "/api/v1/orgs/default/secrets";
 
 fn main() -> Outcome {
     let mut args = env::args().skip(1).filter(|arg| arg != "--bench");
@@ -136,75 +128,8 @@ async fn cursors(sender: &mut Sender, path: &str, most: usize) -> Outcome<Vec<St
     Ok(cursors)
 }
 
-fn filled(runtime: &tokio::runtime::Runtime, secrets: usize) -> Outcome<PathBuf> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("target/list-{secrets}"));
-    if directory.join("whole").exists() {
-        return Ok(directory);
-    }
-    let _none_before = fs::remove_dir_all(&directory);
-    fs::create_dir_all(&directory)?;
-    Store::open(&directory, &key(&directory), OpenMode::CreateIfMissing, "alice", WAIT_MAX)?;
-    let store = open(&directory)?;
-    let begun = Instant::now();
-    runtime.block_on(async {
-        let fillers: Vec<_> =
-            (0..FILLERS).map(|filler| tokio::spawn(fill(store.clone(), filler, secrets))).collect();
-        for filler in fillers {
-            filler.await??;
-        }
-        Outcome::Ok(())
-    })?;
-    writeln!(io::stdout(), "filled with {secrets} in {:?}", begun.elapsed())?;
-    fs::write(directory.join("whole"), "")?;
-    Ok(directory)
-}
-
-async fn fill(store: Store, filler: usize, secrets: usize) -> Outcome {
-    let mut sender = connect(&store).await?;
-    for number in (filler..secrets).step_by(FILLERS) {
-        // So that the order of names is not that of time.
-        let mixed = number * 7919 % secrets;
-        let environment = ["DEV", "STAGING", "PROD"][mixed % 3];
-        let path = format!("{SECRETS_PATH}/SERVICE_{mixed:06}_PASSWORD_{environment}");
-        let body = format!(r#"{{"value":"value number {number} of the secrets"}}"#);
-        send(&mut sender, Request::put(path), body).await?;
-    }
-    Ok(())
-}
-
-fn open(directory: &Path) -> Outcome<Store> {
-    Ok(Store::open_to_serve(directory, &key(directory), "alice", WAIT_MAX)?)
-}
-
-fn key(directory: &Path) -> MasterKeySource {
-    MasterKeySource::File(directory.join(MASTER_KEY_NAME))
-}
-
-async fn connect(store: &Store) -> Outcome<Sender> {
-    let (sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(store.connect())).await?;
-    tokio::spawn(connection);
-    Ok(sender)
-}
-
 async fn get(sender: &mut Sender, path: &str) -> Outcome<Bytes> {
     send(sender, Request::get(path), String::new()).await
-}
-
-async fn send(
-    sender: &mut Sender,
-    request: hyper::http::request::Builder,
-    body: String,
-) -> Outcome<Bytes> {
-    let request = request.header("host", "store").body(Full::new(Bytes::from(body)))?;
-    sender.ready().await?;
-    let answer = sender.send_request(request).await?;
-    let status = answer.status();
-    let body = answer.into_body().collect().await?.to_bytes();
-    if !status.is_success() {
-        return Err(format!("{status}: {}", String::from_utf8_lossy(&body)).into());
-    }
-    Ok(body)
 }
 
 /// Median, 99th percentile and worst, and the memory.
