@@ -4,25 +4,27 @@
 //!     load [--rounds N]
 
 mod many;
+mod processors;
+mod rounds;
 mod served;
 mod table;
 mod wrk;
 
 use std::env;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use processors::Processors;
+use rounds::{Contestant, median, memory};
 use served::{Outcome, Server, printed};
-use table::{Target, row};
-use wrk::{Load, Seen};
+use table::row;
+use wrk::Load;
 
 const INJECT: &str = env!("CARGO_BIN_EXE_inject");
 
-const ROUNDS: usize = 5;
-const ROUND_SECONDS: u64 = 2;
+const ROUNDS: usize = 9;
 /// How often the store with many secrets is started.
 const STARTS: usize = 7;
 /// What the largest batch asks for.
@@ -43,21 +45,6 @@ struct Stage {
     rounds: usize,
 }
 
-/// A server with its load, and how both are called.
-struct Contestant<'a> {
-    what: &'static str,
-    server: &'a Server,
-    load: Load,
-    /// Whether each answer leaves a record.
-    is_recorded: bool,
-}
-
-/// What came of a contestant's rounds, and what the server took for each request.
-struct Round {
-    seen: Seen,
-    processor_micros: f64,
-}
-
 fn main() -> Outcome {
     let args: Vec<String> = env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -67,8 +54,13 @@ fn main() -> Outcome {
         _ => return Err("usage: load [--rounds N]".into()),
     };
     let stage = Stage::set(rounds)?;
+    let processors = Processors::now()?;
     stage.resolves()?;
-    stage.among_many()
+    stage.among_many()?;
+    // All servers have ended, so that their time is known as this program's children's.
+    let others = format!("{:.0} %", processors.taken_by_others()? * 100.0);
+    row(["machine: processors taken by others meanwhile", &others, "", ""], (0.0, ""), None)?;
+    Ok(())
 }
 
 impl Stage {
@@ -98,16 +90,16 @@ impl Stage {
         let owner = printed(&self.inject, &[], &init)?;
         let store = Server::store(&self.inject, &data)?;
         store.get("/readyz", "")?;
-        memory("idle", &store, IDLE_MIB_MAX)?;
+        memory("idle", &store, Some(('≤', IDLE_MIB_MAX)))?;
         for number in 0..BATCH {
-            let body = format!(r#"{{"value":"value number {number} of the secrets"}}"#);
+            let body = format!(r#"{{"value":"{}"}}"#, value(number));
             let path = format!("/api/v1/orgs/acme/secrets/{}", name(number));
             store.ask("PUT", &path, &owner, &body)?;
         }
         let token = token(&store, "acme", &owner)?;
         let path = "/api/v1/orgs/acme/resolve";
         let answer = self.directory.join("answer.json");
-        fs::write(&answer, store.ask("POST", path, &token, &names(5))?)?;
+        fs::write(&answer, five_of(store.ask("POST", path, &token, &names(5))?)?)?;
         let bare = Server::start(Command::new(self.directory.join("floor-serve")).arg(&answer))?;
         let resolve = |file, connections, count| {
             let script = script("POST", path, &token, &names(count));
@@ -118,34 +110,28 @@ impl Stage {
             |what, server, load, is_recorded| Contestant { what, server, load, is_recorded };
         let all = [
             contestant("floor: bare hyper, 32 connections", &bare, resolve("bare", 32, 5)?, false),
-            contestant(
-                "store: resolve of 5, 32 connections",
-                &store,
-                resolve("five", 32, 5)?,
-                true,
-            ),
+            contestant("store: resolve of 5, 32 connections", &store, resolve("5", 32, 5)?, true),
             contestant("store: `/healthz`, 32 connections", &store, healthz, false),
-            contestant("store: resolve of 1, 1 connection", &store, resolve("one", 1, 1)?, true),
+            contestant("store: resolve of 1, 1 connection", &store, resolve("1", 1, 1)?, true),
             contestant(
                 "store: resolve of 50, 1 connection",
                 &store,
-                resolve("fifty", 1, BATCH)?,
+                resolve("50", 1, BATCH)?,
                 true,
             ),
         ];
-        let found = self.rounds(&all)?;
+        let found = rounds::run(&all, self.rounds)?;
         let [bare, five, healthz, one, fifty] = &found[..] else { return Err("five rows".into()) };
-        rate(all[0].what, bare, None, None)?;
-        rate(all[1].what, five, Some(bare), Some(('≥', RESOLVE_RATIO_MIN)))?;
-        let p99 = median_of(five, |round| round.seen.p99_micros / 1e3);
-        let cells = ["store: 99th percentile of it", &format!("{p99:.2} ms"), "", ""];
-        row(cells, (p99, " ms"), Some(('≤', RESOLVE_P99_MS_MAX)))?;
-        rate(all[2].what, healthz, Some(bare), None)?;
-        processor("floor: processor's time a request", bare, None)?;
-        processor("store: processor's time a resolve of 5", five, Some(bare))?;
-        latency(all[3].what, one, None, None)?;
-        latency(all[4].what, fifty, Some(one), Some(('≤', BATCH_RATIO_MAX)))?;
-        memory("after these", &store, MANY_MIB_MAX)
+        bare.rate(None, None)?;
+        five.rate(Some(bare), Some(('≥', RESOLVE_RATIO_MIN)))?;
+        five.p99(Some(('≤', RESOLVE_P99_MS_MAX)))?;
+        healthz.rate(Some(bare), None)?;
+        one.latency(None, None)?;
+        fifty.latency(Some(one), Some(('≤', BATCH_RATIO_MAX)))?;
+        for each in &found {
+            each.processor((each.what != bare.what).then_some(bare))?;
+        }
+        memory("after these", &store, None)
     }
 
     /// Starts, memory and writes with many secrets.
@@ -158,7 +144,7 @@ impl Stage {
             store.get("/readyz", "")?;
             ready.push(begun.elapsed().as_secs_f64() * 1e3);
         }
-        let ready = median(&mut ready);
+        let ready = median(ready.into_iter());
         let what = format!("store: start to ready, {} secrets", many::SECRETS);
         let cells = [&what, &format!("{ready:.1} ms"), "", ""];
         row(cells, (ready, " ms"), Some(('≤', READY_MS_MAX)))?;
@@ -168,31 +154,20 @@ impl Stage {
         let owner = printed(&self.inject, &settings, &add)?;
         let store = Server::store(&self.inject, &data)?;
         store.get("/readyz", "")?;
-        memory("100,000 secrets, at the start", &store, MANY_MIB_MAX)?;
+        let target = Some(('≤', MANY_MIB_MAX));
+        memory("many secrets, at the start", &store, target)?;
         store.get(&format!("{}?q=_PROD", many::SECRETS_PATH), &owner)?;
-        memory("100,000 secrets, after a search", &store, MANY_MIB_MAX)?;
+        memory("many secrets, after a search", &store, target)?;
+        let contestant = |what, load| Contestant { what, server: &store, load, is_recorded: true };
         let all = [
-            Contestant {
-                what: "store: creates, 8 connections",
-                server: &store,
-                load: self.creates(&owner)?,
-                is_recorded: true,
-            },
-            Contestant {
-                what: "store: updates, 8 connections",
-                server: &store,
-                load: self.updates(&owner)?,
-                is_recorded: true,
-            },
+            contestant("store: creates, 8 connections", self.creates(&owner)?),
+            contestant("store: updates, 8 connections", self.updates(&owner)?),
         ];
-        for (contestant, rounds) in all.iter().zip(self.rounds(&all)?) {
-            let per_second = median_of(&rounds, |round| round.seen.per_second);
-            let p99 = median_of(&rounds, |round| round.seen.p99_micros / 1e3);
-            let cells =
-                [contestant.what, &format!("{per_second:.0}/s"), &format!("p99 {p99:.1} ms"), ""];
-            row(cells, (per_second, "/s"), Some(('≥', WRITES_PER_SECOND_MIN)))?;
+        for found in rounds::run(&all, self.rounds)? {
+            found.rate(None, Some(('≥', WRITES_PER_SECOND_MIN)))?;
+            found.processor(None)?;
         }
-        memory("100,000 secrets, after writes", &store, MANY_MIB_MAX)
+        memory("many secrets, after writes", &store, target)
     }
 
     /// A copy of the store with many secrets, as each run writes to it.
@@ -246,47 +221,21 @@ impl Stage {
         );
         Load::new(&self.directory, "updates", 8, &script)
     }
-
-    /// Short rounds, in turns; the first does not count.
-    fn rounds(&self, all: &[Contestant]) -> Outcome<Vec<Vec<Round>>> {
-        let mut found: Vec<Vec<Round>> = all.iter().map(|_| Vec::new()).collect();
-        for number in 0..=self.rounds {
-            for (contestant, found) in all.iter().zip(&mut found) {
-                let round = contestant.round(number)?;
-                if number > 0 {
-                    found.push(round);
-                }
-            }
-        }
-        Ok(found)
-    }
-}
-
-impl Contestant<'_> {
-    /// Its server must have answered, and recorded, what the client says it was told.
-    fn round(&self, number: usize) -> Outcome<Round> {
-        let before = self.is_recorded.then(|| self.server.counted()).transpose()?;
-        let processor = self.server.processor_micros()?;
-        let seen = self.load.round(&self.server.address, ROUND_SECONDS, number)?;
-        let processor_micros = (self.server.processor_micros()? - processor) / seen.requests;
-        if let Some(before) = before {
-            let after = self.server.counted()?;
-            let answered = (after.answered - before.answered) as f64;
-            let records = (after.records - before.records) as f64;
-            if answered < seen.requests || records < seen.requests {
-                return Err(format!(
-                    "{}: {} requests, {answered} answered well, {records} recorded",
-                    self.what, seen.requests
-                )
-                .into());
-            }
-        }
-        Ok(Round { seen, processor_micros })
-    }
 }
 
 fn name(number: usize) -> String {
     format!("SERVICE_{number:02}_PASSWORD")
+}
+
+fn value(number: usize) -> String {
+    format!("value number {number} of the secrets")
+}
+
+/// The answer to a resolve of five, which must hold their values.
+fn five_of(answer: String) -> Outcome<String> {
+    let given: serde_json::Value = serde_json::from_str(&answer)?;
+    let is_there = |number| given["secrets"][name(number)]["value"] == value(number);
+    if (0..5).all(is_there) { Ok(answer) } else { Err("the store gives other values".into()) }
 }
 
 /// The body that asks for the first so many.
@@ -308,62 +257,4 @@ fn script(method: &str, path: &str, token: &str, body: &str) -> String {
          wrk.headers['authorization'] = 'Bearer {token}'\n\
          wrk.headers['content-type'] = 'application/json'\n"
     )
-}
-
-/// Requests a second, and the ratio to the floor's.
-fn rate(
-    what: &str,
-    rounds: &[Round],
-    floor: Option<&Vec<Round>>,
-    target: Target,
-) -> io::Result<()> {
-    let per_second = median_of(rounds, |round| round.seen.per_second);
-    let p99 = median_of(rounds, |round| round.seen.p99_micros / 1e3);
-    let ratio = floor.map(|floor| ratio(rounds, floor, |round| round.seen.per_second));
-    let shown = ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}"));
-    let cells = [what, &format!("{per_second:.0}/s"), &format!("p99 {p99:.2} ms"), &shown];
-    row(cells, (ratio.unwrap_or(1.0), ""), target)
-}
-
-fn latency(
-    what: &str,
-    rounds: &[Round],
-    floor: Option<&Vec<Round>>,
-    target: Target,
-) -> io::Result<()> {
-    let median = median_of(rounds, |round| round.seen.median_micros);
-    let p99 = median_of(rounds, |round| round.seen.p99_micros);
-    let ratio = floor.map(|floor| ratio(rounds, floor, |round| round.seen.median_micros));
-    let shown = ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}"));
-    let cells = [what, &format!("{median:.0} µs"), &format!("p99 {p99:.0} µs"), &shown];
-    row(cells, (ratio.unwrap_or(1.0), ""), target)
-}
-
-fn processor(what: &str, rounds: &[Round], floor: Option<&Vec<Round>>) -> io::Result<()> {
-    let micros = median_of(rounds, |round| round.processor_micros);
-    let ratio = floor.map(|floor| ratio(rounds, floor, |round| round.processor_micros));
-    let shown = ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}"));
-    row([what, &format!("{micros:.1} µs"), "", &shown], (0.0, ""), None)
-}
-
-fn memory(when: &str, server: &Server, mib_max: f64) -> Outcome {
-    let mib = server.resident_mib()?;
-    let what = format!("store: memory, {when}");
-    row([&what, &format!("{mib:.1} MiB"), "", ""], (mib, " MiB"), Some(('≤', mib_max)))?;
-    Ok(())
-}
-
-/// The median of each round's own ratio: what slows the machine down slows both sides of a round.
-fn ratio(rounds: &[Round], floor: &[Round], figure: fn(&Round) -> f64) -> f64 {
-    let pairs = rounds.iter().zip(floor);
-    median(&mut pairs.map(|(round, floor)| figure(round) / figure(floor)).collect::<Vec<_>>())
-}
-
-fn median_of(rounds: &[Round], figure: fn(&Round) -> f64) -> f64 {
-    median(&mut rounds.iter().map(figure).collect::<Vec<_>>())
-}
-
-fn median(all: &mut [f64]) -> f64 {
-    all.sort_by(f64::total_cmp);
-    all[all.len() / 2]
 }

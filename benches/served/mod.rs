@@ -10,7 +10,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, SysconfVar, sysconf};
+use nix::unistd::Pid;
+
+use crate::processors::ticks_per_second;
 
 pub type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -48,17 +50,18 @@ impl Server {
         let (_, fields) = stat.rsplit_once(") ").ok_or("`stat` has no name")?;
         let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<f64>);
         let ticks: f64 = ticks.sum::<Result<f64, _>>()?;
-        let per_second = sysconf(SysconfVar::CLK_TCK)?.ok_or("the system has no clock ticks")?;
-        Ok(ticks / per_second as f64 * 1e6)
+        Ok(ticks / ticks_per_second()? * 1e6)
     }
 
-    /// The memory that it has resident, in MiB.
-    pub fn resident_mib(&self) -> Outcome<f64> {
+    /// The memory that it has resident, and that it had at most, in MiB.
+    pub fn resident_mib(&self) -> Outcome<(f64, f64)> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib: f64 =
-            line.ok_or("`status` has no `VmRSS`")?.trim_end_matches("kB").trim().parse()?;
-        Ok(kib / 1024.0)
+        let mib = |name: &str| -> Outcome<f64> {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let line = line.ok_or_else(|| format!("`status` has no `{name}`"))?;
+            Ok(line.trim_end_matches("kB").trim().parse::<f64>()? / 1024.0)
+        };
+        Ok((mib("VmRSS:")?, mib("VmHWM:")?))
     }
 
     /// The body of a successful answer.
