@@ -1,36 +1,35 @@
-//! Pages of lists and searches among many secrets, through the served store's own HTTP face within
-//! one process, and what the store takes of the memory. The store it fills once, under `target/`.
+//! Pages of lists and searches among many secrets, and requests that are held, through the served
+//! store's own HTTP face within one process. What a process of its own takes, `load` measures.
 //!
 //!     list [SECRETS [ROUNDS]]
 
+mod many;
+mod table;
+
 use std::env;
-use std::error::Error;
 use std::fs;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
 use hyper::Request;
-use hyper::client::conn::http1::SendRequest;
-use hyper_util::rt::TokioIo;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 
-use inject::store::{MASTER_KEY_NAME, MasterKeySource, OpenMode, Store};
+use inject::store::Store;
 
-type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
-type Sender = SendRequest<Full<Bytes>>;
+use many::{Outcome, SECRETS, SECRETS_PATH, Sender, connect, filled, open, send};
+use table::Target;
 
-const SECRETS: usize = 100_000;
 const ROUNDS: usize = 300;
-const WAIT_MAX: Duration = Duration::from_secs(10);
+const PAGE_P99_MS_MAX: f64 = 5.0;
+const SORTS: [&str; 4] = ["name", "-name", "updated", "-updated"];
+/// Of all names, of nearly all, of many, of some, of few, of none.
+const PARTS: [&str; 6] = ["", "E", "_PROD", "SERVICE_0420", "77777", "NO_SUCH_NAME"];
+/// Where pages begin, a thousand rows apart.
+const CURSORS_MAX: usize = 20;
 const WATCHES: usize = 10_000;
 const STARTING_MAX: usize = 500;
 const WATCH_PATH: &str = "/api/v1/orgs/default/watch";
-const FILLERS: usize = 64;
-const SECRETS_PATH: &str = "/api/v1/orgs/default/secrets";
 
 fn main() -> Outcome {
     let mut args = env::args().skip(1).filter(|arg| arg != "--bench");
@@ -39,38 +38,39 @@ fn main() -> Outcome {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let directory = filled(&runtime, secrets)?;
-    let begun = Instant::now();
     let store = open(&directory)?;
-    let opened = begun.elapsed();
     runtime.block_on(async {
         let mut sender = connect(&store).await?;
-        get(&mut sender, "/readyz").await?;
-        row("start to ready", &[opened, begun.elapsed()])?;
-        row("memory then", &[])?;
         let (begun, before) = (Instant::now(), processor_time()?);
         get(&mut sender, &format!("{SECRETS_PATH}?q=NO_SUCH_NAME")).await?;
         let processor = processor_time()? - before;
-        row(&format!("first search (processor: {processor:.2?})"), &[begun.elapsed()])?;
-        row("memory then", &[])?;
-        for sort in ["name", "-name", "updated", "-updated"] {
-            for part in ["", "E", "_PROD", "SERVICE_0420", "77777", "NO_SUCH_NAME"] {
-                let mut times = Vec::new();
-                let path = format!("{SECRETS_PATH}?sort={sort}&q={part}");
-                let cursors = cursors(&mut sender, &path, 20).await?;
-                let before = processor_time()?;
-                for round in 0..rounds {
-                    let cursor = &cursors[round % cursors.len()];
-                    let begun = Instant::now();
-                    get(&mut sender, &format!("{path}&cursor={cursor}")).await?;
-                    times.push(begun.elapsed());
-                }
-                let each = (processor_time()? - before) / u32::try_from(rounds)?;
-                row(&format!("sort={sort} q={part} (processor: {each:.2?})"), &times)?;
-            }
+        row(&format!("list: first search (processor: {processor:.2?})"), &[begun.elapsed()], None)?;
+        for part in PARTS {
+            searches(&mut sender, part, rounds).await?;
         }
-        row("memory then", &[])?;
         watches(&store, &mut sender).await
     })
+}
+
+/// Pages of a list, in every order, from cursors at its beginning and deep in it.
+async fn searches(sender: &mut Sender, part: &str, rounds: usize) -> Outcome {
+    let mut times = Vec::new();
+    let mut processor = Duration::ZERO;
+    for sort in SORTS {
+        let path = format!("{SECRETS_PATH}?sort={sort}&q={part}");
+        let cursors = cursors(sender, &path, CURSORS_MAX).await?;
+        let before = processor_time()?;
+        for round in 0..rounds {
+            let cursor = &cursors[round % cursors.len()];
+            let begun = Instant::now();
+            get(sender, &format!("{path}&cursor={cursor}")).await?;
+            times.push(begun.elapsed());
+        }
+        processor += processor_time()? - before;
+    }
+    let each = processor / u32::try_from(times.len())?;
+    let what = format!("list: page of 100, q={part} (processor: {each:.2?})");
+    row(&what, &times, Some(('≤', PAGE_P99_MS_MAX)))
 }
 
 /// Ten thousand requests that are held, and one change that answers all of them.
@@ -84,7 +84,7 @@ async fn watches(store: &Store, sender: &mut Sender) -> Outcome {
     for _ in 0..WATCHES {
         lines.push(connect(store).await?);
     }
-    row("memory with the connections", &[])?;
+    memory("list: both sides of 10,000 connections")?;
     let before = processor_time()?;
     let mut waiting = Vec::new();
     for mut line in lines {
@@ -100,18 +100,21 @@ async fn watches(store: &Store, sender: &mut Sender) -> Outcome {
     while store.held() < WATCHES {
         tokio::task::yield_now().await;
     }
-    row("memory with the watches", &[processor_time()? - before])?;
+    let processor = processor_time()? - before;
+    row("list: processor for 10,000 watches to begin", &[processor], None)?;
+    memory("list: both sides of 10,000 watches")?;
     let before = processor_time()?;
     tokio::time::sleep(Duration::from_secs(10)).await;
-    row("processor for ten seconds of waiting", &[processor_time()? - before])?;
+    row("list: processor for ten seconds of them", &[processor_time()? - before], None)?;
     let (begun, before) = (Instant::now(), processor_time()?);
     send(sender, Request::put(&path), body).await?;
     let put = begun.elapsed();
     for one in waiting {
         one.await??;
     }
-    row("a change, until it is answered and until all watches are", &[put, begun.elapsed()])?;
-    row("processor for it", &[processor_time()? - before])
+    row("list: a change, until it is answered", &[put], None)?;
+    row("list: until all of the watches are", &[begun.elapsed()], None)?;
+    row("list: processor for both", &[processor_time()? - before], None)
 }
 
 /// Of this whole process: a busy machine makes it no longer.
@@ -136,86 +139,27 @@ async fn cursors(sender: &mut Sender, path: &str, most: usize) -> Outcome<Vec<St
     Ok(cursors)
 }
 
-fn filled(runtime: &tokio::runtime::Runtime, secrets: usize) -> Outcome<PathBuf> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("target/list-{secrets}"));
-    if directory.join("whole").exists() {
-        return Ok(directory);
-    }
-    let _none_before = fs::remove_dir_all(&directory);
-    fs::create_dir_all(&directory)?;
-    Store::open(&directory, &key(&directory), OpenMode::CreateIfMissing, "alice", WAIT_MAX)?;
-    let store = open(&directory)?;
-    let begun = Instant::now();
-    runtime.block_on(async {
-        let fillers: Vec<_> =
-            (0..FILLERS).map(|filler| tokio::spawn(fill(store.clone(), filler, secrets))).collect();
-        for filler in fillers {
-            filler.await??;
-        }
-        Outcome::Ok(())
-    })?;
-    writeln!(io::stdout(), "filled with {secrets} in {:?}", begun.elapsed())?;
-    fs::write(directory.join("whole"), "")?;
-    Ok(directory)
-}
-
-async fn fill(store: Store, filler: usize, secrets: usize) -> Outcome {
-    let mut sender = connect(&store).await?;
-    for number in (filler..secrets).step_by(FILLERS) {
-        // So that the order of names is not that of time.
-        let mixed = number * 7919 % secrets;
-        let environment = ["DEV", "STAGING", "PROD"][mixed % 3];
-        let path = format!("{SECRETS_PATH}/SERVICE_{mixed:06}_PASSWORD_{environment}");
-        let body = format!(r#"{{"value":"value number {number} of the secrets"}}"#);
-        send(&mut sender, Request::put(path), body).await?;
-    }
-    Ok(())
-}
-
-fn open(directory: &Path) -> Outcome<Store> {
-    Ok(Store::open_to_serve(directory, &key(directory), "alice", WAIT_MAX)?)
-}
-
-fn key(directory: &Path) -> MasterKeySource {
-    MasterKeySource::File(directory.join(MASTER_KEY_NAME))
-}
-
-async fn connect(store: &Store) -> Outcome<Sender> {
-    let (sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(store.connect())).await?;
-    tokio::spawn(connection);
-    Ok(sender)
-}
-
 async fn get(sender: &mut Sender, path: &str) -> Outcome<Bytes> {
     send(sender, Request::get(path), String::new()).await
 }
 
-async fn send(
-    sender: &mut Sender,
-    request: hyper::http::request::Builder,
-    body: String,
-) -> Outcome<Bytes> {
-    let request = request.header("host", "store").body(Full::new(Bytes::from(body)))?;
-    sender.ready().await?;
-    let answer = sender.send_request(request).await?;
-    let status = answer.status();
-    let body = answer.into_body().collect().await?.to_bytes();
-    if !status.is_success() {
-        return Err(format!("{status}: {}", String::from_utf8_lossy(&body)).into());
-    }
-    Ok(body)
-}
-
-/// Median, 99th percentile and worst, and the memory.
-fn row(what: &str, times: &[Duration]) -> Outcome {
+/// Median and 99th percentile, which is what the target is for, in milliseconds.
+fn row(what: &str, times: &[Duration], target: Target) -> Outcome {
     let mut times = times.to_vec();
     times.sort();
-    let at = |share: f64| times.get((times.len() as f64 * share) as usize).or(times.last());
-    let shown = |time: Option<&Duration>| time.map_or(String::new(), |time| format!("{time:.2?}"));
-    let (median, high, worst) = (shown(at(0.5)), shown(at(0.99)), shown(times.last()));
+    let at = |share: f64| times.get((times.len() as f64 * share) as usize).copied();
+    let (median, p99) = (at(0.5).ok_or("no times")?, at(0.99).ok_or("no times")?);
+    let high = if times.len() > 1 { format!("p99 {p99:.2?}") } else { String::new() };
+    let cells = [what, &format!("{median:.2?}"), &high, ""];
+    table::row(cells, (p99.as_secs_f64() * 1e3, " ms"), target)?;
+    Ok(())
+}
+
+/// Of this whole process: both sides of each connection.
+fn memory(what: &str) -> Outcome {
     let status = fs::read_to_string("/proc/self/status")?;
-    let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("").trim();
-    writeln!(io::stdout(), "| {what} | {median} | {high} | {worst} | {memory} |")?;
+    let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib: f64 = memory.ok_or("no `VmRSS`")?.trim_end_matches("kB").trim().parse()?;
+    table::row([what, &format!("{:.1} MiB", kib / 1024.0), "", ""], (0.0, ""), None)?;
     Ok(())
 }
