@@ -253,9 +253,11 @@ pub struct AuditCheckpoint {
     pub common: Common,
 }
 
-// The address is its argument.
+// The address is its argument, and no store is opened by a key.
 #[derive(Args, Debug)]
 #[command(mut_arg("store", |store| store.hide(true)))]
+#[command(mut_arg("master_key_file", |file| file.hide(true)))]
+#[command(mut_arg("master_key_command", |command| command.hide(true)))]
 pub struct Login {
     /// The store's address as it prints it, `https://HOST:PORT#sha256-…`
     #[arg(value_name = "URL")]
