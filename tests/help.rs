@@ -246,6 +246,7 @@ fn people_and_tokens() {
           --since <TIME>     Only from then on: a date, a time, or how long ago, such as 7d
           --until <TIME>     Only before then, written in the same way
           --limit <NUMBER>   At most so many records [default: 100]
+          --cursor <CURSOR>  Go on from there: the `next` of a list that was printed as JSON
           --json             Print JSON
       -h, --help             Print help
 

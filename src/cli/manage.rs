@@ -228,6 +228,9 @@ pub struct AuditList {
     #[arg(long, value_name = "NUMBER", default_value = "100")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub limit: u32,
+    /// Go on from there: the `next` of a list that was printed as JSON
+    #[arg(long, value_name = "CURSOR")]
+    pub cursor: Option<OsString>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
