@@ -33,10 +33,11 @@ pub enum Error {
         org: OrgName,
         error: io::Error,
     },
-    /// Something may have been made, and its token is lost; `look` says how to find out.
+    /// A change may have been made, or something with a token that is lost; `look` says how to find
+    /// out.
     Lost {
         error: client::Error,
-        look: &'static str,
+        look: String,
     },
     Prompt(PromptError),
     TooLarge,
@@ -95,6 +96,14 @@ impl Error {
         if rows > 0 { Err(Self::Damaged { rows, way_out }) } else { Ok(()) }
     }
 
+    /// Why a change was not made, as far as that is known; else with how to find out.
+    pub(super) fn of_change(error: client::Error, look: impl Into<String>) -> Self {
+        match error.may_be_done() {
+            true => Self::Lost { error, look: look.into() },
+            false => Self::Client(error),
+        }
+    }
+
     /// Whether it is the token that the store does not accept.
     pub fn is_token_refused(&self) -> bool {
         let (Self::Client(error) | Self::Lost { error, .. }) = self else { return false };
@@ -124,6 +133,8 @@ impl Error {
     /// The exit code, as the contract has it.
     pub fn exit_code(&self) -> u8 {
         match self {
+            // All that a command sends, but a value, which was judged before, are its arguments.
+            Self::Client(client::Error::Invalid { .. }) => 64,
             Self::Client(error) | Self::Lost { error, .. } => error.exit_code(),
             Self::Empty
             | Self::CannotAsk(_)
