@@ -49,6 +49,8 @@ pub enum Outcome {
     Exists,
     /// The organization would have been left without an owner.
     LastOwner,
+    /// The token may not be used from the client's address.
+    Network,
 }
 
 /// One record, as it is stored. Times are milliseconds since 1970 in UTC.
@@ -218,6 +220,7 @@ impl Outcome {
             Self::Invalid => "invalid",
             Self::Exists => "exists",
             Self::LastOwner => "last-owner",
+            Self::Network => "network",
         }
     }
 }

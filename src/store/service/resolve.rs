@@ -57,9 +57,15 @@ impl Desk {
         ask: &Resolve,
     ) -> Decided<Vec<ResolvedSecret>> {
         let caller = or_refuse!(self.admit(tx, knock, organization)?);
-        let tally = self.tally(tx, &caller, ask)?;
         let workload =
             caller.principal.workload().or(ask.workload.as_ref()).map(ToString::to_string);
+        if caller.is_astray() {
+            let (outcome, refusal) = caller.forbidden();
+            let said = Tally::default().said(ask);
+            self.record(tx, &caller, Said { workload, outcome, ..said })?;
+            return Ok(Err(refusal));
+        }
+        let tally = self.tally(tx, &caller, ask)?;
         self.record(tx, &caller, Said { workload: workload.clone(), ..tally.said(ask) })?;
         if ask.values && tally.is_whole() {
             let workload = workload.unwrap_or_else(|| caller.principal.actor());
