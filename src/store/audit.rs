@@ -7,6 +7,7 @@ use sha2::Sha256;
 
 use crate::store::canonical::Canonical;
 use crate::store::seal::Key;
+use crate::wire::Checkpoint;
 
 /// What the first record of an organization is chained to.
 pub const GENESIS: [u8; 32] = [0; 32];
@@ -151,6 +152,15 @@ impl<'a> Verifier<'a> {
         self.next += 1;
         self.previous.clone_from(&chained.code);
         Ok(())
+    }
+}
+
+impl Chained {
+    /// Whether it is all that a checkpoint says of the record with its number. The time is in the
+    /// code too, but whoever reads a checkpoint reads the time, and not the code.
+    pub fn is_seen_by(&self, checkpoint: &Checkpoint) -> bool {
+        checkpoint.code.eq_ignore_ascii_case(&code_text(&self.code))
+            && checkpoint.at.as_millisecond() == self.record.at
     }
 }
 
