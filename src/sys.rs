@@ -2,6 +2,7 @@
 //! execve. The only file with unsafe code; it decides nothing and knows no secret's name.
 #![allow(unsafe_code)]
 
+mod ending;
 pub mod serving;
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -18,6 +19,8 @@ use nix::sys::signal::{
     SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, pthread_sigmask, sigaction,
 };
 use nix::sys::stat::Mode;
+
+pub use ending::{Group, Unfinished, remove_at_end, spawn_group};
 
 /// What the kernel handed over: it lies below the stack and outlives everything.
 #[derive(Debug)]
@@ -140,8 +143,10 @@ fn is_ignored(signal: Signal) -> bool {
 extern "C" fn nothing(_signal: c_int) {}
 
 extern "C" fn end(signal: c_int) {
-    // SAFETY: `_exit` is async-signal-safe, and runs nothing of this process any more.
-    unsafe { libc::_exit(128 + signal) }
+    if ending::finish(signal) {
+        // SAFETY: `_exit` is async-signal-safe, and runs nothing of this process any more.
+        unsafe { libc::_exit(128 + signal) }
+    }
 }
 
 /// Signals, kept waiting until this is dropped: one that waited does then what it does.

@@ -8,11 +8,12 @@ use std::path::Path;
 use crate::harness::World;
 
 /// Where limits are named; a server's own, all of them, in the first.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 8] = [
     "src/store/serve/limits.rs",
     "src/wire.rs",
     "src/wire/trail.rs",
     "src/store/session.rs",
+    "src/store/master_key.rs",
     "src/store/lane.rs",
     "src/name.rs",
     "src/grant.rs",

@@ -246,6 +246,7 @@ fn people_and_tokens() {
           --since <TIME>     Only from then on: a date, a time, or how long ago, such as 7d
           --until <TIME>     Only before then, written in the same way
           --limit <NUMBER>   At most so many records [default: 100]
+          --cursor <CURSOR>  Go on from there: the `next` of a list that was printed as JSON
           --json             Print JSON
       -h, --help             Print help
 
@@ -272,14 +273,12 @@ fn people_and_tokens() {
       -h, --help  Print help
 
     Settings:
-          --org <NAME>                    The organization that owns the secrets
-          --token-file <FILE>             A file that holds the token
-          --ca-file <FILE>                A PEM file of who vouches for the store, not the public ones
-          --master-key-file <FILE>        A file that holds the embedded store's master key
-          --master-key-command <COMMAND>  A shell command that prints the embedded store's master key
-          --timeout <TIME>                How long to try to reach the store: `3`, `500ms`, `2m`
-          --config <FILE>                 The manifest, not the `inject.toml` found from here upward
-          --report <text|json>            How a failure is printed: `text` or `json`
+          --org <NAME>          The organization that owns the secrets
+          --token-file <FILE>   A file that holds the token
+          --ca-file <FILE>      A PEM file of who vouches for the store, not the public ones
+          --timeout <TIME>      How long to try to reach the store: `3`, `500ms`, `2m`
+          --config <FILE>       The manifest, not the `inject.toml` found from here upward
+          --report <text|json>  How a failure is printed: `text` or `json`
     ");
 }
 

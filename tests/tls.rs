@@ -73,7 +73,7 @@ fn another_key_is_told_with_its_pin() {
     exit 69
     --- stderr
     inject: `probe` was not started
-      `https://127.0.0.1:[PORT]`: its key is not the one that the address pins, but `[PIN]`; if the store prints that one at its start, write it into the address, else somebody is in between
+      `https://127.0.0.1:[PORT]`: its key is not the one that is pinned, but `[PIN]`; if the store prints that one at its start, write it into the address, or log in with it once more, else somebody is in between
       store: https://127.0.0.1:[PORT], organization `acme`
     ");
     ended.code(69);
@@ -189,7 +189,7 @@ fn the_next_endpoint_is_asked_at_once() {
     // Where none is believed, each is told.
     let ended = at(&world, &format!("{},{}#{}", first.url, second.url, a.pin())).run();
     is_not_believed(&ended, "no authority that is trusted here");
-    is_not_believed(&ended, "its key is not the one that the address pins");
+    is_not_believed(&ended, "its key is not the one that is pinned");
 }
 
 #[test]

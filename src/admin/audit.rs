@@ -6,11 +6,11 @@ use crate::client::{AuditQuery, Client, PageQuery, TRAIL_ROWS_MAX};
 use crate::wire::{AuditList, AuditRecord, Checkpoint, NamedVersion, VerifyRequest};
 
 use super::table::escaped;
-use super::{Console, Error, Look, cell, time};
+use super::{Console, Error, Look, cell, pages, time};
 
 /// Shows records, newest first.
 pub struct List {
-    /// Which records; its page is chosen here.
+    /// Which records, from its page's cursor on; how many a page has is chosen here.
     pub query: AuditQuery,
     /// The most records that are shown.
     pub limit: usize,
@@ -34,10 +34,10 @@ impl List {
         let rows: Vec<_> = records.iter().map(|record| cells(record, &console.look)).collect();
         let header = ["TIME", "ACTOR", "ACTION", "ABOUT", "OUTCOME", "WORKLOAD", "CLIENT"];
         console.table(header, &rows, "there is no such record")?;
-        if next.is_some() {
+        if let Some(next) = next {
             console.note(&format!(
-                "these are the newest {}; `--limit` shows more, `--until` what is older",
-                rows.len()
+                "there are older ones; `--limit` shows more at once, `--cursor {}` goes on there",
+                escaped(&next)
             ));
         }
         Ok(())
@@ -45,21 +45,11 @@ impl List {
 
     /// As many records as are wanted, and where the next one is.
     fn fetch(&self, client: &Client) -> Result<(Vec<AuditRecord>, Option<String>), Error> {
-        let mut records = Vec::new();
-        let mut cursor = None;
-        while records.len() < self.limit {
-            let left = self.limit - records.len();
+        pages::up_to(self.limit, self.query.page.cursor.clone(), |cursor, left| {
             let page = PageQuery { cursor, limit: Some(left.min(TRAIL_ROWS_MAX)) };
             let answer = client.audit(&AuditQuery { page, ..self.query.clone() })?;
-            // A page without a record would be asked for without an end.
-            let is_last = answer.next.is_none() || answer.records.is_empty();
-            records.extend(answer.records);
-            cursor = answer.next;
-            if is_last {
-                break;
-            }
-        }
-        Ok((records, cursor))
+            Ok((answer.records, answer.next))
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use crate::client::{self, TokenError};
 use crate::name::{EmailAddress, OrgName, SecretName, TokenId};
@@ -32,10 +33,11 @@ pub enum Error {
         org: OrgName,
         error: io::Error,
     },
-    /// Something may have been made, and its token is lost; `look` says how to find out.
+    /// A change may have been made, or something with a token that is lost; `look` says how to find
+    /// out.
     Lost {
         error: client::Error,
-        look: &'static str,
+        look: String,
     },
     Prompt(PromptError),
     TooLarge,
@@ -56,8 +58,17 @@ pub enum Error {
         way_out: &'static str,
     },
     /// A store that turns page after page without an end.
-    TooManyRows {
-        rows_max: usize,
+    Endless {
+        rows: usize,
+    },
+    /// A store that gives a page once more from where it has been.
+    PageAgain {
+        rows: usize,
+    },
+    /// A list that takes longer than any may.
+    ListTimeout {
+        rows: usize,
+        waited: Duration,
     },
     /// The audit trail is not the one that was written.
     Broken(BrokenRecord),
@@ -85,15 +96,45 @@ impl Error {
         if rows > 0 { Err(Self::Damaged { rows, way_out }) } else { Ok(()) }
     }
 
+    /// Why a change was not made, as far as that is known; else with how to find out.
+    pub(super) fn of_change(error: client::Error, look: impl Into<String>) -> Self {
+        match error.may_be_done() {
+            true => Self::Lost { error, look: look.into() },
+            false => Self::Client(error),
+        }
+    }
+
     /// Whether it is the token that the store does not accept.
     pub fn is_token_refused(&self) -> bool {
         let (Self::Client(error) | Self::Lost { error, .. }) = self else { return false };
         matches!(error, client::Error::Refused { status: 401, token_sent: true, .. })
     }
 
+    /// A list that a store does not bring to an end.
+    fn write_endless(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const CHECK: &str = "a store that is whole has no such list: check its address, and what \
+                             stands in between";
+        match self {
+            Self::PageAgain { rows } => write!(
+                f,
+                "after {rows} rows the list goes back to where it has been, and has no end; {CHECK}"
+            ),
+            Self::ListTimeout { rows, waited } => write!(
+                f,
+                "the list has no end after {rows} rows and {} s, the longest that a list may take; \
+                 ask for a part of it, or see to the store or the way to it",
+                waited.as_secs()
+            ),
+            Self::Endless { rows } => write!(f, "the list has no end after {rows} rows; {CHECK}"),
+            _ => unreachable!("`fmt` hands over those above and no other"),
+        }
+    }
+
     /// The exit code, as the contract has it.
     pub fn exit_code(&self) -> u8 {
         match self {
+            // All that a command sends, but a value, which was judged before, are its arguments.
+            Self::Client(client::Error::Invalid { .. }) => 64,
             Self::Client(error) | Self::Lost { error, .. } => error.exit_code(),
             Self::Empty
             | Self::CannotAsk(_)
@@ -101,7 +142,7 @@ impl Error {
             | Self::OtherCheckpoint(_)
             | Self::NoSuchToken(_) => 64,
             Self::TooLarge => 65,
-            Self::TooManyRows { .. } => 69,
+            Self::Endless { .. } | Self::PageAgain { .. } | Self::ListTimeout { .. } => 69,
             Self::Input(_)
             | Self::Output(_)
             | Self::Untold { .. }
@@ -173,8 +214,8 @@ impl fmt::Display for Error {
                  authentication code, so it was changed from outside; {way_out}",
                 if *rows == 1 { "is" } else { "are" }
             ),
-            Self::TooManyRows { rows_max } => {
-                write!(f, "the list has no end after {rows_max} rows")
+            Self::Endless { .. } | Self::PageAgain { .. } | Self::ListTimeout { .. } => {
+                self.write_endless(f)
             }
             Self::Broken(broken) => write_broken(f, broken),
             Self::OtherCheckpoint(org) => {

@@ -71,12 +71,11 @@ impl Add {
         let request = MemberRequest { email: email.clone(), role: *role, names: names.clone() };
         let issued = client.add_member(&request).map_err(|error| match error {
             client::Error::Exists => Error::MemberExists(email.clone()),
-            client::Error::AnswerLost { .. } => Error::Lost {
+            error => Error::of_change(
                 error,
-                look: "if `inject member list` shows the member, `inject token create --member` \
-                       makes another token",
-            },
-            error => Error::Client(error),
+                "if `inject member list` shows the member, `inject token create --member` makes \
+                 another token",
+            ),
         })?;
         let made = format!("{email} is {} of {}", as_what(*role), client.org());
         Issued { of: &issued.of, id: issued.id.as_str(), token: &issued.token }
@@ -97,7 +96,7 @@ impl Set {
         let change = MemberChange { role: self.role, names: self.names.clone() };
         let member = client
             .change_member(&self.email, &change)
-            .map_err(|error| of_member(error, &self.email))?;
+            .map_err(|error| of_member(error, &self.email, "says what the member is now"))?;
         let role = member.role.map(as_what).unwrap_or("a member");
         let what = format!("is {role} and resolves {}", cell::grant(&member.names));
         let done = format!("{} {what}", self.email);
@@ -113,7 +112,8 @@ impl Remove {
         if !self.yes {
             self.ask(client, console)?;
         }
-        client.remove_member(email).map_err(|error| of_member(error, email))?;
+        let look = "shows whether the member is still there; if so, remove it once more";
+        client.remove_member(email).map_err(|error| of_member(error, email, look))?;
         console
             .done(&format!("removed {email}"))
             .map_err(|error| Error::Untold { done: format!("`{email}` is removed"), error })
@@ -157,9 +157,10 @@ fn revoked(tokens: &[Token], email: &EmailAddress) -> String {
     }
 }
 
-fn of_member(error: client::Error, email: &EmailAddress) -> Error {
+/// `list` is what the list of members tells of a change whose answer was lost.
+fn of_member(error: client::Error, email: &EmailAddress, list: &str) -> Error {
     match error {
         client::Error::NotFound => Error::NoMember(email.clone()),
-        error => Error::Client(error),
+        error => Error::of_change(error, format!("`inject member list` {list}")),
     }
 }

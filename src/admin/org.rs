@@ -51,11 +51,10 @@ impl Create {
         let request = OrgRequest { name: self.name.clone(), owner: self.owner.clone() };
         let issued = client.create_org(&request).map_err(|error| match error {
             client::Error::Exists => Error::OrgExists(self.name.clone()),
-            client::Error::AnswerLost { .. } => Error::Lost {
+            error => Error::of_change(
                 error,
-                look: "do it again: if there is such an organization then, it was made",
-            },
-            error => Error::Client(error),
+                "do it again: if there is such an organization then, it was made",
+            ),
         })?;
         let owner = match &self.owner {
             Some(owner) => format!(", owned by {owner}"),

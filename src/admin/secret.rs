@@ -90,7 +90,10 @@ impl SetValue {
             {
                 Error::Exists(name.clone())
             }
-            error => Error::Client(error),
+            error => Error::of_change(
+                error,
+                format!("`inject secret show {name}` says when it was changed last, and by whom"),
+            ),
         })?;
         let done = if put.created { "created" } else { "updated" };
         let version = put.metadata.version.map(|v| format!(" (version {v})")).unwrap_or_default();
@@ -248,7 +251,10 @@ impl Remove {
             None => self.condition,
             Some(terminal) => self.ask(&now, &terminal)?,
         };
-        client.delete(name, condition)?;
+        client.delete(name, condition).map_err(|error| {
+            let look = format!("`inject secret show {name}` says whether it is still there");
+            Error::of_change(error, look + "; if so, delete it once more")
+        })?;
         console
             .done(&format!("deleted {name}"))
             .map_err(|error| Error::Untold { done: format!("`{name}` is deleted"), error })?;

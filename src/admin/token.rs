@@ -81,15 +81,14 @@ fn ends(at: Option<Timestamp>, look: &Look) -> String {
 impl Create {
     pub fn run(&self, client: &Client, console: &mut Console<'_>) -> Result<(), Error> {
         let issued = client.create_token(&self.request).map_err(|error| match error {
-            client::Error::AnswerLost { .. } => Error::Lost {
-                error,
-                look: "`inject token list` shows what there is; revoke a token that nobody has",
-            },
             client::Error::NotFound => match &self.request.member {
                 Some(member) => Error::NoMember(member.clone()),
                 None => Error::Client(error),
             },
-            error => Error::Client(error),
+            error => Error::of_change(
+                error,
+                "`inject token list` shows what there is; revoke a token that nobody has",
+            ),
         })?;
         let token = &issued.of;
         let ends = match token.expires_at {
@@ -111,7 +110,10 @@ impl Revoke {
         let id = &self.id;
         client.revoke_token(id).map_err(|error| match error {
             client::Error::NotFound => Error::NoToken(id.clone()),
-            error => Error::Client(error),
+            error => Error::of_change(
+                error,
+                "`inject token list` shows whether it is still there; if so, revoke it once more",
+            ),
         })?;
         console
             .done(&format!("revoked {id}"))

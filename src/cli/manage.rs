@@ -228,6 +228,9 @@ pub struct AuditList {
     #[arg(long, value_name = "NUMBER", default_value = "100")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub limit: u32,
+    /// Go on from there: the `next` of a list that was printed as JSON
+    #[arg(long, value_name = "CURSOR")]
+    pub cursor: Option<OsString>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -253,9 +256,11 @@ pub struct AuditCheckpoint {
     pub common: Common,
 }
 
-// The address is its argument.
+// The address is its argument, and no store is opened by a key.
 #[derive(Args, Debug)]
 #[command(mut_arg("store", |store| store.hide(true)))]
+#[command(mut_arg("master_key_file", |file| file.hide(true)))]
+#[command(mut_arg("master_key_command", |command| command.hide(true)))]
 pub struct Login {
     /// The store's address as it prints it, `https://HOST:PORT#sha256-…`
     #[arg(value_name = "URL")]

@@ -207,10 +207,11 @@ impl Client {
             return failed.settle(call, read, error);
         }
         let names = endpoints.into_iter().map(str::to_owned);
-        let last = names.zip(failed.last);
+        let last = names.zip(failed.last.drain(..));
         let last = last.filter_map(|(name, failure)| Some((name, failure?))).collect();
         let (store, tries, waited) = (self.store.clone(), failed.tries, start.elapsed());
-        Err(Error::Unreachable { store, tries, waited, last, retry_after })
+        let error = Error::Unreachable { store, tries, waited, last, retry_after };
+        Err(failed.doubt(call, error))
     }
 
     fn endpoint_names(&self) -> Vec<&str> {
@@ -361,8 +362,18 @@ impl Failed {
                 read(&gone).map_err(|_| error)
             }
             Error::PreconditionFailed { .. } => Err(Error::PreconditionFailed { perhaps_ours }),
-            error => Err(error),
+            // Had it been done before, these would not be so.
+            Error::Exists | Error::NotFound | Error::LastOwner | Error::Invalid { .. } => {
+                Err(error)
+            }
+            error => Err(self.doubt(call, error)),
         }
+    }
+
+    /// The end of a call, which may have been carried out all the same where it changes something.
+    fn doubt(&self, call: &Call<'_>, error: Error) -> Error {
+        let changes = [Method::PUT, Method::PATCH, Method::DELETE].contains(&call.method);
+        if changes && self.perhaps_done { Error::PerhapsDone(error.into()) } else { error }
     }
 }
 

@@ -131,6 +131,11 @@ impl Endpoint {
         matches!(&self.target, Target::Tls { trust: Trust::Public, .. })
     }
 
+    /// Whether it is spoken to over TLS, whoever is believed.
+    pub fn is_tls(&self) -> bool {
+        matches!(&self.target, Target::Tls { .. })
+    }
+
     /// Believes these instead of the public authorities. A pin stays as it is.
     pub fn trust(&mut self, authorities: &Authorities) {
         if let Target::Tls { trust: trust @ Trust::Public, .. } = &mut self.target {

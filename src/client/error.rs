@@ -45,6 +45,8 @@ pub enum Error {
         store: String,
         failure: Failure,
     },
+    /// A change failed so at last, and an earlier try, whose answer was lost, may have made it.
+    PerhapsDone(Box<Error>),
     /// The condition did not hold. `perhaps_ours`: the answer to an earlier try was lost, so it
     /// may have been that try which changed the secret.
     PreconditionFailed {
@@ -141,6 +143,11 @@ pub enum ProtocolFault {
 }
 
 impl Error {
+    /// Whether what was asked for may have been done all the same.
+    pub fn may_be_done(&self) -> bool {
+        matches!(self, Self::AnswerLost { .. } | Self::PerhapsDone(_))
+    }
+
     /// The exit code, as the contract has it.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -148,6 +155,7 @@ impl Error {
             | Self::Protocol { .. }
             | Self::Tls { .. }
             | Self::AnswerLost { .. } => 69,
+            Self::PerhapsDone(error) => error.exit_code(),
             Self::Refused { .. }
             | Self::NoOrganization(_)
             | Self::Exists
@@ -203,8 +211,9 @@ impl fmt::Display for Error {
             Self::Exists => f.write_str("it is there already; nothing is changed"),
             Self::LastOwner => f.write_str(LAST_OWNER),
             Self::AnswerLost { store, failure } => {
-                write!(f, "`{store}`: {failure}; it may have been done all the same")
+                write!(f, "`{store}`: {failure}{ALL_THE_SAME}")
             }
+            Self::PerhapsDone(error) => write!(f, "{error}{ALL_THE_SAME}"),
             Self::PreconditionFailed { perhaps_ours: false } => f.write_str(NOT_AS_ASKED),
             Self::PreconditionFailed { perhaps_ours: true } => f.write_str(PERHAPS_OURS),
             Self::Invalid { detail } => {
@@ -240,6 +249,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+const ALL_THE_SAME: &str = "; it may have been done all the same";
 const NOT_AS_ASKED: &str = "the secret is not in the state that was asked for; nothing is changed";
 const LAST_OWNER: &str = "the organization would be left without an owner; nothing is changed; \
      make another member owner first, with `inject member set ADDRESS --role owner`";

@@ -143,6 +143,7 @@ fn problems(error: Error, wanted: &Wanted, login: Option<String>) -> Vec<Problem
         | Error::Exists
         | Error::LastOwner
         | Error::AnswerLost { .. }
+        | Error::PerhapsDone(_)
         | Error::PreconditionFailed { .. } => Problem::Unavailable { what },
     };
     vec![problem]

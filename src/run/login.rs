@@ -10,7 +10,7 @@ use crate::run::command::{Failed, Situation};
 use crate::run::join::Join;
 use crate::run::tell_problems;
 use crate::secret::Secret;
-use crate::settings::saved::{self, Entry};
+use crate::settings::saved::{self, Entry, Repinned};
 use crate::settings::{self, LoginSettings};
 use crate::wire::Role;
 
@@ -44,14 +44,20 @@ fn act(login: LoginSettings, console: &mut Console<'_>) -> Result<(), Failed> {
     let org = organization(&client, wanted.as_ref())?;
     let entry = |(address, token)| Entry { address, org: org.name.clone(), token };
     let entries = addresses.into_iter().zip(kept).map(entry).collect();
-    saved::save(&path, entries)
+    let repinned = saved::save(&path, entries)
         .map_err(|error| Problem::Command { exit: 74, what: error.to_string() })?;
     let role = org.role.map(Role::as_str).map(|role| format!(" ({role})")).unwrap_or_default();
     let done = format!("logged in to {}, organization {}{role}", escaped(&store), org.name);
-    console.done(&done).map_err(|error| Error::Untold {
-        done: format!("the token is kept in `{}`", path.display()),
-        error,
-    })?;
-    console.note(&format!("the token is kept in `{}`", path.display()));
+    let kept = format!("the token is kept in `{}`", escaped(&path.to_string_lossy()));
+    console.done(&done).map_err(|error| Error::Untold { done: kept.clone(), error })?;
+    console.note(&kept);
+    for Repinned { address, orgs } in repinned {
+        let orgs: Vec<_> = orgs.iter().map(|org| format!("`{org}`")).collect();
+        console.note(&format!(
+            "the pin of `{}` is another than before, and counts for your login to {} there too",
+            escaped(&address),
+            orgs.join(", ")
+        ));
+    }
     Ok(())
 }

@@ -22,6 +22,9 @@ use crate::wire::{Checkpoint, Role, TokenRequest};
 /// The largest file or input that is read as a checkpoint, in bytes.
 const CHECKPOINT_BYTES_MAX: u64 = 64 * 1024;
 
+/// The longest cursor that is sent: a name and a time are in it at most.
+const CURSOR_BYTES_MAX: usize = 1024;
+
 /// A parsed command, which needs nothing more but the store.
 type Act = Box<dyn FnOnce(&Client, &mut Console<'_>) -> Result<(), admin::Error>>;
 
@@ -178,7 +181,7 @@ fn list_records(list: &cli::AuditList, look: &Look) -> Parsed {
         workload: faults.text("`--workload`: ", list.workload.as_ref()),
         since: faults.moment("`--since`: ", list.since.as_ref(), look),
         until: faults.moment("`--until`: ", list.until.as_ref(), look),
-        page: PageQuery::default(),
+        page: PageQuery { cursor: faults.cursor(list.cursor.as_ref()), limit: None },
     };
     let limit = usize::try_from(list.limit).unwrap_or(usize::MAX);
     let query = faults.all(Some(query))?;
@@ -281,6 +284,12 @@ impl Faults {
         let fits = !text.is_empty() && text.len() <= EMAIL_BYTES_MAX;
         let fault = format!("write a name of 1 to {EMAIL_BYTES_MAX} bytes");
         self.keep(whose, if fits { Ok(text) } else { Err(fault) })
+    }
+
+    fn cursor(&mut self, text: Option<&OsString>) -> Option<String> {
+        let text = lossy(text?);
+        let fits = !text.is_empty() && text.len() <= CURSOR_BYTES_MAX;
+        self.keep("`--cursor`: ", if fits { Ok(text) } else { Err("write the `next` of a list") })
     }
 
     fn moment(

@@ -2,7 +2,7 @@
 //! whom.
 
 use std::ffi::{CStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::saved::{self, Address, Found, Login};
 use super::{Asks, Origin, Resolver, Settings, Store, Strangers, setting};
@@ -73,6 +73,11 @@ impl Resolver {
         if common.store.is_some() {
             self.fault(&origin, "it is the store's address, so leave `--store` out");
         }
+        if common.master_key_file.is_some() || common.master_key_command.is_some() {
+            let fault =
+                "a master key opens an embedded store, and a login is to none; leave it out";
+            self.fault(&origin, fault);
+        }
         let text = url.to_string_lossy();
         let endpoints = self.endpoints(&text).unwrap_or_else(|errors| {
             errors.iter().for_each(|error| self.fault(&origin, &error.to_string()));
@@ -90,18 +95,49 @@ impl Resolver {
     /// What `inject login` keeps for the store, where no token is set for it. A login is the user's
     /// own word, so it counts for a store that a stranger's manifest names too: the address, and
     /// what it was trusted by, are exactly those of the login.
-    pub(super) fn log_in(&self, settings: &mut Settings, text: &str, environment: &[&CStr]) {
-        let Store::Endpoints(endpoints) = &settings.store else { return };
-        if settings.token.is_some() || !self.faults.is_empty() {
+    /// Where a token is set, the pin alone is taken up.
+    pub(super) fn log_in(&mut self, settings: &mut Settings, text: &str, environment: &[&CStr]) {
+        let Store::Endpoints(endpoints) = &mut settings.store else { return };
+        if !self.faults.is_empty() {
             return;
         }
         let Some(path) = saved::path(environment) else { return };
+        if settings.token.is_some() {
+            if let Err(fault) = self.pin(endpoints, text, &path) {
+                self.faults.push(setting(fault));
+            }
+            return;
+        }
         match saved::look_up(&path, text, endpoints, settings.org.as_ref()) {
             Found::Nothing => {}
             Found::Several(orgs) => settings.org_choices = orgs,
             Found::Withheld(why) => settings.login_withheld = Some(why),
             Found::Login(login) => settings.login_withheld = self.take_up(login, settings).err(),
         }
+    }
+
+    /// Has each address that is written without a pin believed by the one of its login. A file that
+    /// cannot be used may hold one, so that nobody is believed; another user's is nobody's here.
+    fn pin(&self, endpoints: &mut [Endpoint], text: &str, path: &Path) -> Result<(), String> {
+        let mut addresses = Address::of_list(text, endpoints);
+        let open: Vec<_> = (endpoints.iter().zip(&addresses))
+            .map(|(endpoint, address)| endpoint.is_tls() && address.pin.is_none())
+            .collect();
+        if !open.contains(&true) {
+            return Ok(());
+        }
+        match saved::complete(path, &mut addresses) {
+            Err(error) if error.is_anothers() => return Ok(()),
+            completed => completed.map_err(|error| error.to_string())?,
+        }
+        for ((endpoint, address), _) in
+            endpoints.iter_mut().zip(&addresses).zip(open).filter(|(_, open)| *open)
+        {
+            if address.pin.is_some() {
+                *endpoint = self.endpoint(address)?;
+            }
+        }
+        Ok(())
     }
 
     /// Sets what a login says, or tells why its token is not sent.

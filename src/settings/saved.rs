@@ -35,6 +35,13 @@ pub struct Entry {
     pub token: Secret,
 }
 
+/// An address that has another pin now, also for these organizations, which were not logged in to.
+#[derive(Debug, Eq, PartialEq)]
+pub struct Repinned {
+    pub address: String,
+    pub orgs: Vec<OrgName>,
+}
+
 /// What is kept for a store.
 pub enum Found {
     Nothing,
@@ -101,12 +108,13 @@ pub fn look_up(path: &Path, text: &str, endpoints: &[Endpoint], org: Option<&Org
     }
 }
 
-/// Gives each address that has no pin the one that it is kept with, for whichever organization.
+/// Gives each address that has no pin the one that it was kept with last, for whichever
+/// organization: a pin is about who the store is, and no token's matter.
 pub fn complete(path: &Path, addresses: &mut [Address]) -> Result<(), ReadError> {
     let entries = file::read(path)?;
     for address in addresses.iter_mut().filter(|address| address.pin.is_none()) {
-        let kept = entries.iter().find(|entry| entry.address.text == address.text);
-        address.pin = kept.and_then(|entry| entry.address.pin.clone());
+        let same = entries.iter().filter(|entry| entry.address.text == address.text);
+        address.pin = same.rev().find_map(|entry| entry.address.pin.clone());
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use sha2::Sha256;
 use crate::name::SecretName;
 use crate::store::canonical::Canonical;
 use crate::store::seal::MacKey;
+use crate::wire::Checkpoint;
 
 /// What the first record of an organization is chained to.
 pub const GENESIS: [u8; 32] = [0; 32];
@@ -52,6 +53,8 @@ pub enum Outcome {
     Exists,
     /// The organization would have been left without an owner.
     LastOwner,
+    /// The token may not be used from the client's address.
+    Network,
 }
 
 /// One record, as it is stored. Times are milliseconds since 1970 in UTC.
@@ -181,6 +184,15 @@ impl<'a> Verifier<'a> {
     }
 }
 
+impl Chained {
+    /// Whether it is all that a checkpoint says of the record with its number. The time is in the
+    /// code too, but whoever reads a checkpoint reads the time, and not the code.
+    pub fn is_seen_by(&self, checkpoint: &Checkpoint) -> bool {
+        checkpoint.code.eq_ignore_ascii_case(&code_text(&self.code))
+            && checkpoint.at.as_millisecond() == self.record.at
+    }
+}
+
 impl Anchor {
     /// Whether this record is one that was written, for this subject in this organization.
     pub fn holds(&self, key: &MacKey, organization: &str, subject: &str) -> bool {
@@ -247,6 +259,7 @@ impl Outcome {
             Self::Invalid => "invalid",
             Self::Exists => "exists",
             Self::LastOwner => "last-owner",
+            Self::Network => "network",
         }
     }
 }

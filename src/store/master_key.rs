@@ -5,7 +5,8 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -25,9 +26,11 @@ pub const FILE_NAME: &str = "master.key";
 /// What is behind the key's name while it is written.
 const STAGED: &str = ".inject-new";
 /// The most that is read of what should hold 45 bytes, or as many lines of it as there may be keys.
-const TEXT_BYTES_MAX: u64 = 4096;
+const TEXT_BYTES_MAX: usize = 4096;
 /// Keys in one source: one that seals, and those that rows or backups are still under.
 const KEYS_MAX: usize = 16;
+/// How long a command may take to print them and to end.
+const KEY_COMMAND_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// Where the master key is: 32 bytes as standard base64, and a newline that may be left out. There
 /// may be several, one a line: the first seals, the others only open.
@@ -52,7 +55,9 @@ impl MasterKeySource {
                 decode(&read_text(path, file)?, self)
             }
             Self::Credential(path) => decode(&read_text(path, open(path)?.0)?, self),
-            Self::Command(command) => decode(&run(command)?, self),
+            Self::Command(command) => {
+                decode(&run(command, Instant::now() + KEY_COMMAND_TIME_MAX)?, self)
+            }
             Self::Value(text) => decode(text, self),
         }
     }
@@ -153,45 +158,80 @@ fn judge(path: &Path, metadata: &Metadata) -> Result<(), OpenError> {
 }
 
 fn read_text(path: &Path, file: File) -> Result<Secret, OpenError> {
-    let mut text = Vec::with_capacity(TEXT_BYTES_MAX as usize);
-    let read = file.take(TEXT_BYTES_MAX).read_to_end(&mut text);
+    let mut text = Vec::with_capacity(TEXT_BYTES_MAX);
+    let read = file.take(TEXT_BYTES_MAX as u64).read_to_end(&mut text);
     let text = Secret::new(text);
     read.map_err(|error| OpenError::io("read the master key", path, error))?;
     Ok(text)
 }
 
-/// Runs the command with no input; what it says on stderr reaches the user.
-fn run(command: &str) -> Result<Secret, OpenError> {
-    let failed = |error| OpenError::io("run the master key's command with", "/bin/sh", error);
-    let mut child = Command::new("/bin/sh")
+/// Runs the command with no input, in a process group of its own; what it says on stderr reaches
+/// the user. It ends when this process does, and when its time is over.
+fn run(command: &str, until: Instant) -> Result<Secret, OpenError> {
+    let mut shell = Command::new("/bin/sh");
+    shell
         .args(["-c", command])
         // It has nothing to do with the store's callers.
         .env_remove("INJECT_TOKEN")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
-        .spawn()
-        .map_err(failed)?;
-    let mut text = Vec::with_capacity(TEXT_BYTES_MAX as usize + 1);
+        .stderr(Stdio::inherit());
+    let (mut child, group) = sys::spawn_group(&mut shell).map_err(not_run)?;
     let output = child.stdout.take().expect("it is a pipe");
-    let read = output.take(TEXT_BYTES_MAX + 1).read_to_end(&mut text);
-    let text = Secret::new(text);
-    let endless = text.len() as u64 > TEXT_BYTES_MAX;
-    if endless || read.is_err() {
-        // One that has ended by itself meanwhile cannot be.
-        let _ = child.kill();
+    let done = printed(output, until).and_then(|text| Ok((text, ended(&mut child, until)?)));
+    if done.is_err() {
+        group.kill();
+        // What it ended with is not what went wrong.
+        let _ = child.wait();
     }
-    let status = child.wait().map_err(failed)?;
-    read.map_err(failed)?;
-    if endless {
-        let status = format!("it printed more than {TEXT_BYTES_MAX} bytes");
+    match done? {
+        (text, status) if status.success() => Ok(text),
+        (_, status) => Err(OpenError::KeyCommand { status: status.to_string() }),
+    }
+}
+
+fn not_run(error: io::Error) -> OpenError {
+    OpenError::io("run the master key's command with", "/bin/sh", error)
+}
+
+/// All that a command prints until it closes its output.
+fn printed(mut output: ChildStdout, until: Instant) -> Result<Secret, OpenError> {
+    let mut text = Zeroizing::new([0; TEXT_BYTES_MAX + 1]);
+    let mut length = 0;
+    while length < text.len() {
+        let left = left(until)?;
+        if !sys::serving::is_readable_within(&output, left).map_err(not_run)? {
+            continue;
+        }
+        match output.read(&mut text[length..]) {
+            Ok(0) => return Ok(Secret::new(text[..length].to_vec())),
+            Ok(more) => length += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(not_run(error)),
+        }
+    }
+    let status = format!("it printed more than {TEXT_BYTES_MAX} bytes");
+    Err(OpenError::KeyCommand { status })
+}
+
+/// What a command that has closed its output ends with; most do both at once.
+fn ended(child: &mut Child, until: Instant) -> Result<ExitStatus, OpenError> {
+    loop {
+        if let Some(status) = child.try_wait().map_err(not_run)? {
+            return Ok(status);
+        }
+        std::thread::sleep(left(until)?.min(Duration::from_millis(2)));
+    }
+}
+
+/// The time that is left, or that none is.
+fn left(until: Instant) -> Result<Duration, OpenError> {
+    let left = until.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        let status = format!("it did not end within {} s", KEY_COMMAND_TIME_MAX.as_secs());
         return Err(OpenError::KeyCommand { status });
     }
-    if status.success() {
-        Ok(text)
-    } else {
-        Err(OpenError::KeyCommand { status: status.to_string() })
-    }
+    Ok(left)
 }
 
 /// The key of each line that is not empty.
@@ -239,7 +279,7 @@ pub fn replace(
     };
     let _other = lock_of_another(&path, lock, deadline)?;
     let staged = beside(&path, STAGED);
-    let mut text = Zeroizing::new(Vec::with_capacity(TEXT_BYTES_MAX as usize));
+    let mut text = Zeroizing::new(Vec::with_capacity(TEXT_BYTES_MAX));
     for key in keys {
         let line = Zeroizing::new(STANDARD.encode(key.expose_secret()));
         text.extend_from_slice(line.as_bytes());
@@ -292,4 +332,25 @@ pub(super) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.set_permissions(fs::Permissions::from_mode(0o600))?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_has_its_time() {
+        for command in
+            ["sleep 86400", "exec >&-; sleep 86400", "sleep 86400 &", "sleep 86400 | cat"]
+        {
+            let until = Instant::now() + Duration::from_millis(50);
+            let error = run(command, until).err().expect("it does not end");
+            assert!(Instant::now() >= until, "{command}");
+            let said = "`--master-key-command` failed (it did not end within 30 s)";
+            assert!(error.to_string().contains(said), "{error}");
+        }
+        let until = Instant::now() + KEY_COMMAND_TIME_MAX;
+        let printed = run("printf a; exec >&-; exit 0", until).expect("it ends well");
+        assert_eq!(printed.expose_secret(), b"a");
+    }
 }

@@ -7,6 +7,7 @@ use std::io::{self, PipeReader, PipeWriter, Read};
 use std::os::fd::AsFd;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -74,8 +75,17 @@ extern "C" fn tell(signal: c_int) {
 
 /// Whether a read would find something, be it the end.
 pub fn is_readable(file: impl AsFd) -> io::Result<bool> {
+    is_readable_within(file, Duration::ZERO)
+}
+
+/// The same, after a wait for so long at most; it may be shorter.
+pub fn is_readable_within(file: impl AsFd, wait_max: Duration) -> io::Result<bool> {
     let mut one = [PollFd::new(file.as_fd(), PollFlags::POLLIN)];
-    Ok(poll(&mut one, PollTimeout::ZERO)? > 0)
+    let wait_max = PollTimeout::try_from(wait_max).unwrap_or(PollTimeout::MAX);
+    match poll(&mut one, wait_max) {
+        Err(Errno::EINTR) => Ok(false),
+        ready => Ok(ready? > 0),
+    }
 }
 
 /// Lets this process have as many open descriptors as it may ask for, and says how many that is.

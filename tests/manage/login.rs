@@ -135,6 +135,7 @@ fn the_organization_is_the_tokens() {
         (problem(401, "unknown-token"), &[]),
         (says(200, "<html>"), &[]),
         (reaches(&["acme"]), &["--store", "unix:/x"]),
+        (reaches(&["acme"]), &["--master-key-file", "x"]),
     ];
     let all = refusals.map(|(answer, words)| said(answer, words));
     insta::assert_snapshot!(all.join("\n"), @"
@@ -144,6 +145,7 @@ fn the_organization_is_the_tokens() {
     77 inject: the store does not accept the token: t
     69 inject: `http://127.0.0.1:[PORT]`: the answer is not as expected, at line 1, column 1 of it
     64 inject: `URL`: it is the store's address, so leave `--store` out
+    64 inject: `URL`: a master key opens an embedded store, and a login is to none; leave it out
     ");
     assert!(!world.path(FILE).exists(), "nothing was kept");
     for (words, input) in [
@@ -210,6 +212,36 @@ fn logins_at_once_lose_nothing() {
         launch(&world, &["--store", &store.url]).code(0);
     }
     assert_eq!(files(&world.path("home")).len(), 1, "nothing else is left");
+}
+
+/// Whoever holds the folder's lock and never lets go of it is not waited for.
+#[test]
+fn a_lock_is_not_waited_for_without_an_end() {
+    let world = World::new();
+    let store = ScriptedStore::tcp([reaches(&["acme"])]);
+    fs::create_dir_all(world.path("home/.config/inject")).expect("a fresh folder");
+    let folder = fs::File::open(world.path("home/.config/inject")).expect("it is there");
+    folder.lock().expect("nobody else has it");
+    insta::assert_snapshot!(log_in(&world, &[&store.url]).run().report(), @"
+    exit 74
+    --- stderr
+    inject: cannot write to `[DIR]/home/.config/inject`: another program has held its lock for 5 s, perhaps another `inject login`; end that one, and log in once more
+      store: http://127.0.0.1:[PORT]
+    ");
+    folder.unlock().expect("it is ours");
+    log_in(&world, &[&store.url]).run().code(0);
+}
+
+/// A folder's name may be anything, and goes to a terminal.
+#[test]
+fn where_it_is_kept_is_said_without_control_characters() {
+    let world = World::new();
+    let store = store_of("acme");
+    let home = world.text("ho\u{1b}[2Jme");
+    fs::create_dir(&home).expect("a fresh folder");
+    let ended = log_in(&world, &[&store.url]).env("HOME", &home).run();
+    assert!(ended.code(0).err().contains("ho\\u{1b}[2Jme/.config"), "{}", ended.whole());
+    assert!(!ended.err().contains('\u{1b}'));
 }
 
 /// A login is the user's own word, also where a stranger's manifest names the store.

@@ -161,6 +161,47 @@ fn what_may_have_been_made_is_not_made_again() {
     run(&world, &store, "member rm alice@acme.com --yes").code(0);
 }
 
+/// What may be done twice is tried again; where no answer comes, it may have been done.
+#[test]
+fn what_may_have_been_changed_is_told() {
+    let world = World::new();
+    let cut = || Answer::Raw(b"HTTP/1.1 200 X\r\ncontent-length: 9\r\n\r\n{".to_vec());
+    let said = |answers: Vec<Answer>, words: &str| {
+        let store = ScriptedStore::tcp(answers);
+        let words: Vec<_> = words.split(' ').chain(["--timeout", "300ms"]).collect();
+        let ended = at(world.inject(words), &store).stdin("x").run();
+        let line = ended.err().lines().next().unwrap_or_default().to_owned();
+        let (_, doubt) = line.split_once("; it may have been done all the same; ").expect(&line);
+        format!("{} {doubt}", ended.exit())
+    };
+    let gone = || problem(404, "no-secret");
+    let removal = "member rm alice@acme.com --yes";
+    let all = [
+        said(vec![cut()], "secret set A_KEY"),
+        said(vec![gone(), cut()], "secret rm A_KEY --yes"),
+        said(vec![cut()], "member set alice@acme.com --role reader"),
+        said(vec![cut()], removal),
+        said(vec![cut()], "token revoke abcdefghijkl"),
+        // Who removes herself has no token any more when it is tried again.
+        said(vec![cut(), problem(401, "unknown-token")], removal),
+    ];
+    insta::assert_snapshot!(all.join("\n"), @"
+    69 `inject secret show A_KEY` says when it was changed last, and by whom
+    69 `inject secret show A_KEY` says whether it is still there; if so, delete it once more
+    69 `inject member list` says what the member is now
+    69 `inject member list` shows whether the member is still there; if so, remove it once more
+    69 `inject token list` shows whether it is still there; if so, revoke it once more
+    77 `inject member list` shows whether the member is still there; if so, remove it once more
+    ");
+    // A store that is never reached, or says that it did nothing, leaves no doubt; nor does a read.
+    let busy = Answer::Status(503, String::new(), String::new());
+    for (answer, words) in [(busy, "secret set A_KEY"), (cut(), "secret show A_KEY")] {
+        let words: Vec<_> = words.split(' ').chain(["--timeout", "300ms"]).collect();
+        let ended = at(world.inject(words), &ScriptedStore::tcp([answer])).stdin("x").run();
+        assert!(!ended.code(69).err().contains("all the same"), "{}", ended.whole());
+    }
+}
+
 #[test]
 fn a_member_is_changed_in_part() {
     let world = World::new();
@@ -200,6 +241,8 @@ fn refusals_say_what_to_do() {
         (problem(403, "forbidden"), "member add alice@acme.com"),
         (problem(404, "no-organization"), "token list"),
         (problem(401, "unknown-token"), "member list"),
+        (problem(422, "invalid"), "token create --workload w --network 10.0.0.0/99"),
+        (problem(400, "invalid"), "audit list --cursor nonsense"),
     ];
     let all = refusals.map(|(answer, words)| said(answer, words));
     insta::assert_snapshot!(all.join("\n"), @"
@@ -212,6 +255,8 @@ fn refusals_say_what_to_do() {
     77 inject: the store refuses this (status 403): t
     77 inject: there is no organization `acme`, or the token is not for it; check `--org` and the token
     77 inject: the store does not accept the token: t
+    64 inject: the store does not take the request: t
+    64 inject: the store does not take the request: t
     ");
 }
 

@@ -60,7 +60,7 @@ fn records_say_who_did_what() {
     [TIME]  alice@acme.com    member.set  eve\u{1b}[2J@acme.com role=owner, names=A_*, B  ok         -         -
     [TIME]  alice@acme.com    resolve     B_KEY                                           forbidden  -         -
     --- stderr
-    these are the newest 4; `--limit` shows more, `--until` what is older
+    there are older ones; `--limit` shows more at once, `--cursor c` goes on there
     ");
     assert_eq!(
         asked(&store),
@@ -82,16 +82,65 @@ fn records_come_page_after_page_up_to_the_limit() {
     assert_eq!(ended.code(0).out().lines().count(), 151);
     assert_eq!(
         ended.err(),
-        "these are the newest 150; `--limit` shows more, `--until` what is older\n"
+        "there are older ones; `--limit` shows more at once, `--cursor c2` goes on there\n"
     );
     assert_eq!(
         asked(&store),
         ["GET /api/v1/orgs/acme/audit?limit=100", "GET /api/v1/orgs/acme/audit?cursor=c1&limit=50"]
     );
-    // An empty page ends it, whatever it says of a next one.
-    let store = ScriptedStore::tcp([first, page(&[], Some("c2"))]);
-    assert_eq!(run(&world, &store, "audit list --limit 1000").code(0).out().lines().count(), 101);
-    assert_eq!(store.requests().len(), 2);
+    // A page of which nothing fits the filter may be empty, and another behind it not.
+    let (empty, last) = (page(&[], Some("c2")), page(&hundred[..50], None));
+    let store = ScriptedStore::tcp([first, empty, last]);
+    let ended = run(&world, &store, "audit list --limit 1000");
+    assert_eq!(ended.code(0).out().lines().count(), 151);
+    assert_eq!(ended.err(), "");
+    assert_eq!(store.requests().len(), 3);
+}
+
+/// What a script prints as JSON says where it goes on.
+#[test]
+fn a_list_goes_on_from_its_cursor() {
+    let world = World::new();
+    let answers = [page(&[record(9, json!({}))], Some("a b")), page(&[record(8, json!({}))], None)];
+    let store = ScriptedStore::tcp(answers);
+    let ended = run(&world, &store, "audit list --limit 1 --json");
+    let json: Value = serde_json::from_slice(&ended.code(0).stdout).expect("JSON");
+    let next = json["next"].as_str().expect("there is more");
+    let words = ["audit", "list", "--limit", "1", "--json", "--cursor", next];
+    let ended = at(world.inject(words), &store).run();
+    let json: Value = serde_json::from_slice(&ended.code(0).stdout).expect("JSON");
+    assert_eq!((&json["records"][0]["sequence"], &json["next"]), (&8.into(), &Value::Null));
+    let path = "GET /api/v1/orgs/acme/audit";
+    assert_eq!(asked(&store), [format!("{path}?limit=1"), format!("{path}?cursor=a%20b&limit=1")]);
+    for cursor in ["", &"x".repeat(1025)] {
+        let ended = at(world.inject(["audit", "list", "--cursor", cursor]), &store).run();
+        assert!(ended.code(64).err().contains("`--cursor`: write the `next`"), "{}", ended.whole());
+    }
+}
+
+/// A store that is broken, or none, may turn its pages for ever.
+#[test]
+fn a_list_without_an_end_is_found_out() {
+    let world = World::new();
+    let rows = r#""name":"acme","created_at":"2026-03-01T12:00:00Z","created_by":"os:root""#;
+    let orgs = says(200, &format!(r#"{{"orgs":[{{{rows}}}],"next":"c"}}"#));
+    let of = |kind: &str, next| says(200, &json!({kind: [], "next": next}).to_string());
+    for (words, answers) in [
+        ("audit list", vec![page(&[record(9, json!({}))], Some("c1"))]),
+        ("audit list", vec![of("records", "c1")]),
+        ("secret list", vec![of("secrets", "c1")]),
+        ("member list", vec![of("members", "c1")]),
+        ("token list", vec![of("tokens", "c1")]),
+        ("workload list", vec![of("workloads", "c1")]),
+        ("org list", vec![orgs]),
+    ] {
+        let store = ScriptedStore::tcp(answers);
+        let ended = run(&world, &store, words);
+        ended.code(69);
+        let said = "the list goes back to where it has been, and has no end";
+        assert!(ended.err().contains(said), "{}", ended.whole());
+        assert_eq!((ended.out().as_str(), store.requests().len()), ("", 2), "{words}");
+    }
 }
 
 #[test]

@@ -3,7 +3,9 @@
 
 use std::fs;
 
-use crate::harness::{Ended, Run, World};
+use nix::sys::signal::Signal;
+
+use crate::harness::{Ended, Run, World, eventually};
 use crate::operations::{store, with_secrets, write_key};
 
 const NEW: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n";
@@ -113,6 +115,41 @@ fn a_source_that_gives_nothing() {
     assert!(silent.code(74).err().contains("is not 32 bytes"), "{}", silent.whole());
     let none = store(&world, &["verify"]).run();
     assert!(none.code(74).err().contains("master.key` is missing"), "{}", none.whole());
+}
+
+/// The processes whose arguments hold this word.
+fn running(word: &str) -> Vec<String> {
+    let entries = fs::read_dir("/proc").expect("it is mounted").flatten();
+    let lines = entries.filter_map(|entry| fs::read_to_string(entry.path().join("cmdline")).ok());
+    lines.filter(|line| line.contains(word)).collect()
+}
+
+/// A signal ends what waits for the command, and the command with all that it started.
+#[test]
+fn a_command_ends_with_who_waits_for_it() {
+    for (number, signal) in [Signal::SIGTERM, Signal::SIGINT].into_iter().enumerate() {
+        let (world, _) = world();
+        let mark = format!("86400.{}{number}", std::process::id());
+        let command = format!("sleep {mark} & sleep {mark}; exit 1");
+        for run in [store(&world, &["verify"]), world.launch(["--export", "A_KEY"])] {
+            let started = run.env("INJECT_MASTER_KEY_COMMAND", &command).start();
+            eventually(|| (running(&mark).len() == 3).then_some(())).expect("they run");
+            started.signal(signal);
+            started.end().code(128 + signal as i32);
+            eventually(|| running(&mark).is_empty().then_some(())).expect("they are killed");
+        }
+    }
+}
+
+/// One that prints too much is ended with all that it started.
+#[test]
+fn a_command_without_an_end_is_killed() {
+    let (world, _) = world();
+    let mark = format!("86401.{}", std::process::id());
+    let command = format!("sleep {mark} & yes");
+    let ended = store(&world, &["verify"]).env("INJECT_MASTER_KEY_COMMAND", command).run();
+    assert!(ended.code(74).err().contains("more than 4096 bytes"), "{}", ended.whole());
+    eventually(|| running(&mark).is_empty().then_some(())).expect("it is killed");
 }
 
 /// A source that is not this program's to write gives both keys, the new one first.

@@ -1,5 +1,7 @@
 //! Verify: whole means whole, and whatever somebody with an editor for SQLite does is named.
 
+use std::collections::BTreeMap;
+
 use crate::harness::{Ended, World};
 use crate::operations::{by_hand, copy, store, with_secrets};
 
@@ -121,16 +123,28 @@ fn against_a_checkpoint() {
         let sql = "SELECT lower(hex(code)) FROM audit WHERE sequence = ?1";
         by_hand(&world, "data").query_row(sql, [sequence], |row| row.get(0)).expect("a record")
     };
+    let sql = "SELECT sequence, at FROM audit ORDER BY sequence";
+    let connection = by_hand(&world, "data");
+    let mut statement = connection.prepare(sql).expect("columns that are there");
+    let times = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("rows");
+    let times: BTreeMap<i64, i64> = times.map(|row| row.expect("two numbers")).collect();
     let line = |organization: &str, sequence: i64, code: &str| {
+        let at = times.get(&sequence).copied().unwrap_or(0);
+        let at = jiff::Timestamp::from_millisecond(at).expect("a time");
         format!(
             "{{\"organization\":\"{organization}\",\"sequence\":{sequence},\
-             \"at\":\"2026-01-01T00:00:00Z\",\"code\":\"{code}\"}}\n"
+             \"at\":\"{at}\",\"code\":\"{code}\"}}\n"
         )
     };
     let good = line("default", 2, &code(2)) + "\n" + &line("default", 6, &code(6));
     let cases = [
         (good.clone(), ""),
         (line("default", 0, ""), ""),
+        // The same record, but of a thousand years before.
+        (
+            line("default", 2, &code(2)).replace("\"at\":\"2", "\"at\":\"1"),
+            "record 2 of `default` is another than the checkpoint saw",
+        ),
         (line("default", 5, &code(4)), "record 5 of `default` is another than the checkpoint saw"),
         (line("default", 9, &code(4)), "end with 6, and a checkpoint saw record 9"),
         (line("acme", 1, &code(4)), "organization `acme`, of a checkpoint, is not there"),

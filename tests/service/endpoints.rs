@@ -34,7 +34,7 @@ fn the_next_one_is_asked() {
     let own = good.split('#').nth(1).expect("a pin");
     let told = run.code(69).err();
     for part in [
-        &*format!("its key is not the one that the address pins, but `{own}`"),
+        &*format!("its key is not the one that is pinned, but `{own}`"),
         "no authority that is trusted here vouches for its certificate",
         &format!("put `#{own}` behind the address if the store prints the same"),
     ] {

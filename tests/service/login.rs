@@ -1,11 +1,14 @@
 //! What `inject login` keeps against a real store: the pin, an authority's word, a stranger's
 //! manifest, and a token that is worth nothing any more.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
 use nix::sys::signal::Signal;
 
 use super::{Day, Served};
 use crate::authority::{Authority, Identity, Says};
-use crate::harness::{Ended, Run};
+use crate::harness::{Ended, Run, needs_root};
 
 fn log_in<'d>(day: &'d Day, url: &str, token: &str) -> Run<'d> {
     day.world.inject(["login", url]).stdin(token)
@@ -49,6 +52,64 @@ fn the_pin_is_kept_with_the_token() {
 }
 
 #[test]
+fn the_pin_is_no_token_s() {
+    let (day, _) = logged_in();
+    let web = day.token("web", &[]);
+    let run = |store: &str| {
+        let run = day.world.launch(["--export", "A_KEY", "--timeout", "2"]);
+        run.env("INJECT_STORE", store).env("INJECT_ORG", "acme").env("INJECT_TOKEN", &web)
+    };
+    let bare = day.served.bare();
+    assert_eq!(run(bare).run().seen().text("A_KEY"), "a");
+    let rows = day.owner().json(&["audit", "list", "--name", "A_KEY", "--limit", "1"]);
+    assert_eq!(rows["records"][0]["workload"], "web", "{rows}");
+    // What is written in the address counts, and where nobody logged in there is nothing else.
+    let other = Identity::self_signed(&["localhost"], Says::Valid).pin();
+    let ended = run(&format!("{bare}#{other}")).run();
+    assert!(ended.code(69).err().contains("not the one that is pinned"), "{}", ended.whole());
+    let ended = run(bare).env("HOME", day.world.text("work")).run();
+    assert!(ended.code(69).err().contains("no authority"), "{}", ended.whole());
+    // A file that cannot be used may hold a pin: nobody is believed without it.
+    let file = day.world.path("home/.config/inject/credentials.toml");
+    let mode = |mode| fs::set_permissions(&file, Permissions::from_mode(mode)).expect("it is ours");
+    mode(0o644);
+    let ended = run(bare).run();
+    assert!(ended.code(64).err().contains("has mode 0644"), "{}", ended.whole());
+    assert_eq!(run(day.served.url()).run().seen().text("A_KEY"), "a");
+    mode(0o600);
+    // The key that is kept is the only one that is believed.
+    let text = fs::read_to_string(&file).expect("a text");
+    let own = day.served.url().split('#').nth(1).expect("a pin");
+    fs::write(&file, text.replace(own, &other)).expect("it is ours");
+    let ended = run(bare).run();
+    assert!(ended.code(69).err().contains("not the one that is pinned"), "{}", ended.whole());
+}
+
+/// Another user's file, as where `sudo` keeps a home, is nobody's here.
+#[test]
+fn a_stranger_s_file_pins_nothing() {
+    needs_root();
+    let authority = Authority::new();
+    let day = Day::new();
+    day.owner().set("A_KEY", "a");
+    day.world.write("work/authority.pem", authority.pem());
+    super::trust::install(&day.world, &authority.issue(&["127.0.0.1"], Says::Valid));
+    let words = ["store", "serve", "--listen", "127.0.0.1:0", "--tls-cert", "../tls.crt"];
+    let run = day.world.inject(words.iter().chain(&["--tls-key", "../tls.key"]));
+    let served = Served::of(&day.world, "own", run, 1);
+    let file = day.world.write("home/.config/inject/credentials.toml", "not as it is written\n");
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("it is ours");
+    let list = || {
+        let caller = day.owner().at(served.bare()).inject(&["secret", "list"]);
+        caller.env("INJECT_CA_FILE", "authority.pem").run()
+    };
+    let ended = list();
+    assert!(ended.code(64).err().contains("not as `inject login` writes"), "{}", ended.whole());
+    std::os::unix::fs::chown(&file, Some(12_345), None).expect("root may");
+    list().code(0);
+}
+
+#[test]
 fn a_new_key_is_accepted_by_a_new_login_alone() {
     let day = Day::new();
     day.owner().set("A_KEY", "a");
@@ -60,13 +121,27 @@ fn a_new_key_is_accepted_by_a_new_login_alone() {
     let served = Served::of(&day.world, "own", run, 1);
     log_in(&day, &format!("{}#{}", served.bare(), old.pin()), &token).run().code(0);
     assert_eq!(launch(&day, served.bare()).seen().text("A_KEY"), "a");
+    let other = day.owner().does(0, &["org", "create", "globex"]).out();
+    log_in(&day, served.bare(), &other).run().code(0);
     super::trust::install(&day.world, &new);
     served.signal(Signal::SIGHUP);
     served.logs(" reloaded", 1);
-    let ended = launch(&day, served.bare());
+    let launch = || {
+        let run = day.world.launch(["--export", "A_KEY", "--org", "acme", "--timeout", "2"]);
+        run.env("INJECT_STORE", served.bare()).run()
+    };
+    let ended = launch();
     assert!(ended.code(69).err().contains(&new.pin()), "{}", ended.whole());
-    log_in(&day, &format!("{}#{}", served.bare(), new.pin()), &token).run().code(0);
-    assert_eq!(launch(&day, served.bare()).seen().text("A_KEY"), "a");
+    let ended = log_in(&day, &format!("{}#{}", served.bare(), new.pin()), &token).run();
+    // The pin is the address's: what is kept for another organization goes by it too.
+    let told = "the pin of `https://127.0.0.1:[PORT]` is another than before, and counts for your \
+                login to `globex` there too\n";
+    assert!(ended.code(0).err().ends_with(told), "{}", ended.whole());
+    assert_eq!(launch().seen().text("A_KEY"), "a");
+    let list = ["secret", "list", "--org", "globex", "--store", served.bare()];
+    day.world.inject(list).run().code(0);
+    let again = log_in(&day, served.bare(), &token).run();
+    assert!(!again.code(0).err().contains("than before"), "{}", again.whole());
 }
 
 #[test]

@@ -85,5 +85,26 @@ fn a_token_has_its_network() {
     assert_eq!(reach("10.0.0.0/8"), [false, false]);
     assert_eq!(reach("::/0"), [false, false]);
     let words = ["token", "create", "--workload", "web", "--network", "10.0.0.0/99"];
-    day.owner().does(65, &words);
+    day.owner().does(64, &words);
+    // The bearer is told that it is the address, and not from where it would do; so is the trail.
+    let token = day.token("far", &["--network", "10.0.0.0/8"]);
+    insta::assert_snapshot!(day.with(&token).launch(&["--export", "A_KEY"]).run().report(), @"
+    exit 77
+    --- stderr
+    inject: `probe` was not started
+      the store refuses this (status 403): this token is not accepted from 127.0.0.1: it was made for another network
+        ask an owner of the organization what this token may do
+      store: https://127.0.0.1:[PORT], organization `acme`
+    ");
+    let local = day.with(&token).at(local.url()).launch(&["--export", "A_KEY"]).run();
+    let said = "this token is not accepted over a socket of this machine";
+    assert!(local.code(77).err().contains(said), "{}", local.whole());
+    day.with(&token).does(77, &["secret", "list"]);
+    let list = ["audit", "list", "--workload", "far"];
+    let records = day.owner().json(&list);
+    let records = records["records"].as_array().expect("rows");
+    let told = |n: usize| (&records[n]["action"], &records[n]["outcome"]);
+    let refused = (&"resolve".into(), &"network".into());
+    assert_eq!([told(0), told(1)], [refused; 2]);
+    assert_eq!(records[0]["secrets"][0]["name"], "A_KEY");
 }

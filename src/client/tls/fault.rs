@@ -19,7 +19,7 @@ const NAMES_SHOWN_MAX: usize = 8;
 /// What is wrong with the other side, or with the way to it.
 #[derive(Clone, Debug)]
 pub enum TlsFault {
-    /// Not the key that the address pins.
+    /// Not the key that the address, or the login to it, pins.
     OtherKey {
         shown: Option<Pin>,
     },
@@ -126,11 +126,11 @@ impl fmt::Display for TlsFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OtherKey { shown } => {
-                f.write_str("its key is not the one that the address pins")?;
+                f.write_str("its key is not the one that is pinned")?;
                 has(f, ", but", shown)?;
                 f.write_str(
-                    "; if the store prints that one at its start, write it into the address, else \
-                     somebody is in between",
+                    "; if the store prints that one at its start, write it into the address, or \
+                     log in with it once more, else somebody is in between",
                 )
             }
             Self::KeyNotHeld => f.write_str(

@@ -2,10 +2,11 @@
 //! fault repeats anything of it.
 
 use std::fmt::{self, Write as _};
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
 use serde::{Deserialize, Deserializer};
@@ -15,10 +16,14 @@ use crate::name::OrgName;
 use crate::private_file::{self, folder_of};
 use crate::secret::Secret;
 
-use super::{Address, Entry};
+use super::{Address, Entry, Repinned};
 
 /// The largest file that is read, in bytes.
 const FILE_BYTES_MAX: usize = 1 << 20;
+
+/// How long a login waits for others to have written, and how often it looks.
+const LOCK_WAIT_MAX: Duration = Duration::from_secs(5);
+const LOCK_LOOKS_EVERY: Duration = Duration::from_millis(10);
 
 const HEAD: &str = "# Written by `inject login`. Who can read this file can use these tokens.\n";
 
@@ -36,8 +41,18 @@ pub enum ReadError {
 #[derive(Debug)]
 pub enum SaveError {
     Read(ReadError),
-    Folder { path: PathBuf, error: io::Error },
-    Write { path: PathBuf, error: io::Error },
+    /// Somebody else holds the folder's lock.
+    Locked {
+        path: PathBuf,
+    },
+    Folder {
+        path: PathBuf,
+        error: io::Error,
+    },
+    Write {
+        path: PathBuf,
+        error: io::Error,
+    },
 }
 
 #[derive(Deserialize)]
@@ -113,23 +128,56 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<Entry>, ReadError> {
     Ok(text.login.into_iter().map(entry).collect())
 }
 
-/// Keeps the new entries, and all others that are there.
-pub fn save(path: &Path, new: Vec<Entry>) -> Result<(), SaveError> {
+/// Keeps the new entries, and all others that are there. A new pin is its address's, whichever the
+/// organization: what was kept with another one is kept with the new one from now on, and told.
+pub fn save(path: &Path, new: Vec<Entry>) -> Result<Vec<Repinned>, SaveError> {
     let folder = folder_of(path);
     let failed = |error| SaveError::Folder { path: folder.to_owned(), error };
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     // Held until the end of this function, or of the process.
-    let lock = File::open(folder).map_err(failed)?;
-    lock.lock().map_err(failed)?;
+    let _lock = locked(folder)?;
     let is_new = |old: &Entry| {
         new.iter().any(|new| new.address.text == old.address.text && new.org == old.org)
     };
     let mut entries = read(path).map_err(SaveError::Read)?;
     entries.retain(|old| !is_new(old));
+    let repinned = new.iter().filter_map(|new| repin(&mut entries, &new.address)).collect();
     entries.extend(new);
     let text = write(&entries);
     private_file::replace(path, text.expose_secret())
-        .map_err(|error| SaveError::Write { path: path.to_owned(), error })
+        .map_err(|error| SaveError::Write { path: path.to_owned(), error })?;
+    Ok(repinned)
+}
+
+/// The folder, locked by this process alone. One that never lets go of it is not waited for.
+fn locked(folder: &Path) -> Result<File, SaveError> {
+    let failed = |error| SaveError::Folder { path: folder.to_owned(), error };
+    let file = File::open(folder).map_err(failed)?;
+    let start = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+            Err(TryLockError::WouldBlock) if start.elapsed() >= LOCK_WAIT_MAX => {
+                return Err(SaveError::Locked { path: folder.to_owned() });
+            }
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_LOOKS_EVERY),
+        }
+    }
+}
+
+/// Gives all that is kept for an address its new pin.
+fn repin(entries: &mut [Entry], new: &Address) -> Option<Repinned> {
+    let pin = new.pin.as_ref()?;
+    let other = |entry: &&mut Entry| {
+        entry.address.text == new.text && entry.address.pin.as_ref() != Some(pin)
+    };
+    let mut orgs = Vec::new();
+    for entry in entries.iter_mut().filter(other) {
+        entry.address.pin = Some(pin.clone());
+        orgs.push(entry.org.clone());
+    }
+    (!orgs.is_empty()).then(|| Repinned { address: new.text.clone(), orgs })
 }
 
 fn write(entries: &[Entry]) -> Secret {
@@ -204,10 +252,28 @@ impl fmt::Display for ReadError {
     }
 }
 
+impl ReadError {
+    /// Whether it is another user's file, as where a service or `sudo` has somebody else's home.
+    pub fn is_anothers(&self) -> bool {
+        match self {
+            Self::Owner { .. } => true,
+            Self::Io { error, .. } => error.kind() == io::ErrorKind::PermissionDenied,
+            Self::NoFile { .. } | Self::Mode { .. } | Self::Form { .. } => false,
+        }
+    }
+}
+
 impl fmt::Display for SaveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Read(error) => error.fmt(f),
+            Self::Locked { path } => write!(
+                f,
+                "cannot write to `{}`: another program has held its lock for {} s, perhaps another \
+                 `inject login`; end that one, and log in once more",
+                path.display(),
+                LOCK_WAIT_MAX.as_secs()
+            ),
             Self::Folder { path, error } | Self::Write { path, error } => {
                 write!(f, "cannot write `{}`: {}", path.display(), os_text(error))
             }

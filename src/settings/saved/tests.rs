@@ -107,6 +107,35 @@ fn what_is_written_is_read_again() {
 }
 
 #[test]
+fn a_new_pin_is_its_address_s() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("credentials.toml");
+    let keep = |new: Vec<Entry>| save(&path, new).expect("it is kept");
+    let known = || {
+        let mut addresses = [address("https://a:1")];
+        complete(&path, &mut addresses).expect("it can be read");
+        addresses[0].pin.clone().unwrap_or_default()
+    };
+    assert_eq!(keep(vec![entry("https://b:1#sha256-x", "beta", "t3")]), []);
+    assert_eq!(keep(vec![entry("https://a:1#sha256-x", "beta", "t2")]), []);
+    let told = keep(vec![entry("https://a:1#sha256-y", "acme", "t1")]);
+    assert_eq!(told, [Repinned { address: "https://a:1".to_owned(), orgs: vec![org("beta")] }]);
+    let entries = || read(&path).expect("it can be read");
+    for of in ["acme", "beta"] {
+        let found = found(entries(), &["https://a:1"], Some(of));
+        assert!(found.ends_with(" [Some(\"sha256-y\")]"), "{found}");
+    }
+    assert_eq!(found(entries(), &["https://b:1"], None), "beta t3 [Some(\"sha256-x\")]");
+    assert_eq!(known(), "sha256-y");
+    // A file of before may have several: the last that was logged in with counts.
+    let text = std::fs::read_to_string(&path).expect("a text");
+    let stale = text.replacen("sha256-y", "sha256-old", 1);
+    assert!(stale.contains("sha256-y") && stale != text, "{stale}");
+    std::fs::write(&path, stale).expect("it is ours");
+    assert_eq!(known(), "sha256-y");
+}
+
+#[test]
 fn faults_repeat_nothing_of_the_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("credentials.toml");

@@ -145,6 +145,15 @@ fn refused(refusal: Refusal) -> Problem {
         Refusal::NoOrganization(name) => no_organization()
             .detail(format!("there is no organization `{name}` that this caller may see")),
         Refusal::Forbidden => titled(403, "about:blank", "this caller may not do this"),
+        Refusal::Network { client } => {
+            let from = match client {
+                Some(client) => format!("from {client}"),
+                None => "over a socket of this machine".to_owned(),
+            };
+            titled(403, "about:blank", "this token is not accepted from there").detail(format!(
+                "this token is not accepted {from}: it was made for another network"
+            ))
+        }
         Refusal::Overloaded => titled(503, "about:blank", BUSY),
         Refusal::Unresolved(unresolved) => unresolvable(unresolved),
         Refusal::NoSecret(name) => titled(404, problem_type::NO_SECRET, "there is no such secret")

@@ -14,6 +14,7 @@ use crate::store::operations::verify::survey;
 use crate::store::operations::{Opened, OperationError, Site, Survey};
 use crate::store::storage::sqlite::{Sqlite, beside, sync_directory};
 use crate::store::storage::{StorageError, StorageErrorKind};
+use crate::sys::{self, Unfinished};
 
 /// What is behind a name until the file is whole.
 const STAGED: &str = ".inject-new";
@@ -96,6 +97,8 @@ struct Staged {
     path: PathBuf,
     /// Held as long as this process writes it.
     lock: Flock<File>,
+    /// A signal that ends this process removes it too.
+    _unfinished: Unfinished,
 }
 
 impl Staged {
@@ -116,7 +119,8 @@ impl Staged {
         let file = File::open(path).map_err(failed)?;
         let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock);
         let lock = lock.map_err(|(_, errno)| failed(errno.into()))?;
-        Ok(Self { path: path.to_owned(), lock })
+        let unfinished = sys::remove_at_end(path).map_err(failed)?;
+        Ok(Self { path: path.to_owned(), lock, _unfinished: unfinished })
     }
 
     fn bytes(&self) -> Result<u64, OperationError> {

@@ -79,7 +79,7 @@ impl Desk {
         operation: Operation,
     ) -> Judged<Result<Caller, Refusal>> {
         let caller = or_refuse!(self.admit(tx, knock, organization)?);
-        Ok(if caller.may(operation, None) { Ok(caller) } else { Err(Refusal::Forbidden) })
+        Ok(if caller.may(operation, None) { Ok(caller) } else { Err(caller.forbidden().1) })
     }
 
     /// Everyone that these tokens are; at least one, or the request is nobody's.

@@ -79,7 +79,8 @@ impl Desk {
         let action = if current.is_some() { Action::Update } else { Action::Create };
         let change = Change { caller: &caller, name, action, current };
         if !caller.may(Operation::Audited(action), Some(name)) {
-            return self.refuse(tx, change.blind(), Outcome::Forbidden, Refusal::Forbidden);
+            let (outcome, refusal) = caller.forbidden();
+            return self.refuse(tx, change.blind(), outcome, refusal);
         }
         if let Err(refusal) = put.judge(name) {
             return self.refuse(tx, change, Outcome::Invalid, refusal);
@@ -119,7 +120,8 @@ impl Desk {
         let change =
             Change { caller: &caller, name, action: Action::Delete, current: state.version() };
         if !caller.may(Operation::Audited(Action::Delete), Some(name)) {
-            return self.refuse(tx, change.blind(), Outcome::Forbidden, Refusal::Forbidden);
+            let (outcome, refusal) = caller.forbidden();
+            return self.refuse(tx, change.blind(), outcome, refusal);
         }
         let current = change.current;
         match state {

@@ -79,7 +79,8 @@ impl Desk {
             desk.note_member(tx, &caller, action, outcome, &new.email).map(|()| Err(refusal))
         };
         if !caller.may(Operation::Audited(action), None) {
-            return refuse(self, Outcome::Forbidden, Refusal::Forbidden);
+            let (outcome, refusal) = caller.forbidden();
+            return refuse(self, outcome, refusal);
         }
         if tx.member(organization.as_str(), new.email.as_str())?.is_some() {
             return refuse(self, Outcome::Exists, Refusal::MemberExists(new.email.clone()));
@@ -216,7 +217,7 @@ impl Desk {
         email: &EmailAddress,
     ) -> Judged<Result<(MemberRow, Role, Grant), Refusal>> {
         let (outcome, refusal) = if !caller.may(Operation::Audited(action), None) {
-            (Outcome::Forbidden, Refusal::Forbidden)
+            caller.forbidden()
         } else {
             match tx.member(caller.organization.as_str(), email.as_str())? {
                 None => (Outcome::Missing, Refusal::NoMember(email.clone())),

@@ -21,6 +21,7 @@ use std::io;
 use jiff::Timestamp;
 
 use crate::name::{EmailAddress, OrgName, SecretName, TokenId};
+use crate::store::audit::Outcome;
 use crate::store::permission::{Operation, Principal, authorize};
 use crate::store::seal::SealedRow;
 use crate::store::storage::StorageError;
@@ -59,6 +60,10 @@ pub enum Refusal {
     OtherOwner,
     /// The principal may not do this here.
     Forbidden,
+    /// The token may not be used from this address; over a socket there is none.
+    Network {
+        client: Option<String>,
+    },
     Unresolved(Vec<Unresolved>),
     NoSecret(SecretName),
     NoMember(EmailAddress),
@@ -117,6 +122,19 @@ use or_refuse;
 impl Caller {
     fn may(&self, operation: Operation, name: Option<&SecretName>) -> bool {
         authorize(&self.principal, operation, &self.organization, name)
+    }
+
+    /// Whether nothing may be done from where the request comes from.
+    fn is_astray(&self) -> bool {
+        matches!(&self.principal, Principal::Bearer(bearer) if bearer.astray)
+    }
+
+    /// Why this caller may not do what it asks for, on record and to itself.
+    fn forbidden(&self) -> (Outcome, Refusal) {
+        match self.is_astray() {
+            true => (Outcome::Network, Refusal::Network { client: self.client.clone() }),
+            false => (Outcome::Forbidden, Refusal::Forbidden),
+        }
     }
 }
 

@@ -33,13 +33,14 @@ impl Desk {
             Credential::Operator(_) => self.all_organizations(tx, after, rows_max)?,
             Credential::Tokens(proofs) => {
                 let mut orgs = Vec::new();
-                let mut is_allowed = false;
+                let (mut is_allowed, mut all_astray) = (false, true);
                 for bearer in or_refuse!(self.bearers(tx, proofs, knock.client)?) {
                     let organization = bearer.organization.clone();
                     let role = match bearer.subject {
                         Subject::Member { role, .. } => Some(role),
                         Subject::Workload { .. } => None,
                     };
+                    all_astray &= bearer.astray;
                     let principal = Principal::Bearer(bearer);
                     let may =
                         authorize(&principal, Operation::ListOrganizations, &organization, None);
@@ -49,7 +50,8 @@ impl Desk {
                     }
                 }
                 if !is_allowed {
-                    return Ok(Err(Refusal::Forbidden));
+                    let astray = Refusal::Network { client: knock.address() };
+                    return Ok(Err(if all_astray { astray } else { Refusal::Forbidden }));
                 }
                 orgs.retain(|org| org.name.as_str() > after);
                 orgs.sort_by(|one, other| one.name.cmp(&other.name));
@@ -107,7 +109,10 @@ impl Desk {
         let may = caller.may(Operation::Audited(Action::OrgCreate), None);
         let is_own = named.is_none_or(|named| caller.principal.member() == Some(named));
         let (outcome, judged) = match (may, is_own, taken) {
-            (false, ..) => (Outcome::Forbidden, Err(Refusal::Forbidden)),
+            (false, ..) => {
+                let (outcome, refusal) = caller.forbidden();
+                (outcome, Err(refusal))
+            }
             (true, false, _) => (Outcome::Invalid, Err(Refusal::OtherOwner)),
             (true, true, true) => (Outcome::Exists, Err(Refusal::OrganizationExists(name.clone()))),
             (true, true, false) => (Outcome::Ok, Ok(())),

@@ -57,10 +57,16 @@ impl Desk {
         ask: &Resolve,
     ) -> Decided<Vec<ResolvedSecret>> {
         let caller = or_refuse!(self.admit(tx, knock, organization)?);
-        let tally = self.tally(tx, &caller, ask)?;
         let workload = caller.principal.workload().or(ask.workload.as_ref());
-        let said = Said { workload: workload.map(ToString::to_string), ..tally.said(ask) };
-        self.record(tx, &caller, said)?;
+        let named = workload.map(ToString::to_string);
+        if caller.is_astray() {
+            let (outcome, refusal) = caller.forbidden();
+            let said = Tally::default().said(ask);
+            self.record(tx, &caller, Said { workload: named, outcome, ..said })?;
+            return Ok(Err(refusal));
+        }
+        let tally = self.tally(tx, &caller, ask)?;
+        self.record(tx, &caller, Said { workload: named, ..tally.said(ask) })?;
         if ask.values && tally.is_whole() {
             match workload {
                 Some(name) => self.note_usage(tx, organization, name.as_str(), &tally.resolved)?,

@@ -21,13 +21,14 @@ impl Desk {
         let client = knock.address();
         let caller = Caller { principal: Principal::Bearer(bearer), organization, client };
         let may = caller.may(Operation::Audited(Action::SignIn), None);
-        let outcome = if may { Outcome::Ok } else { Outcome::Forbidden };
+        let (refused, refusal) = caller.forbidden();
+        let outcome = if may { Outcome::Ok } else { refused };
         self.record(tx, &caller, Said::new(Action::SignIn, outcome))?;
         Ok(match subject {
             Subject::Member { email, role } if may => {
                 Ok(Done::with(Session { organization: caller.organization, member: email, role }))
             }
-            _ => Err(Refusal::Forbidden),
+            _ => Err(refusal),
         })
     }
 }

@@ -70,8 +70,9 @@ impl Desk {
         let caller = or_refuse!(self.admit(tx, knock, organization)?);
         let action = Action::TokenCreate;
         if !caller.may(Operation::Audited(action), None) {
-            self.record(tx, &caller, new.holder.refused(Outcome::Forbidden))?;
-            return Ok(Err(Refusal::Forbidden));
+            let (outcome, refusal) = caller.forbidden();
+            self.record(tx, &caller, new.holder.refused(outcome))?;
+            return Ok(Err(refusal));
         }
         if let Holder::Member(email) = &new.holder
             && tx.member(organization.as_str(), email.as_str())?.is_none()
@@ -100,7 +101,8 @@ impl Desk {
             desk.record(tx, &caller, said).map(|_| Err(refusal))
         };
         if !caller.may(Operation::Audited(action), None) {
-            return refuse(self, Outcome::Forbidden, Refusal::Forbidden);
+            let (outcome, refusal) = caller.forbidden();
+            return refuse(self, outcome, refusal);
         }
         // One of another organization is as if it were not there.
         let row = tx.token(id.as_str())?.filter(|row| row.organization == organization.as_str());

@@ -129,9 +129,7 @@ impl Desk {
                 }
                 after = chained.record.sequence;
                 let seen = checkpoint.filter(|seen| seen.sequence == after);
-                if seen
-                    .is_some_and(|seen| !seen.code.eq_ignore_ascii_case(&code_text(&chained.code)))
-                {
+                if seen.is_some_and(|seen| !chained.is_seen_by(seen)) {
                     return wrong(after, after, BrokenHow::Other);
                 }
             }

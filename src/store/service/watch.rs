@@ -48,6 +48,7 @@ impl Desk {
         let outcome = match &seen {
             Ok(_) => Outcome::Ok,
             Err(Refusal::Damaged(_)) => Outcome::Damaged,
+            Err(Refusal::Network { .. }) => Outcome::Network,
             Err(_) => Outcome::Forbidden,
         };
         let versions = seen.as_ref().ok();
@@ -97,6 +98,9 @@ impl Desk {
         versions: &Versions,
         before: &mut SeenBefore,
     ) -> Judged<Result<Vec<Option<i64>>, Refusal>> {
+        if caller.is_astray() {
+            return Ok(Err(caller.forbidden().1));
+        }
         let may = |name: &&SecretName| caller.may(Operation::Audited(Action::Watch), Some(name));
         let forbidden: Vec<_> = versions.keys().filter(|name| !may(name)).collect();
         if !forbidden.is_empty() {

@@ -227,7 +227,7 @@ fn networks() {
         let made = served.mint(&alice, json!({ "workload": "b", "network": network })).is(201);
         assert_eq!(made.text("network"), shown, "{network}");
         let caller = made.caller().from(from);
-        let expected = if is_inside { 200 } else { 404 };
+        let expected = if is_inside { 200 } else { 403 };
         served.resolve(&caller, "acme", &["DB_PASSWORD"]).is(expected);
         let body = json!({ "member": "alice@acme.com", "network": network });
         let caller = served.mint(&alice, body).is(201).caller().from(from);

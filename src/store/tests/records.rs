@@ -194,6 +194,8 @@ fn checkpoints_that_are_none() {
     };
     let altered = verify(&served, &changed("code", json!("00".repeat(32))));
     assert_eq!(altered, broken(8, 8, "other"));
+    let moved = verify(&served, &changed("at", json!("2026-01-01T00:00:00Z")));
+    assert_eq!(moved, broken(8, 8, "other"));
     let mut of_globex = checkpoint(&served, "globex");
     let body = json!({ "checkpoint": of_globex });
     served.operator("POST", &format!("{AUDIT}/verify"), &body).is(422);

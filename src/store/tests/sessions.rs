@@ -71,7 +71,7 @@ fn who_may_sign_in() {
     sign_in(&served, &[], &astray.text("token")).is(403);
     let refused = format!("token:{} sign-in - forbidden", workload.text("id"));
     let trail = served.trail("acme");
-    assert_eq!(trail[records..], [refused, "alice@acme.com sign-in - forbidden".to_owned()]);
+    assert_eq!(trail[records..], [refused, "alice@acme.com sign-in - network".to_owned()]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Every audit chain, from its first record to its last, and what checkpoints saw of it.
 
-use crate::store::audit::{Broken, Chained, Verifier, code_text};
+use crate::store::audit::{Broken, Chained, Verifier};
 use crate::store::operations::verify::fault::{FAULTS_MAX, RecordFault};
 use crate::store::operations::verify::{Fault, Walk};
 use crate::store::storage::StorageError;
@@ -59,11 +59,9 @@ impl Walk<'_> {
                 }
                 let (sequence, at) = (chained.record.sequence, chained.record.at);
                 after = sequence;
-                let differs = |one: &&&Checkpoint| {
-                    one.sequence == sequence
-                        && !one.code.eq_ignore_ascii_case(&code_text(&chained.code))
-                };
-                if checkpoints.iter().any(|one| differs(&one)) {
+                let differs =
+                    |one: &&Checkpoint| one.sequence == sequence && !chained.is_seen_by(one);
+                if checkpoints.iter().any(differs) {
                     let organization = organization.to_owned();
                     let how = RecordFault::Other;
                     self.faults.add(Fault::Record { organization, sequence, how });

@@ -131,8 +131,9 @@ impl Cell<'_> {
     }
 
     fn refused(&self) -> Expected {
-        match self.operation {
-            "resolve" | "watch" => (404, "unresolved"),
+        match (self.operation, self.who) {
+            (_, Who::Of(Standing { astray: true, .. })) => FORBIDDEN,
+            ("resolve" | "watch", _) => (404, "unresolved"),
             _ => FORBIDDEN,
         }
     }
