@@ -26,8 +26,6 @@ const BATCH_MAX: usize = 512;
 const READERS_MAX: usize = 4;
 const QUICK_READERS_MAX: usize = 2;
 const READS_WAITING_MAX: usize = 1024;
-/// How long the writing thread lets a purge rest while nothing else is asked of it.
-const PURGE_PAUSE: Duration = Duration::from_millis(5);
 
 /// The way to the database.
 pub enum Lane {
@@ -205,24 +203,21 @@ impl Readers {
 /// for, the next ones gather.
 fn write_all(mut service: Service, queue: &Receiver<Box<dyn Job>>, counted: &Counted) {
     loop {
-        let first = if service.is_purging() {
-            match queue.recv_timeout(PURGE_PAUSE) {
-                Ok(job) => Some(job),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return,
-            }
-        } else {
-            match queue.recv() {
-                Ok(job) => Some(job),
-                Err(_) => return,
-            }
+        let next = match service.pause() {
+            Some(pause) => queue.recv_timeout(pause),
+            None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        let first = match next {
+            Ok(job) => Some(job),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return service.rest(),
         };
         let mut jobs: Vec<_> = first.into_iter().collect();
         if !jobs.is_empty() {
             gather(queue, &mut jobs);
         }
         if jobs.is_empty() {
-            service.purge();
+            service.tidy();
         } else {
             counted.waiting.fetch_sub(jobs.len() as u64, Ordering::Relaxed);
             service.run(jobs);

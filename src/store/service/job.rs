@@ -6,11 +6,16 @@ use std::time::{Duration, Instant};
 use crate::name::SecretName;
 use crate::store::service::desk::Desk;
 use crate::store::service::{Judged, Refusal};
+use crate::store::storage::Unpurged;
 use crate::store::storage::sqlite::{Identity, Sqlite};
 use crate::store::storage::transaction::Transaction;
 
 /// How long the jobs behind a purge are kept waiting for it at a time.
 const PURGE_SLICE: Duration = Duration::from_millis(5);
+/// How long a purge rests while nothing else is asked for.
+const PURGE_PAUSE: Duration = Duration::from_millis(5);
+/// How long the marks of a purge that was made wait for a write that takes them along.
+const REST_PAUSE: Duration = Duration::from_millis(20);
 
 /// What a transaction answers: what it did, or a refusal that is on record.
 pub type Decided<T> = Judged<Result<Done<T>, Refusal>>;
@@ -84,21 +89,25 @@ pub struct Service {
     pub(super) desk: Desk,
     /// What is durable and waits for a purge, each until its time.
     unpurged: Vec<(Instant, Box<dyn Job>)>,
+    /// Marks of purges that were made: the next transaction forgets them with what it does.
+    purged: Vec<Unpurged>,
     records_written: u64,
 }
 
 impl Service {
     pub fn new(database: Sqlite, desk: Desk) -> Self {
-        Self { database, desk, unpurged: Vec::new(), records_written: 0 }
+        Self { database, desk, unpurged: Vec::new(), purged: Vec::new(), records_written: 0 }
     }
 
     /// Does all of these in one transaction, and answers each. If one of them meets something that
     /// ends the transaction, each is done again by itself.
     pub fn run(&mut self, mut jobs: Vec<Box<dyn Job>>) {
         let desk = &mut self.desk;
+        let purged = &self.purged;
         let mut stopped_by_job = false;
         let ran = self.database.write(|tx| {
             desk.begin(tx)?;
+            tx.forget_all_unpurged(purged)?;
             for job in &mut jobs {
                 job.run(desk, tx).inspect_err(|_| stopped_by_job = true)?;
             }
@@ -106,6 +115,7 @@ impl Service {
         });
         match ran {
             Ok(unpurged) => {
+                self.purged.clear();
                 self.records_written += self.desk.take_count();
                 self.finish(jobs, unpurged);
             }
@@ -128,6 +138,31 @@ impl Service {
         while self.is_purging() {
             self.purge();
         }
+        self.rest();
+    }
+
+    /// When nothing more is asked for a while: forgets the marks that no write took along. Where
+    /// it fails they ask for another purge.
+    pub fn rest(&mut self) {
+        let purged = std::mem::take(&mut self.purged);
+        if !purged.is_empty() {
+            let _later = self.database.write(|tx| tx.forget_all_unpurged(&purged));
+        }
+    }
+
+    /// How long others may ask for something before [`Service::tidy`] is due; none if nothing is
+    /// left to do.
+    pub fn pause(&self) -> Option<Duration> {
+        match (self.is_purging(), self.purged.is_empty()) {
+            (true, _) => Some(PURGE_PAUSE),
+            (false, false) => Some(REST_PAUSE),
+            (false, true) => None,
+        }
+    }
+
+    /// Does what was left while others asked.
+    pub fn tidy(&mut self) {
+        if self.is_purging() { self.purge() } else { self.rest() }
     }
 
     /// Reads on one unchanging view of the database.
@@ -160,9 +195,12 @@ impl Service {
     /// Tries to purge what is retired, for a moment, and answers those who wait for it if it is
     /// done, or if their time is over.
     pub fn purge(&mut self) {
-        match self.database.purge_within(PURGE_SLICE) {
-            Ok(true) => self.settle_unpurged(|| Ok(())),
-            Ok(false) => self.give_up_late(),
+        match self.database.purge_marked_within(PURGE_SLICE) {
+            Ok(Some(marks)) => {
+                self.purged = marks;
+                self.settle_unpurged(|| Ok(()));
+            }
+            Ok(None) => self.give_up_late(),
             Err(error) => self.settle_unpurged(|| Err(Refusal::Storage(error.clone()))),
         }
     }

@@ -14,7 +14,7 @@ use crate::store::storage::failure::{io, wrap};
 use crate::store::storage::file::{identity, log_bytes, real_path};
 use crate::store::storage::reseal::keyring_rows;
 use crate::store::storage::transaction::Transaction;
-use crate::store::storage::{OrgRow, StorageError, StorageErrorKind};
+use crate::store::storage::{OrgRow, StorageError, StorageErrorKind, Unpurged};
 
 pub use crate::store::storage::file::{Identity, beside, sync_directory};
 
@@ -177,6 +177,23 @@ impl Sqlite {
     /// Empties the write-ahead log into the database, waiting so long for those who use it, and
     /// forgets the marks that were waiting for that. False if somebody outlasted the wait.
     pub fn purge_within(&mut self, wait: Duration) -> Result<bool, StorageError> {
+        let Some(marks) = self.purge_marked_within(wait)? else { return Ok(false) };
+        let forgotten = self.wait_for_rest().and_then(|()| {
+            self.transact(TransactionBehavior::Immediate, |tx| tx.forget_all_unpurged(&marks))
+        });
+        match forgotten {
+            // The old values are gone, which is what counts; the next purge forgets the marks.
+            Err(error) if error.kind == StorageErrorKind::Busy => Ok(true),
+            done => done.map(|()| true),
+        }
+    }
+
+    /// The same, but the marks are left to a write that comes anyway; none if somebody outlasted
+    /// the wait. A mark too many asks for a purge too many, and for no more.
+    pub fn purge_marked_within(
+        &mut self,
+        wait: Duration,
+    ) -> Result<Option<Vec<Unpurged>>, StorageError> {
         self.deadline = Deadline::after(wait);
         // Another process may mark a change of its own meanwhile: that mark has to stay.
         let marks = self.transact(TransactionBehavior::Deferred, |tx| tx.unpurged_marks())?;
@@ -184,19 +201,10 @@ impl Sqlite {
         // for a reader it keeps all writers out: so it is done in short turns.
         while !self.empty_log()? {
             if !self.deadline.pause() {
-                return Ok(false);
+                return Ok(None);
             }
         }
-        let forgotten = self.wait_for_rest().and_then(|()| {
-            self.transact(TransactionBehavior::Immediate, |tx| {
-                marks.iter().try_for_each(|mark| tx.forget_unpurged(mark))
-            })
-        });
-        match forgotten {
-            // The old values are gone, which is what counts; the next purge forgets the marks.
-            Err(error) if error.kind == StorageErrorKind::Busy => Ok(true),
-            done => done.map(|()| true),
-        }
+        Ok(Some(marks))
     }
 
     /// The same for what others left, where nobody has to be waited for. The next one tries again.

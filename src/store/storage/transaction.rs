@@ -191,11 +191,15 @@ impl Transaction<'_> {
     }
 
     /// Forgets this mark, and no later one of the same name.
-    pub fn forget_unpurged(&self, mark: &Unpurged) -> Result<(), StorageError> {
+    fn forget_unpurged(&self, mark: &Unpurged) -> Result<(), StorageError> {
         let sql = "DELETE FROM unpurged WHERE organization = ?1 AND name = ?2 AND version = ?3
                    AND deleted = ?4";
         let values = params![mark.organization, mark.name, mark.version, mark.deleted];
         self.execute(sql, values).map(|_| ())
+    }
+
+    pub fn forget_all_unpurged(&self, marks: &[Unpurged]) -> Result<(), StorageError> {
+        marks.iter().try_for_each(|mark| self.forget_unpurged(mark))
     }
 
     pub fn unpurged(
