@@ -18,6 +18,7 @@ mod seal;
 pub mod serve;
 mod service;
 mod session;
+mod shares;
 mod storage;
 pub mod tls;
 mod token;

@@ -115,7 +115,7 @@ impl Fault {
                     .detail(format!("up to {bytes_max} bytes are taken; {LONG_VALUE}")),
                 BodyFault::Broken => titled(400, invalid, "the body did not arrive whole"),
                 BodyFault::TooSlow => titled(408, "about:blank", "the body took too long"),
-                BodyFault::NoRoom => titled(503, "about:blank", BUSY),
+                BodyFault::NoRoom | BodyFault::Crowded => titled(503, "about:blank", BUSY),
             },
             Self::Crowded => titled(503, "about:blank", BUSY),
             Self::Body { shape, line, column, is_json } => {

@@ -63,7 +63,9 @@ pub async fn serve(server: Arc<Server>, accepted: Accepted, peer: Peer, slot: Sl
             Ok(()) => match acceptor {
                 Acceptor::Plain => converse(&server, Box::new(stream), peer).await,
                 Acceptor::Tls { acceptor, .. } => {
-                    match begin(&server, Phase::Handshake, acceptor.accept(stream)).await {
+                    let place = server.admission.handshake(peer);
+                    let shaken = acceptor.accept(stream, place);
+                    match begin(&server, Phase::Handshake, shaken).await {
                         Ok(stream) => converse(&server, stream, peer).await,
                         // Who does not speak TLS, or not with this key, is told by TLS itself.
                         Err(ending) => {
