@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -24,10 +25,12 @@ const REQUESTS: usize = 400;
 /// What a server may grow by, whatever is done to it: answers that nobody reads may take 64 MiB,
 /// and those that are made meanwhile theirs.
 const GROWTH_MAX: u64 = 128 << 20;
-/// A machine that does other things meanwhile is not what is tested: over so many times the quiet
-/// p99, and over this, somebody was kept waiting.
-const TIMES_MAX: u32 = 20;
-const NOISE: Duration = Duration::from_millis(300);
+/// Others' p99 is at most doubled. One below this is what the system's own scheduling takes.
+const TIMES_MAX: u32 = 2;
+const P99_MIN: Duration = Duration::from_millis(2);
+/// A machine that does other things meanwhile is not what is tested, and what they take is only ever
+/// more: the best of so many measurements counts, of the quiet server and of the flooded one.
+const ROUNDS: usize = 8;
 /// An answer of 3 MiB, for JSON writes each byte of these values as six, and how many do not read
 /// it.
 const LARGE_VALUES: usize = 8;
@@ -115,12 +118,16 @@ impl Flooded {
 
     /// Measures while an attack goes on, which is to be in full swing at `enough`.
     fn under(&self, name: &str, attack: fn(&Target<'_>), enough: usize, index: usize) {
-        let (quiet, before) = (self.p99(index), self.resident());
+        let quiet = (0..3).map(|_| self.p99(index)).min().expect("some").max(P99_MIN);
+        let before = self.resident();
         let (count, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
         let (address, socket) = (self.address(), &self.world.path("s.sock"));
         let target = Target { address, socket, token: &self.token, count: &count, stop: &stop };
         thread::scope(|scope| {
-            let attacking = scope.spawn(|| attack(&target));
+            let attacking = scope.spawn(|| {
+                step_behind();
+                attack(&target);
+            });
             // The attack ends also where this fails.
             let _stop = Stop(&stop);
             while count.load(Ordering::Relaxed) < enough {
@@ -128,17 +135,23 @@ impl Flooded {
                 thread::yield_now();
             }
             let open = self.server.metric("inject_connections", |_| true);
-            let (loud, after) = (self.p99(index), self.resident());
+            let mut loud = Duration::MAX;
+            let mut rounds = 0;
+            while loud > quiet * TIMES_MAX && rounds < ROUNDS {
+                loud = loud.min(self.p99(index));
+                rounds += 1;
+            }
+            assert!(!attacking.is_finished(), "{name}: it did not go on");
+            let grown = self.resident().saturating_sub(before);
             let ratio = loud.as_secs_f64() / quiet.as_secs_f64();
-            let grown = after.saturating_sub(before);
             let seen = format!(
-                "{name}: p99 {quiet:?} quiet, {loud:?} under it ({ratio:.2} x), {} KiB more, \
-                 {open} connections",
+                "{name}: p99 {quiet:?} quiet, {loud:?} under it ({ratio:.2} x, round {rounds}), \
+                 {} KiB more, {open} connections",
                 grown >> 10
             );
             report(&seen);
             assert!(grown < GROWTH_MAX, "{seen}");
-            assert!(loud < quiet * TIMES_MAX + NOISE, "{seen}");
+            assert!(loud <= quiet * TIMES_MAX, "{seen}");
         });
         self.server.metric("inject_connections", |open| open <= 2);
     }
@@ -151,6 +164,15 @@ impl Flooded {
         assert!(log.lines().count() < lines_max, "{log}");
         drop(self.world);
     }
+}
+
+/// An attacker stands for other machines, whose processors are not the server's: its thread gives
+/// way to the server's here. What the attack costs the server is still the server's.
+fn step_behind() {
+    let thread = nix::unistd::gettid().to_string();
+    let done = Command::new("renice").args(["-n", "19", "-p", &thread]).output();
+    let done = done.expect("`renice` is of Debian's bsdutils");
+    assert!(done.status.success(), "{done:?}");
 }
 
 struct Stop<'a>(&'a AtomicBool);
@@ -281,6 +303,31 @@ fn failed_authentications(target: &Target<'_>) {
     }
 }
 
+/// Many at a time on one connection, all of which are answered.
+fn pipelined_metrics(target: &Target<'_>) {
+    const AT_ONCE: usize = 64;
+    let asked = "GET /metrics HTTP/1.1\r\nhost: s\r\n\r\n".repeat(AT_ONCE);
+    let mut stream = target.connect(13, 1).pop().expect("one was asked for");
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a socket");
+    stream.set_write_timeout(Some(Duration::from_secs(60))).expect("a socket");
+    const BEGIN: &[u8] = b"HTTP/1.1 200 OK";
+    let (mut room, mut text) = (vec![0; 1 << 16], Vec::new());
+    while target.goes_on() {
+        stream.write_all(asked.as_bytes()).expect("it goes on");
+        let mut answered = 0;
+        while answered < AT_ONCE {
+            let length = stream.read(&mut room).expect("it answers");
+            assert!(length > 0, "it goes on");
+            text.extend_from_slice(&room[..length]);
+            let begun = memchr::memmem::find_iter(&text, BEGIN).count();
+            answered += begun;
+            target.count.fetch_add(begun, Ordering::Relaxed);
+            // What may be the beginning of another is kept.
+            text.drain(..text.len().saturating_sub(BEGIN.len() - 1));
+        }
+    }
+}
+
 /// The beginning of a client's greeting, as any TLS client sends it.
 const GREETING: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
 
@@ -315,6 +362,7 @@ fn some_who_say_too_much_or_do_not_listen() {
     flooded.under("failed authentications", failed_authentications, failures, 0);
     let after = fs::metadata(flooded.world.path("server.err")).expect("it is there").len();
     assert!(after - before < 100_000, "{failures} failures left {} bytes", after - before);
+    flooded.under("pipelined metrics", pipelined_metrics, 1000, 0);
     flooded.end(1000);
 }
 
