@@ -14,6 +14,7 @@ mod mirror;
 mod open;
 pub mod operations;
 mod permission;
+mod room;
 mod seal;
 pub mod serve;
 mod service;

@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
+use crate::store::room::{Room, Rooms};
 use crate::store::serve::limits::{
-    ANSWERS_BYTES_MAX, BODIES_BYTES_MAX, BODY_BYTES_FREE_PER_ADDRESS, CONNECTIONS_FREE_PER_ADDRESS,
-    CONNECTIONS_MAX, DESCRIPTORS_KEPT, HANDSHAKES_MAX, HANDSHAKES_PER_ADDRESS_MAX, REQUESTS_MAX,
+    ANSWER_BYTES_UNCOUNTED, ANSWERS_BYTES_MAX, BODIES_BYTES_MAX, BODY_BYTES_FREE_PER_ADDRESS,
+    CONNECTIONS_FREE_PER_ADDRESS, CONNECTIONS_MAX, DESCRIPTORS_KEPT, HANDSHAKES_MAX,
+    HANDSHAKES_PER_ADDRESS_MAX, REQUESTS_MAX,
 };
 use crate::store::shares::{Full, Share, Shares};
 
@@ -39,7 +41,7 @@ pub struct Admission {
     handshakes_by_source: Mutex<HashMap<Source, Weak<Semaphore>>>,
     requests: Arc<Semaphore>,
     bodies: Arc<Shares<Source>>,
-    answers: Arc<Semaphore>,
+    answers: Arc<Rooms>,
 }
 
 /// Who is counted together.
@@ -69,9 +71,6 @@ pub type RequestPermit = OwnedSemaphorePermit;
 /// Bytes of one request's body that are in memory.
 pub type BodyPermit = Share<Source>;
 
-/// Bytes of one answer that its client has not read yet.
-pub type AnswerPermit = OwnedSemaphorePermit;
-
 impl Admission {
     pub fn new(descriptors_max: u64) -> Self {
         let descriptors = usize::try_from(descriptors_max).unwrap_or(usize::MAX);
@@ -84,7 +83,7 @@ impl Admission {
             handshakes_by_source: Mutex::default(),
             requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
             bodies: Shares::new(BODIES_BYTES_MAX, BODY_BYTES_FREE_PER_ADDRESS),
-            answers: Arc::new(Semaphore::new(ANSWERS_BYTES_MAX)),
+            answers: Rooms::new(ANSWERS_BYTES_MAX, ANSWER_BYTES_UNCOUNTED),
         }
     }
 
@@ -129,10 +128,9 @@ impl Admission {
         self.bodies.take(Source::of(peer), bytes).ok()
     }
 
-    /// The longest answer takes all the room that there is.
-    pub fn answer(&self, bytes: usize) -> Option<AnswerPermit> {
-        let bytes = u32::try_from(bytes.min(ANSWERS_BYTES_MAX)).ok()?;
-        Arc::clone(&self.answers).try_acquire_many_owned(bytes).ok()
+    /// For one answer; it takes nothing yet.
+    pub fn room(&self) -> Arc<Room> {
+        self.answers.room()
     }
 
     pub fn connections(&self) -> usize {
@@ -159,7 +157,11 @@ impl Admission {
     }
 
     pub fn answer_bytes(&self) -> usize {
-        ANSWERS_BYTES_MAX - self.answers.available_permits()
+        self.answers.taken()
+    }
+
+    pub fn answers_refused(&self) -> u64 {
+        self.answers.refused()
     }
 }
 
@@ -319,18 +321,5 @@ mod tests {
         }
         let remembered = admission.handshakes_by_source.lock().expect("whole").len();
         assert!(remembered <= CONNECTIONS_MAX, "{remembered}");
-    }
-
-    #[test]
-    fn answers_have_an_end_and_the_longest_is_sent() {
-        let admission = Admission::new(u64::MAX);
-        let one = admission.answer(1).expect("there is room");
-        assert!(admission.answer(ANSWERS_BYTES_MAX).is_none());
-        drop(one);
-        let longest = admission.answer(usize::MAX).expect("no other waits");
-        assert_eq!(admission.answer_bytes(), ANSWERS_BYTES_MAX);
-        assert!(admission.answer(1).is_none());
-        drop(longest);
-        assert_eq!(admission.answer_bytes(), 0);
     }
 }

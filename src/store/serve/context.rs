@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use crate::log::{Level, Throttle};
 use crate::secret::Secret;
+use crate::store::room::Room;
 use crate::store::serve::admission::{BodyPermit, Peer, RequestPermit};
 use crate::store::serve::limits::{
     BODY_BYTES_UNCOUNTED, BODY_TIME_MAX, LINES_PER_SECOND_MAX, LOGGED_NAMES_MAX,
@@ -33,6 +34,7 @@ pub struct Context {
     names: Vec<String>,
     permit: Option<RequestPermit>,
     body: Option<BodyPermit>,
+    room: Option<Arc<Room>>,
     pub(super) has_read: bool,
     /// None where the request comes from within this process.
     server: Option<Arc<Server>>,
@@ -72,6 +74,7 @@ impl Context {
             names: Vec::new(),
             permit: None,
             body: None,
+            room: None,
             has_read: false,
             server: None,
         }
@@ -81,7 +84,8 @@ impl Context {
         let id = server.ids.next();
         let names = Vec::new();
         let server = Some(server);
-        Self { id, peer, route: None, names, permit, body: None, has_read: false, server }
+        let (route, body, room) = (None, None, None);
+        Self { id, peer, route, names, permit, body, room, has_read: false, server }
     }
 
     /// The client's address, where it has one.
@@ -180,6 +184,13 @@ impl Context {
             return Err(BodyFault::NoRoom);
         }
         Ok(())
+    }
+
+    /// The memory that its answer takes.
+    pub fn room(&mut self) -> Arc<Room> {
+        let server = self.server.as_ref();
+        let new = || server.map_or_else(Arc::default, |server| server.admission.room());
+        Arc::clone(self.room.get_or_insert_with(new))
     }
 
     /// From here on the request is held on purpose, as a watch is: its place among those under way

@@ -121,6 +121,7 @@ fn now(server: &Server) -> Now {
         requests: server.admission.requests_under_way(),
         body_bytes: server.admission.body_bytes(),
         answer_bytes: server.admission.answer_bytes(),
+        answers_refused: server.admission.answers_refused(),
         store: server.store.figures(),
     }
 }
