@@ -4,6 +4,7 @@
 mod admit;
 mod change;
 mod desk;
+mod ill_formed;
 mod job;
 mod list;
 mod members;
