@@ -185,6 +185,7 @@ fn refused(refusal: Refusal) -> Problem {
         | Refusal::NoMember(_)
         | Refusal::MemberExists(_)
         | Refusal::LastOwner(_)
+        | Refusal::OwnersTokens(_)
         | Refusal::MemberDamaged(_)
         | Refusal::NoToken(_)) => refused_people(people),
     }
@@ -210,6 +211,12 @@ fn refused_people(refusal: Refusal) -> Problem {
         Refusal::LastOwner(email) => {
             titled(409, problem_type::LAST_OWNER, "this is the last owner")
                 .detail(format!("`{email}` is the last owner; make somebody else an owner first"))
+        }
+        Refusal::OwnersTokens(email) => {
+            titled(409, problem_type::LAST_OWNER, "no owner would have a token").detail(format!(
+                "`{email}` made the tokens of all other owners, which would go too; let one of \
+                 them make a token of their own first"
+            ))
         }
         Refusal::MemberDamaged(email) => {
             titled(500, problem_type::DAMAGED, "what is stored is damaged").detail(format!(

@@ -65,6 +65,8 @@ pub enum Refusal {
     NoMember(EmailAddress),
     MemberExists(EmailAddress),
     LastOwner(EmailAddress),
+    /// No other owner has a token that this member did not make.
+    OwnersTokens(EmailAddress),
     MemberDamaged(EmailAddress),
     NoToken(TokenId),
     /// A condition did not hold; the version that is there, if one is.
