@@ -3,6 +3,7 @@
 
 mod audit;
 mod canonical;
+mod chain;
 mod error;
 mod http;
 mod keyring;

@@ -35,7 +35,7 @@ pub use crate::store::service::list::ListAsk;
 pub use crate::store::service::members::{Minted, NewMember};
 pub use crate::store::service::resolve::{Resolve, ResolvedSecret};
 pub use crate::store::service::tokens::{Holder, NewToken};
-pub use crate::store::service::trail::TrailAsk;
+pub use crate::store::service::trail::{TrailAsk, verified};
 pub use crate::store::service::watch::{Look, Looked};
 
 /// Who asks, where, and from which address: admitted, but not allowed anything yet.
