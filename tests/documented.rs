@@ -9,7 +9,7 @@ use crate::harness::World;
 
 /// Where limits are named; in the first of these, each constant is one.
 const WHOLE: usize = 4;
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 10] = [
     "src/store/serve/limits.rs",
     "src/store/http/route.rs",
     "src/store/session.rs",
@@ -17,6 +17,7 @@ const SOURCES: [&str; 9] = [
     "src/wire.rs",
     "src/wire/trail.rs",
     "src/store/lane.rs",
+    "src/store/service/usage.rs",
     "src/name.rs",
     "src/grant.rs",
 ];

@@ -28,9 +28,10 @@ const GROWTH_MAX: u64 = 128 << 20;
 /// Others' p99 is at most doubled. One below this is what the system's own scheduling takes.
 const TIMES_MAX: u32 = 2;
 const P99_MIN: Duration = Duration::from_millis(2);
-/// A machine that does other things meanwhile is not what is tested, and what they take is only ever
-/// more: the best of so many measurements counts, of the quiet server and of the flooded one.
+/// A machine that does other things meanwhile is not what is tested, and what they take only ever
+/// adds: the best of so many measurements counts under an attack, and of three before it.
 const ROUNDS: usize = 8;
+const QUIET_ROUNDS: usize = 3;
 /// An answer of 3 MiB, for JSON writes each byte of these values as six, and how many do not read
 /// it.
 const LARGE_VALUES: usize = 8;
@@ -118,7 +119,7 @@ impl Flooded {
 
     /// Measures while an attack goes on, which is to be in full swing at `enough`.
     fn under(&self, name: &str, attack: fn(&Target<'_>), enough: usize, index: usize) {
-        let quiet = (0..3).map(|_| self.p99(index)).min().expect("some").max(P99_MIN);
+        let quiet = (0..QUIET_ROUNDS).map(|_| self.p99(index)).min().expect("some").max(P99_MIN);
         let before = self.resident();
         let (count, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
         let (address, socket) = (self.address(), &self.world.path("s.sock"));
