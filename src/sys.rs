@@ -361,6 +361,16 @@ pub fn stdin() -> io::Result<File> {
     Ok(File::from(stdin.try_clone_to_owned()?))
 }
 
+/// How many bytes are to be there before a socket counts as readable: SO_RCVLOWAT (socket(7)).
+pub fn set_low_water(socket: impl AsFd, bytes: usize) -> io::Result<()> {
+    let bytes = c_int::try_from(bytes).unwrap_or(c_int::MAX);
+    let (socket, length) = (socket.as_fd().as_raw_fd(), size_of::<c_int>() as libc::socklen_t);
+    let (level, name, value) = (libc::SOL_SOCKET, libc::SO_RCVLOWAT, (&raw const bytes).cast());
+    // SAFETY: the option's value is this integer, which outlives the call.
+    Errno::result(unsafe { libc::setsockopt(socket, level, name, value, length) })?;
+    Ok(())
+}
+
 /// How many columns the terminal behind a stream has, where there is one (tty_ioctl(4)).
 pub fn terminal_columns(stream: Stream) -> Option<u16> {
     let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };

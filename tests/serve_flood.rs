@@ -1,13 +1,13 @@
 //! The served store under those who want to keep it from everybody else, each by another way: it
 //! stays small, its log too, and who asks as one should is answered nearly as fast as before.
 
+mod attacks;
+
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,36 +15,34 @@ use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::Signal;
 
 use crate::harness::{INJECT, World};
-use crate::serve::crowd::idle;
 use crate::serve::server::{Server, head, serve};
 use crate::serve_faults::{report, times};
+
+use attacks::{
+    GREETING, Target, failed_authentications, half_handshakes, idle_sockets, long_bodies,
+    pipelined_metrics, slow_bodies, slow_heads, unread_answers,
+};
 
 /// Requests whose times are compared.
 const REQUESTS: usize = 400;
 /// What a server may grow by, whatever is done to it: answers that nobody reads may take 64 MiB,
 /// and those that are made meanwhile theirs.
 const GROWTH_MAX: u64 = 128 << 20;
-/// A machine that does other things meanwhile is not what is tested: over so many times the quiet
-/// p99, and over this, somebody was kept waiting.
-const TIMES_MAX: u32 = 20;
-const NOISE: Duration = Duration::from_millis(300);
+/// Others' p99 is at most doubled. One below this is what the system's own scheduling takes.
+const TIMES_MAX: u32 = 2;
+const P99_MIN: Duration = Duration::from_millis(2);
+/// A machine that does other things meanwhile is not what is tested, and what they take only ever
+/// adds: the best of so many measurements counts under an attack, and of fewer before it and, where
+/// that is not enough, behind it; and an attack that seemed to do harm is repeated.
+const ROUNDS: usize = 6;
+const QUIET_ROUNDS: usize = 3;
+const ATTEMPTS: u64 = 3;
 /// An answer of 3 MiB, for JSON writes each byte of these values as six, and how many do not read
 /// it.
 const LARGE_VALUES: usize = 8;
 const UNREAD: usize = 60;
 /// The path that all of them ask for.
 const RESOLVE: &str = "/api/v1/orgs/default/resolve";
-
-/// What all of an attack's threads know.
-struct Target<'a> {
-    address: SocketAddr,
-    socket: &'a Path,
-    /// A good token's header; an attacker may well have one.
-    token: &'a str,
-    /// Connections or requests so far.
-    count: &'a AtomicUsize,
-    stop: &'a AtomicBool,
-}
 
 struct Flooded {
     world: World,
@@ -113,14 +111,48 @@ impl Flooded {
         took[REQUESTS * 99 / 100]
     }
 
-    /// Measures while an attack goes on, which is to be in full swing at `enough`.
-    fn under(&self, name: &str, attack: fn(&Target<'_>), enough: usize, index: usize) {
-        let (quiet, before) = (self.p99(index), self.resident());
+    /// Others' p99 while nothing is wrong.
+    fn quiet(&self, index: usize) -> Duration {
+        (0..QUIET_ROUNDS).map(|_| self.p99(index)).min().expect("some").max(P99_MIN)
+    }
+
+    /// Measures before, within and behind an attack; says how many it took.
+    fn under(&self, name: &str, attack: fn(&Target<'_>), enough: usize, index: usize) -> u64 {
+        for attempt in 1.. {
+            let before = self.quiet(index);
+            let loud = self.attacked(name, attack, enough, (index, before));
+            self.server.metric("inject_connections", |open| open <= 2);
+            if loud <= before * TIMES_MAX {
+                return attempt;
+            }
+            let behind = self.quiet(index);
+            let seen = format!("{name}: p99 {before:?} before, {loud:?} within, {behind:?} behind");
+            report(&seen);
+            if loud <= behind * TIMES_MAX {
+                return attempt;
+            }
+            assert!(attempt < ATTEMPTS, "{seen}");
+        }
+        unreachable!("it returns or fails")
+    }
+
+    /// The p99 under an attack, which is to be in full swing at `enough`.
+    fn attacked(
+        &self,
+        name: &str,
+        attack: fn(&Target<'_>),
+        enough: usize,
+        (index, quiet): (usize, Duration),
+    ) -> Duration {
+        let before = self.resident();
         let (count, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
         let (address, socket) = (self.address(), &self.world.path("s.sock"));
         let target = Target { address, socket, token: &self.token, count: &count, stop: &stop };
         thread::scope(|scope| {
-            let attacking = scope.spawn(|| attack(&target));
+            let attacking = scope.spawn(|| {
+                step_behind();
+                attack(&target);
+            });
             // The attack ends also where this fails.
             let _stop = Stop(&stop);
             while count.load(Ordering::Relaxed) < enough {
@@ -128,19 +160,24 @@ impl Flooded {
                 thread::yield_now();
             }
             let open = self.server.metric("inject_connections", |_| true);
-            let (loud, after) = (self.p99(index), self.resident());
+            let mut loud = Duration::MAX;
+            let mut rounds = 0;
+            while loud > quiet * TIMES_MAX && rounds < ROUNDS {
+                loud = loud.min(self.p99(index));
+                rounds += 1;
+            }
+            assert!(!attacking.is_finished(), "{name}: it did not go on");
+            let grown = self.resident().saturating_sub(before);
             let ratio = loud.as_secs_f64() / quiet.as_secs_f64();
-            let grown = after.saturating_sub(before);
             let seen = format!(
-                "{name}: p99 {quiet:?} quiet, {loud:?} under it ({ratio:.2} x), {} KiB more, \
-                 {open} connections",
+                "{name}: p99 {quiet:?} quiet, {loud:?} under it ({ratio:.2} x, round {rounds}), \
+                 {} KiB more, {open} connections",
                 grown >> 10
             );
             report(&seen);
             assert!(grown < GROWTH_MAX, "{seen}");
-            assert!(loud < quiet * TIMES_MAX + NOISE, "{seen}");
-        });
-        self.server.metric("inject_connections", |open| open <= 2);
+            loud
+        })
     }
 
     /// Whatever was done, the log is short.
@@ -153,144 +190,21 @@ impl Flooded {
     }
 }
 
+/// An attacker stands for other machines, whose processors are not the server's: its thread gives
+/// way to the server's here. What the attack costs the server is still the server's.
+fn step_behind() {
+    let thread = nix::unistd::gettid().to_string();
+    let done = Command::new("renice").args(["-n", "19", "-p", &thread]).output();
+    let done = done.expect("`renice` is of Debian's bsdutils");
+    assert!(done.status.success(), "{done:?}");
+}
+
 struct Stop<'a>(&'a AtomicBool);
 
 impl Drop for Stop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
-}
-
-impl Target<'_> {
-    fn goes_on(&self) -> bool {
-        !self.stop.load(Ordering::Relaxed)
-    }
-
-    /// Connections from one address of loopback, which block when nobody reads.
-    fn connect(&self, last: u8, count: usize) -> Vec<TcpStream> {
-        let streams = idle(self.address, [127, 0, 0, last], count);
-        for stream in &streams {
-            stream.set_nonblocking(false).expect("a socket");
-            stream.set_write_timeout(Some(Duration::from_millis(50))).expect("a socket");
-            stream.set_read_timeout(Some(Duration::from_millis(50))).expect("a socket");
-        }
-        self.count.fetch_add(count, Ordering::Relaxed);
-        streams
-    }
-
-    /// One byte to each, once a second, for as long as it goes on.
-    fn drip(&self, mut streams: Vec<TcpStream>) {
-        let (_keep, never): (Sender<()>, Receiver<()>) = channel();
-        while self.goes_on() {
-            streams.retain_mut(|stream| stream.write_all(b"x").is_ok());
-            for _ in 0..20 {
-                if self.goes_on() {
-                    let waited = never.recv_timeout(Duration::from_millis(50));
-                    assert_eq!(waited, Err(RecvTimeoutError::Timeout));
-                }
-            }
-        }
-    }
-}
-
-/// From five addresses, 2000 each.
-fn idle_sockets(target: &Target<'_>) {
-    let held: Vec<_> = (2..=6).map(|last| target.connect(last, 2000)).collect();
-    while target.goes_on() {
-        thread::park_timeout(Duration::from_millis(10));
-    }
-    drop(held);
-}
-
-fn slow_heads(target: &Target<'_>) {
-    let mut streams = target.connect(7, 500);
-    for stream in &mut streams {
-        let _ = stream.write_all(b"POST / HTTP/1.1\r\nhost: store\r\nx-slow: ");
-    }
-    target.drip(streams);
-}
-
-fn slow_bodies(target: &Target<'_>) {
-    let mut streams = target.connect(8, 500);
-    for stream in &mut streams {
-        let _ = stream.write_all(head("POST", RESOLVE, target.token, 60_000).as_bytes());
-    }
-    target.drip(streams);
-}
-
-/// Announced, or in pieces without an end; with a good token and with none.
-fn long_bodies(target: &Target<'_>) {
-    const LENGTH: usize = 100_000_000;
-    let pieces = format!(
-        "POST {RESOLVE} HTTP/1.1\r\nhost: s\r\n{}transfer-encoding: chunked\r\n\r\n",
-        target.token
-    );
-    let heads =
-        [head("POST", RESOLVE, target.token, LENGTH), head("POST", RESOLVE, "", LENGTH), pieces];
-    let piece = [format!("{:x}\r\n", 1 << 16).as_bytes(), &[b' '; 1 << 16], b"\r\n"].concat();
-    while target.goes_on() {
-        for head in &heads {
-            let mut stream = target.connect(9, 1).pop().expect("one was asked for");
-            let mut sent = 0;
-            let _ = stream.write_all(head.as_bytes());
-            while target.goes_on() && sent < LENGTH && stream.write_all(&piece).is_ok() {
-                sent += piece.len();
-            }
-            assert!(sent < 16 << 20, "{sent} bytes were taken");
-        }
-    }
-}
-
-/// Much is asked for, and nothing of it read. A unix socket keeps little of it on the way.
-fn unread_answers(target: &Target<'_>) {
-    let names: Vec<_> = (0..LARGE_VALUES).map(|number| format!("\"LARGE_{number}\"")).collect();
-    let body = format!("{{\"names\":[{}]}}", names.join(","));
-    let asked = head("POST", RESOLVE, target.token, body.len()) + &body;
-    let mut streams = Vec::new();
-    for _ in 0..UNREAD {
-        let mut stream = UnixStream::connect(target.socket).expect("it listens");
-        stream.write_all(asked.as_bytes()).expect("it reads");
-        streams.push(stream);
-    }
-    for stream in &mut streams {
-        // It has been answered, or refused, when the first byte is there.
-        stream.read_exact(&mut [0]).expect("it answers");
-        target.count.fetch_add(1, Ordering::Relaxed);
-    }
-    while target.goes_on() {
-        thread::park_timeout(Duration::from_millis(10));
-    }
-}
-
-/// Tokens of the right form that nobody has, and others that are none.
-fn failed_authentications(target: &Target<'_>) {
-    let unknown =
-        "authorization: Bearer inj_m_zNvXItvvUhInDaG4noYKpY8yM27JDo4l0wjqOEm2HrIV4BLRIh\r\n";
-    let asked = [unknown, "authorization: Bearer x\r\n", ""];
-    let asked = asked.map(|token| head("POST", RESOLVE, token, 0));
-    let mut stream = target.connect(11, 1).pop().expect("one was asked for");
-    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a socket");
-    let mut answer = [0; 4096];
-    while target.goes_on() {
-        for asked in &asked {
-            stream.write_all(asked.as_bytes()).expect("it goes on");
-            let length = stream.read(&mut answer).expect("it answers");
-            assert!(answer[..length].starts_with(b"HTTP/1.1 401"), "each is refused");
-            target.count.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
-
-/// The beginning of a client's greeting, as any TLS client sends it.
-const GREETING: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
-
-/// Greetings that go on by a byte a second.
-fn half_handshakes(target: &Target<'_>) {
-    let mut streams = target.connect(12, 900);
-    for stream in &mut streams {
-        let _ = stream.write_all(GREETING);
-    }
-    target.drip(streams);
 }
 
 #[test]
@@ -315,6 +229,7 @@ fn some_who_say_too_much_or_do_not_listen() {
     flooded.under("failed authentications", failed_authentications, failures, 0);
     let after = fs::metadata(flooded.world.path("server.err")).expect("it is there").len();
     assert!(after - before < 100_000, "{failures} failures left {} bytes", after - before);
+    flooded.under("pipelined metrics", pipelined_metrics, 1000, 0);
     flooded.end(1000);
 }
 
@@ -322,8 +237,8 @@ fn some_who_say_too_much_or_do_not_listen() {
 fn handshakes_that_stop_half_way() {
     let flooded = Flooded::start(&["tls"]);
     // Who asks as one should comes over the socket: what it costs to speak TLS is another matter.
-    flooded.under("900 half handshakes", half_handshakes, 900, 1);
-    flooded.server.metric("inject_handshakes_failed_total", |failed| failed == 900);
+    let attempts = flooded.under("900 half handshakes", half_handshakes, 900, 1);
+    flooded.server.metric("inject_handshakes_failed_total", |failed| failed == 900 * attempts);
     // A server that is told to end does not wait for the rest of a greeting.
     let mut half = TcpStream::connect(flooded.address()).expect("it listens");
     half.write_all(GREETING).expect("it reads");

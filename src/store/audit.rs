@@ -157,25 +157,26 @@ pub fn code_text(code: &[u8]) -> String {
     code.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Walks a chain from its first record.
-pub struct Verifier<'a> {
-    key: &'a MacKey,
+/// Where a walk along a chain stands, at first before its first record.
+pub struct Verifier {
     next: i64,
     previous: Vec<u8>,
 }
 
-impl<'a> Verifier<'a> {
-    pub fn new(key: &'a MacKey) -> Self {
-        Self { key, next: 1, previous: GENESIS.to_vec() }
+impl Default for Verifier {
+    fn default() -> Self {
+        Self { next: 1, previous: GENESIS.to_vec() }
     }
+}
 
+impl Verifier {
     /// Takes the next record; records come in the order of their sequence.
-    pub fn step(&mut self, chained: &Chained) -> Result<(), Broken> {
+    pub fn step(&mut self, key: &MacKey, chained: &Chained) -> Result<(), Broken> {
         let sequence = chained.record.sequence;
         if sequence > self.next {
             return Err(Broken::Absent { sequence: self.next });
         }
-        if sequence < self.next || !holds(self.key, &self.previous, chained) {
+        if sequence < self.next || !holds(key, &self.previous, chained) {
             return Err(Broken::Altered { sequence });
         }
         self.next += 1;

@@ -3,6 +3,7 @@
 
 mod audit;
 mod canonical;
+mod chain;
 mod error;
 mod http;
 mod keyring;
@@ -14,10 +15,12 @@ mod mirror;
 mod open;
 pub mod operations;
 mod permission;
+mod room;
 mod seal;
 pub mod serve;
 mod service;
 mod session;
+mod shares;
 mod storage;
 pub mod tls;
 mod token;

@@ -34,7 +34,7 @@ use context::RequestIds;
 use limits::{DRAIN_TIME_MAX, LINES_PER_SECOND_MAX, WORKERS_MAX};
 use listener::Listener;
 use metrics::Metrics;
-use probes::Readiness;
+use probes::{Readiness, Shown};
 
 pub use context::{BodyFault, Context};
 pub use error::{BindError, ServeError};
@@ -95,6 +95,7 @@ struct Server {
     admission: Admission,
     ids: RequestIds,
     readiness: Readiness,
+    shown: Shown,
     drain: watch::Receiver<bool>,
 }
 
@@ -158,6 +159,7 @@ impl Server {
             admission: Admission::new(raise_descriptor_limit()),
             ids: RequestIds::new(),
             readiness: Readiness::default(),
+            shown: Shown::default(),
             drain,
         }
     }

@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
+use crate::name::{EmailAddress, OrgName};
 use crate::secret::Secret;
 use crate::store::token::Proof;
 use crate::sys;
@@ -22,6 +23,11 @@ pub const SESSION_TOKENS_MAX: usize = 32;
 pub const SESSION_IDLE_MAX: Duration = Duration::from_secs(60 * 60);
 pub const SESSION_AGE_MAX: Duration = Duration::from_secs(12 * 60 * 60);
 
+/// Sessions with a token of one member, and of one organization: the one that was used least lately
+/// loses that token, and ends with its last one. So nobody signs out those of others.
+pub const SESSIONS_PER_MEMBER_MAX: usize = 16;
+pub const SESSIONS_PER_ORGANIZATION_MAX: usize = 2_000;
+
 /// All sessions, by the hash of what the cookie says.
 #[derive(Default)]
 pub struct Sessions {
@@ -30,16 +36,37 @@ pub struct Sessions {
 
 struct Session {
     /// The latest sign-in first: of two in one organization it counts.
+    held: Vec<Held>,
+    /// The same tokens, as they are asked for.
     proofs: Arc<[Proof]>,
-    since: Instant,
     used: Instant,
+}
+
+/// A token in a session.
+struct Held {
+    proof: Proof,
+    holder: Holder,
+    /// When its member signed in with it: another sign-in makes it no younger.
+    since: Instant,
+}
+
+/// Whose token it is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Holder {
+    pub organization: OrgName,
+    pub member: EmailAddress,
 }
 
 impl Sessions {
     /// A new session for the tokens of the one before, if there was one, and this one. What the
     /// cookie is to say is answered once; the one before ends.
-    pub fn sign_in(&self, before: Option<&[u8]>, proof: Proof) -> io::Result<Secret> {
-        self.sign_in_at(Instant::now(), before, proof)
+    pub fn sign_in(
+        &self,
+        before: Option<&[u8]>,
+        proof: Proof,
+        holder: Holder,
+    ) -> io::Result<Secret> {
+        self.sign_in_at(Instant::now(), before, proof, holder)
     }
 
     /// The tokens that this cookie stands for.
@@ -51,21 +78,23 @@ impl Sessions {
         self.open().remove(&hash(id));
     }
 
-    fn sign_in_at(&self, now: Instant, before: Option<&[u8]>, proof: Proof) -> io::Result<Secret> {
-        let mut open = self.open();
-        let before = before.and_then(|id| open.remove(&hash(id)));
-        let before = before.filter(|session| session.lives(now));
-        // Another sign-in makes the ones before no younger.
-        let since = before.as_ref().map_or(now, |session| session.since);
-        let mut proofs = before.map(|session| session.proofs.to_vec()).unwrap_or_default();
-        proofs.retain(|held| held.id != proof.id);
-        proofs.insert(0, proof);
-        proofs.truncate(SESSION_TOKENS_MAX);
+    fn sign_in_at(
+        &self,
+        now: Instant,
+        before: Option<&[u8]>,
+        proof: Proof,
+        holder: Holder,
+    ) -> io::Result<Secret> {
         let random: [u8; 32] = sys::random()?;
         let id = Secret::new(URL_SAFE_NO_PAD.encode(random).into_bytes());
-        make_room(&mut open, now);
-        let session = Session { proofs: proofs.into(), since, used: now };
-        open.insert(hash(id.expose_secret()), session);
+        let mut open = self.open();
+        let before = before.and_then(|id| open.remove(&hash(id)));
+        let mut held = before.map(|session| session.living(now)).unwrap_or_default();
+        held.retain(|one| one.proof.id != proof.id);
+        make_room(&mut open, now, &holder);
+        held.insert(0, Held { proof, holder, since: now });
+        held.truncate(SESSION_TOKENS_MAX);
+        open.insert(hash(id.expose_secret()), Session::new(held, now));
         Ok(id)
     }
 
@@ -73,10 +102,14 @@ impl Sessions {
         let mut open = self.open();
         let key = hash(id);
         let session = open.get_mut(&key)?;
-        if !session.lives(now) {
-            open.remove(&key);
-            return None;
+        if !session.is_whole(now) {
+            let held = open.remove(&key)?.living(now);
+            if held.is_empty() {
+                return None;
+            }
+            open.insert(key, Session::new(held, now));
         }
+        let session = open.get_mut(&key)?;
         session.used = now;
         Some(Arc::clone(&session.proofs))
     }
@@ -87,19 +120,62 @@ impl Sessions {
 }
 
 impl Session {
-    fn lives(&self, now: Instant) -> bool {
-        now - self.used < SESSION_IDLE_MAX && now - self.since < SESSION_AGE_MAX
+    fn new(held: Vec<Held>, used: Instant) -> Self {
+        let proofs = held.iter().map(|one| one.proof.clone()).collect();
+        Self { held, proofs, used }
+    }
+
+    /// What of it has not ended.
+    fn living(mut self, now: Instant) -> Vec<Held> {
+        let is_idle = now - self.used >= SESSION_IDLE_MAX;
+        self.held.retain(|one| !is_idle && now - one.since < SESSION_AGE_MAX);
+        self.held
+    }
+
+    fn is_whole(&self, now: Instant) -> bool {
+        now - self.used < SESSION_IDLE_MAX
+            && self.held.iter().all(|one| now - one.since < SESSION_AGE_MAX)
+    }
+
+    /// Drops the tokens of which this is so; whether any is left.
+    fn lose(&mut self, whose: impl Fn(&Holder) -> bool) -> bool {
+        self.held.retain(|one| !whose(&one.holder));
+        self.proofs = self.held.iter().map(|one| one.proof.clone()).collect();
+        !self.held.is_empty()
     }
 }
 
-fn make_room(open: &mut HashMap<[u8; 32], Session>, now: Instant) {
-    if open.len() < SESSIONS_MAX {
+/// For one more of this member.
+fn make_room(open: &mut HashMap<[u8; 32], Session>, now: Instant, holder: &Holder) {
+    if open.len() >= SESSIONS_MAX {
+        open.retain(|_, session| session.is_whole(now));
+    }
+    let colleague = |one: &Holder| one.organization == holder.organization;
+    make_room_of(open, SESSIONS_PER_MEMBER_MAX, |one| one == holder);
+    make_room_of(open, SESSIONS_PER_ORGANIZATION_MAX, colleague);
+    make_room_of(open, SESSIONS_MAX, |_| true);
+}
+
+/// For one more where there may be so many with a token of these.
+fn make_room_of(
+    open: &mut HashMap<[u8; 32], Session>,
+    sessions_max: usize,
+    whose: impl Fn(&Holder) -> bool,
+) {
+    if open.len() < sessions_max {
         return;
     }
-    open.retain(|_, session| session.lives(now));
-    if open.len() >= SESSIONS_MAX {
-        let oldest = open.iter().min_by_key(|(_, session)| session.used).map(|(key, _)| *key);
-        oldest.map(|key| open.remove(&key));
+    let is_theirs = |session: &Session| session.held.iter().any(|one| whose(&one.holder));
+    let (mut count, mut oldest): (usize, Option<(Instant, [u8; 32])>) = (0, None);
+    for (key, session) in open.iter().filter(|(_, session)| is_theirs(session)) {
+        count += 1;
+        let this = (session.used, *key);
+        oldest = Some(oldest.map_or(this, |oldest| oldest.min(this)));
+    }
+    let oldest = oldest.filter(|_| count >= sessions_max);
+    let Some((_, key)) = oldest else { return };
+    if !open.get_mut(&key).is_some_and(|session| session.lose(whose)) {
+        open.remove(&key);
     }
 }
 
@@ -119,8 +195,20 @@ mod tests {
         Proof { id, kind: Kind::Member, hash: [0; 32] }
     }
 
+    /// Some member of some organization, each number another.
+    fn holder(organization: usize, member: usize) -> Holder {
+        let organization = OrgName::parse(&format!("org-{organization}")).expect("a name");
+        let member = EmailAddress::parse(&format!("{member}@acme.com")).expect("an address");
+        Holder { organization, member }
+    }
+
     fn sign_in(sessions: &Sessions, now: Instant, number: usize) -> Secret {
-        sessions.sign_in_at(now, None, proof(number)).expect("random bytes")
+        next(sessions, now, None, number)
+    }
+
+    fn next(sessions: &Sessions, now: Instant, before: Option<&Secret>, number: usize) -> Secret {
+        let (before, holder) = (before.map(Secret::expose_secret), holder(number % 10, number));
+        sessions.sign_in_at(now, before, proof(number), holder).expect("random bytes")
     }
 
     fn ids(found: Option<Arc<[Proof]>>) -> Vec<String> {
@@ -150,14 +238,12 @@ mod tests {
     fn one_that_ended_brings_nothing_into_the_next() {
         let (sessions, start) = (Sessions::default(), Instant::now());
         let first = sign_in(&sessions, start, 1);
-        let second = sessions.sign_in_at(start, Some(first.expose_secret()), proof(2));
-        let second = second.expect("random bytes");
+        let second = next(&sessions, start, Some(&first), 2);
         assert!(sessions.find_at(start, first.expose_secret()).is_none());
         let both = ["000000000002", "000000000001"];
         assert_eq!(ids(sessions.find_at(start, second.expose_secret())), both);
         let late = start + SESSION_IDLE_MAX;
-        let third = sessions.sign_in_at(late, Some(second.expose_secret()), proof(3));
-        let third = third.expect("random bytes");
+        let third = next(&sessions, late, Some(&second), 3);
         assert_eq!(ids(sessions.find_at(late, third.expose_secret())), ["000000000003"]);
     }
 
@@ -166,8 +252,7 @@ mod tests {
         let (sessions, start) = (Sessions::default(), Instant::now());
         let mut id = sign_in(&sessions, start, 0);
         for number in (0..=SESSION_TOKENS_MAX).chain([7]) {
-            let next = sessions.sign_in_at(start, Some(id.expose_secret()), proof(number));
-            id = next.expect("random bytes");
+            id = next(&sessions, start, Some(&id), number);
         }
         let held = ids(sessions.find_at(start, id.expose_secret()));
         assert_eq!(held.len(), SESSION_TOKENS_MAX);
@@ -181,13 +266,74 @@ mod tests {
         let second = Duration::from_secs(1);
         let first = sign_in(&sessions, start, 0);
         let idle = sign_in(&sessions, start, 1);
+        // As many sign-ins would each look for those of one member.
         for number in 2..SESSIONS_MAX {
-            sign_in(&sessions, start + second, number);
+            let (proof, holder) = (proof(number), holder(number % 10, number));
+            let held = vec![Held { proof, holder, since: start }];
+            let key = hash(&number.to_ne_bytes());
+            sessions.open().insert(key, Session::new(held, start + second));
         }
         assert!(sessions.find_at(start + second, first.expose_secret()).is_some());
         sign_in(&sessions, start + 2 * second, 0);
         assert_eq!(sessions.open().len(), SESSIONS_MAX);
         assert!(sessions.find_at(start + second, first.expose_secret()).is_some());
         assert!(sessions.find_at(start + second, idle.expose_secret()).is_none());
+    }
+
+    #[test]
+    fn each_token_of_a_session_has_its_own_age() {
+        let (sessions, start) = (Sessions::default(), Instant::now());
+        let half = SESSION_IDLE_MAX / 2;
+        let mut now = start;
+        let first = sign_in(&sessions, start, 1);
+        while now < start + SESSION_AGE_MAX - half {
+            now += half;
+            assert!(sessions.find_at(now, first.expose_secret()).is_some());
+        }
+        let both = next(&sessions, now, Some(&first), 2);
+        let end = start + SESSION_AGE_MAX;
+        assert_eq!(ids(sessions.find_at(end, both.expose_secret())), ["000000000002"]);
+    }
+
+    #[test]
+    fn one_member_signs_out_nobody_else() {
+        let (sessions, start) = (Sessions::default(), Instant::now());
+        let later = |n: usize| start + Duration::from_millis(n as u64);
+        let other = sign_in(&sessions, start, 1);
+        let mine = |now, before: Option<&Secret>, number| {
+            let before = before.map(Secret::expose_secret);
+            sessions.sign_in_at(now, before, proof(number), holder(1, 9)).expect("random bytes")
+        };
+        // The first of mine holds a token of another organization too.
+        let elsewhere = next(&sessions, start, None, 2);
+        let first = mine(later(1), Some(&elsewhere), 9);
+        let mut all = vec![first];
+        all.extend((2..SESSIONS_PER_MEMBER_MAX + 2).map(|n| mine(later(n), None, 9)));
+        assert_eq!(ids(sessions.find_at(later(99), all[0].expose_secret())), ["000000000002"]);
+        for one in &all[1..] {
+            assert!(sessions.find_at(later(99), one.expose_secret()).is_some());
+        }
+        mine(later(100), None, 8);
+        let left =
+            all.iter().filter(|one| sessions.find_at(later(101), one.expose_secret()).is_some());
+        assert_eq!(
+            left.count(),
+            SESSIONS_PER_MEMBER_MAX,
+            "one of mine went, whichever token it was"
+        );
+        assert!(sessions.find_at(later(102), other.expose_secret()).is_some());
+    }
+
+    #[test]
+    fn one_organization_signs_out_no_other() {
+        let (sessions, start) = (Sessions::default(), Instant::now());
+        let other = sign_in(&sessions, start, 1);
+        let later = start + Duration::from_secs(1);
+        for number in 0..SESSIONS_PER_ORGANIZATION_MAX + 5 {
+            let holder = holder(99, number);
+            sessions.sign_in_at(later, None, proof(number), holder).expect("random bytes");
+        }
+        assert_eq!(sessions.open().len(), SESSIONS_PER_ORGANIZATION_MAX + 1);
+        assert!(sessions.find_at(later, other.expose_secret()).is_some());
     }
 }

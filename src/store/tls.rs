@@ -8,7 +8,7 @@ mod own;
 #[cfg(test)]
 mod tests;
 
-use std::io;
+use std::io::{self, ErrorKind::WouldBlock};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -16,11 +16,13 @@ use jiff::Timestamp;
 use rustls::ServerConfig;
 use rustls::server::{NoServerSessionStorage, ParsedCertificate};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use crate::sys::serving::is_readable;
+use crate::sys::set_low_water;
 use crate::wire::{self, Pin};
 
 use certificate::Validity;
@@ -31,6 +33,10 @@ pub use own::{CERTIFICATE_NAME, KEY_NAME};
 
 /// The first byte of TLS: a record of the handshake (RFC 8446, section 5.1).
 const HANDSHAKE: u8 = 22;
+/// The bytes of a record's head, the last two of which are its length, and the longest that it says
+/// (RFC 8446, section 5.1; a greeting is not encrypted).
+const RECORD_HEAD_BYTES: usize = 5;
+const RECORD_BYTES_MAX: u16 = 1 << 14;
 /// What waits in one connection for a client that does not read, in bytes, at most.
 const WAITING_BYTES_MAX: usize = 32 * 1024;
 /// What is read, at most, of a request that came without TLS.
@@ -150,9 +156,14 @@ impl Acceptor {
         Ok(fresh)
     }
 
-    /// The handshake. Until the first byte has come, the connection costs its socket and nothing
-    /// else; how long all of it may take is for the caller to say.
-    pub async fn accept(&self, stream: TcpStream) -> io::Result<Box<TlsStream<TcpStream>>> {
+    /// The handshake. Until the client's whole greeting has come, the connection costs its socket
+    /// and nothing else, and wakes nobody; then it waits for its `place`. How long all of it may
+    /// take is for the caller to say.
+    pub async fn accept<P>(
+        &self,
+        stream: TcpStream,
+        place: impl Future<Output = P>,
+    ) -> io::Result<Box<TlsStream<TcpStream>>> {
         let mut first = [0];
         if stream.peek(&mut first).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -164,7 +175,9 @@ impl Acceptor {
             }
             return Err(io::Error::new(io::ErrorKind::InvalidData, "it does not speak TLS"));
         }
-        // Boxed: the task of a silent socket has no room for it.
+        // Boxed: the task of a silent socket has no room for these.
+        Box::pin(greeted(&stream)).await?;
+        let _place = Box::pin(place).await;
         Box::pin(self.shake(stream)).await
     }
 
@@ -174,6 +187,34 @@ impl Acceptor {
             connection.set_buffer_limit(Some(WAITING_BYTES_MAX));
         };
         Ok(Box::new(acceptor.accept_with(stream, limited).await?))
+    }
+}
+
+/// Waits for the client's first record to be there whole. The kernel is told how much that is, so
+/// who sends it byte by byte wakes nobody with them.
+async fn greeted(stream: &TcpStream) -> io::Result<()> {
+    let mut head = [0; RECORD_HEAD_BYTES];
+    holds(stream, RECORD_HEAD_BYTES).await?;
+    // At the end of a stream there is less. TLS says what is wrong then, or with a longer record.
+    if stream.peek(&mut head).await? == RECORD_HEAD_BYTES {
+        let length = u16::from_be_bytes([head[3], head[4]]);
+        if length <= RECORD_BYTES_MAX {
+            holds(stream, RECORD_HEAD_BYTES + usize::from(length)).await?;
+        }
+    }
+    set_low_water(stream, 1)
+}
+
+/// Waits until there are so many bytes, or the stream's end.
+async fn holds(stream: &TcpStream, bytes: usize) -> io::Result<()> {
+    set_low_water(stream, bytes)?;
+    loop {
+        stream.readable().await?;
+        let look = || if is_readable(stream)? { Ok(()) } else { Err(WouldBlock.into()) };
+        match stream.try_io(Interest::READABLE, look) {
+            Err(error) if error.kind() == WouldBlock => {}
+            looked => return looked,
+        }
     }
 }
 

@@ -11,8 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::name::{OrgName, SecretName};
+use crate::name::{OrgName, SecretName, TokenId};
 use crate::store::Store;
+use crate::store::shares::{Share, Shares};
 use crate::store::watches::looks::Looks;
 
 pub use crate::store::watches::looks::look;
@@ -20,14 +21,19 @@ pub use crate::store::watches::looks::look;
 /// Requests that are held at a time, and names that all of them wait for.
 const HELD_MAX: usize = 16_384;
 const HELD_NAMES_MAX: usize = 400_000;
+/// Names of one organization, and of one token: one part in so many of those that are free then.
+/// That is half of all, and a quarter, for one that is alone.
+const HELD_NAMES_FREE_PER_ORGANIZATION: usize = 1;
+const HELD_NAMES_FREE_PER_TOKEN: usize = 3;
 
 /// The versions that a request knows, by name.
 pub type Versions = BTreeMap<SecretName, u64>;
 
 /// The requests that are held.
-#[derive(Default)]
 pub struct Watches {
     held: Mutex<AllHeld>,
+    names: Arc<Shares<OrgName>>,
+    names_of_tokens: Arc<Shares<TokenId>>,
     looks: Looks,
     draining: AtomicBool,
 }
@@ -36,7 +42,6 @@ pub struct Watches {
 struct AllHeld {
     next_id: u64,
     requests: usize,
-    names: usize,
     organizations: HashMap<OrgName, Waiting>,
     /// Whether somebody looks for what others change.
     polled: bool,
@@ -59,24 +64,32 @@ pub struct Held<'a> {
     versions: &'a Versions,
     id: u64,
     wake: Arc<Notify>,
+    _names: Share<OrgName>,
+    _names_of_token: Option<Share<TokenId>>,
 }
 
 impl<'a> Held<'a> {
-    /// From now on, each change of one of these wakes it. `None` if too many are held.
+    /// From now on, each change of one of these wakes it. `None` if too many are held. Who has not
+    /// been let in yet is not to have a place here.
     pub fn begin(
         store: &'a Store,
+        token: Option<&TokenId>,
         organization: &'a OrgName,
         versions: &'a Versions,
     ) -> Option<Self> {
+        let watches = &store.shared.watches;
+        let of_token =
+            |token: &TokenId| watches.names_of_tokens.take(token.clone(), versions.len());
+        let names_of_token = token.map(of_token).transpose().ok()?;
+        let names = watches.names.take(organization.clone(), versions.len()).ok()?;
         let wake = Arc::new(Notify::new());
         let mut all = store.shared.watches.held();
-        if all.requests >= HELD_MAX || all.names + versions.len() > HELD_NAMES_MAX {
+        if all.requests >= HELD_MAX {
             return None;
         }
         let id = all.next_id;
         all.next_id += 1;
         all.requests += 1;
-        all.names += versions.len();
         let waiting = all.organizations.entry(organization.clone()).or_default();
         waiting.requests += 1;
         for name in versions.keys() {
@@ -90,7 +103,8 @@ impl<'a> Held<'a> {
             tokio::spawn(poll::poll(store.clone()));
         }
         drop(all);
-        Some(Self { store, organization, versions, id, wake })
+        let (_names, _names_of_token) = (names, names_of_token);
+        Some(Self { store, organization, versions, id, wake, _names, _names_of_token })
     }
 
     /// Until one of the names changes, or the store drains. What happened meanwhile counts.
@@ -112,7 +126,6 @@ impl Drop for Held<'_> {
     fn drop(&mut self) {
         let mut all = self.store.shared.watches.held();
         all.requests -= 1;
-        all.names -= self.versions.len();
         let Some(waiting) = all.organizations.get_mut(self.organization) else { return };
         waiting.requests -= 1;
         if waiting.requests == 0 {
@@ -126,6 +139,18 @@ impl Drop for Held<'_> {
                     waiting.names.remove(name);
                 }
             }
+        }
+    }
+}
+
+impl Default for Watches {
+    fn default() -> Self {
+        Self {
+            held: Mutex::default(),
+            names: Shares::new(HELD_NAMES_MAX, HELD_NAMES_FREE_PER_ORGANIZATION),
+            names_of_tokens: Shares::new(HELD_NAMES_MAX, HELD_NAMES_FREE_PER_TOKEN),
+            looks: Looks::default(),
+            draining: AtomicBool::default(),
         }
     }
 }

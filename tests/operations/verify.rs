@@ -98,6 +98,51 @@ fn whatever_is_changed_is_named() {
     }
 }
 
+/// The same for members and tokens: rows that are gone, put back, or older than the last record.
+#[test]
+fn people_are_there_as_the_trail_says() {
+    let world = with_secrets(&["A_KEY"]);
+    let does = |command: &[&str]| {
+        let ended = world.inject(command).run();
+        ended.code(0);
+        ended.out()
+    };
+    does(&["member", "add", "bob@acme.com", "--role", "editor"]);
+    does(&["member", "add", "carol@acme.com", "--role", "reader"]);
+    does(&["token", "create", "--workload", "web"]);
+    copy(&world, "data", "before");
+    does(&["member", "set", "bob@acme.com", "--role", "reader"]);
+    does(&["member", "rm", "carol@acme.com", "--yes"]);
+    verify(&world, "data", &[]).code(0);
+    let old = format!("ATTACH '{}' AS old; ", world.text("before/store.db"));
+    let cases = [
+        ("DELETE FROM member", "member `bob@acme.com` of `default` is missing, though"),
+        ("DELETE FROM token WHERE workload = 'web'", " of `default` is missing, though"),
+        (
+            "INSERT OR REPLACE INTO member SELECT * FROM old.member WHERE email LIKE 'bob%'",
+            "member `bob@acme.com` of `default` is not as its last record says",
+        ),
+        (
+            "INSERT INTO member SELECT * FROM old.member WHERE email LIKE 'carol%'",
+            "member `carol@acme.com` of `default` is not as its last record says",
+        ),
+        (
+            "INSERT INTO token SELECT * FROM old.token WHERE member LIKE 'carol%'",
+            " of `default` is not as its last record says",
+        ),
+    ];
+    for (number, (sql, says)) in cases.iter().enumerate() {
+        let folder = format!("copy{number}");
+        copy(&world, "data", &folder);
+        let connection = by_hand(&world, &folder);
+        connection.execute_batch(&format!("{old}{sql}")).expect("it can be written");
+        drop(connection);
+        let ended = verify(&world, &folder, &[]);
+        ended.code(74);
+        assert!(ended.err().contains(says), "{sql}\n{}", ended.whole());
+    }
+}
+
 #[test]
 fn all_of_it_at_once_and_not_without_end() {
     let world = with_secrets(&["A_KEY"]);

@@ -4,11 +4,19 @@ use std::time::Instant;
 
 use nix::sys::signal::Signal;
 
-use super::Server;
 use super::server::{serve, world};
+use super::{Connection, Server};
 
 const LISTEN: [&str; 2] = ["--listen", "127.0.0.1:0"];
 const NAMES: &[u8] = br#"{"names":["DB_PASSWORD_PROD"]}"#;
+
+/// Begins a resolve that ends with the names; it is seen to be there by what its body takes.
+fn begin(server: &Server, busy: &mut Connection) {
+    const BEFORE: usize = 20_000;
+    busy.begin_resolve(BEFORE + NAMES.len());
+    busy.send(" ".repeat(BEFORE));
+    server.metric("inject_request_body_bytes", |bytes| bytes == BEFORE as u64);
+}
 
 #[test]
 fn what_is_under_way_is_finished_and_nobody_else_let_in() {
@@ -18,15 +26,13 @@ fn what_is_under_way_is_finished_and_nobody_else_let_in() {
         let (mut silent, mut idle, mut busy, mut asking) =
             (server.connect(0), server.connect(0), server.connect(0), server.connect(0));
         assert_eq!(idle.get("/readyz").text(), "ready\n");
-        busy.begin_resolve(NAMES.len());
         asking.send("GET /readyz HTTP/1.1\r\nhost: ");
-        // Two that hold a place: the resolve, and who asks for this.
-        server.metric("inject_requests_under_way", |count| count == 2);
+        begin(&server, &mut busy);
         server.signal(signal);
         server.logs(" ending ");
         silent.is_closed();
         idle.is_closed();
-        assert!(super::Connection::to(&server.addresses[0]).is_err(), "nobody listens any more");
+        assert!(Connection::to(&server.addresses[0]).is_err(), "nobody listens any more");
         asking.send("store\r\n\r\n");
         let reply = asking.reply();
         assert_eq!((reply.status, reply.header("connection")), (503, Some("close")));
@@ -49,8 +55,7 @@ fn a_second_signal_does_not_wait() {
         let world = world();
         let server = Server::start(&world, &LISTEN);
         let mut busy = server.connect(0);
-        busy.begin_resolve(NAMES.len());
-        server.metric("inject_requests_under_way", |count| count == 2);
+        begin(&server, &mut busy);
         server.signal(first);
         server.logs(" ending ");
         server.signal(second);
@@ -63,8 +68,7 @@ fn whoever_takes_too_long_is_cut_off() {
     let world = world();
     let server = Server::start(&world, &LISTEN);
     let mut busy = server.connect(0);
-    busy.begin_resolve(NAMES.len());
-    server.metric("inject_requests_under_way", |count| count == 2);
+    begin(&server, &mut busy);
     let begun = Instant::now();
     server.signal(Signal::SIGTERM);
     let ended = server.end();

@@ -2,6 +2,7 @@
 //! repeated, for it may hold a value.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net};
 use jiff::Timestamp;
@@ -11,6 +12,7 @@ use crate::grant::Grant;
 use crate::name::{SecretName, WorkloadName};
 use crate::secret::Secret;
 use crate::store::http::problem::Fault;
+use crate::store::room::Room;
 use crate::store::service::{Condition, Holder, NewToken, Put, Resolve, ResolvedSecret};
 use crate::store::token::Kind;
 use crate::wire::{RESOLVE_NAMES_MAX, TokenRequest, value_from_wire, write_value_member};
@@ -34,7 +36,7 @@ struct PutBody {
     allow_empty: bool,
 }
 
-pub fn resolve(body: &Secret) -> Result<Resolve, Fault> {
+pub fn resolve(body: &Secret, room: Arc<Room>) -> Result<Resolve, Fault> {
     let shape = r#"{"names":["NAME"],"workload":"billing","values":true}"#;
     let body: ResolveBody = parse(body, shape)?;
     if body.names.is_empty() {
@@ -58,7 +60,7 @@ pub fn resolve(body: &Secret) -> Result<Resolve, Fault> {
         return Err(Fault::Name(bad));
     }
     let names = names.into_iter().filter_map(Result::ok).collect();
-    Ok(Resolve { names, workload, values: body.values })
+    Ok(Resolve { names, workload, values: body.values, room })
 }
 
 pub fn put(body: &Secret, condition: Condition) -> Result<Put, Fault> {
@@ -113,21 +115,31 @@ fn unmapped(network: IpNet) -> IpNet {
 }
 
 /// `{"secrets":{"NAME":{"value":"…","version":3,"updated_at":"…"}}}`, written at once: a tree of
-/// values would be copies to wipe.
-pub fn resolved(secrets: &[ResolvedSecret], values: bool) -> Vec<u8> {
+/// values would be copies to wipe. Each value is opened when its turn comes, and no two are there
+/// beside the answer.
+pub fn resolved(
+    secrets: Vec<ResolvedSecret>,
+    open: impl Fn(&ResolvedSecret) -> Option<Secret>,
+    ask: (bool, &Room),
+) -> Result<Vec<u8>, Fault> {
+    let (values, room) = ask;
     let each = |one: &ResolvedSecret| {
-        128 + one.name.as_str().len() + one.value.as_ref().map_or(0, |value| 2 * value.len())
+        let value = if values { 2 * one.row.sealed.len() } else { 0 };
+        128 + one.name.as_str().len() + value
     };
     let mut out = Vec::with_capacity(32 + secrets.iter().map(each).sum::<usize>());
     out.extend_from_slice(b"{\"secrets\":{");
-    for (index, secret) in secrets.iter().enumerate() {
+    for (index, mut secret) in secrets.into_iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
         write_json(&mut out, &secret.name);
         out.extend_from_slice(b":{");
-        if let Some(value) = secret.value.as_ref().filter(|_| values) {
-            write_value_member(&mut out, value);
+        if values {
+            let value = secret.value.take().or_else(|| open(&secret));
+            let value = value.ok_or_else(|| Fault::Closed(secret.name.clone()))?;
+            make_room(&mut out, 256 + value_bytes_max(&value), room)?;
+            write_value_member(&mut out, &value);
             out.push(b',');
         }
         out.extend_from_slice(b"\"version\":");
@@ -139,7 +151,31 @@ pub fn resolved(secrets: &[ResolvedSecret], values: bool) -> Vec<u8> {
         out.push(b'}');
     }
     out.extend_from_slice(b"}}");
-    out
+    Ok(out)
+}
+
+/// Room for so much more, which is taken before the memory is.
+fn make_room(out: &mut Vec<u8>, more: usize, room: &Room) -> Result<(), Fault> {
+    if out.capacity() - out.len() >= more {
+        return Ok(());
+    }
+    let bytes = (2 * out.capacity()).max(out.len() + more);
+    if !room.grow(bytes) {
+        return Err(Fault::Crowded);
+    }
+    out.reserve_exact(bytes - out.len());
+    Ok(())
+}
+
+/// The most that a value takes in JSON, as text with its escapes or as base64.
+fn value_bytes_max(value: &Secret) -> usize {
+    let escaped = |byte: &u8| match byte {
+        b'"' | b'\\' => 2,
+        0..=31 => 6,
+        _ => 1,
+    };
+    let text: usize = value.expose_secret().iter().map(escaped).sum();
+    text.max(value.len() / 3 * 4 + 4)
 }
 
 fn write_json(out: &mut Vec<u8>, value: &impl serde::Serialize) {

@@ -4,6 +4,7 @@
 mod answer;
 mod body;
 mod door;
+mod ill_formed;
 mod openapi;
 mod people;
 mod problem;
@@ -127,9 +128,8 @@ async fn act(
     let knock = door::knock(store, &line.peer, &head.method, &head.headers)?;
     let asked = Asked { store, context, found, head, line, knock: knock.clone() };
     let answered = match asked.act(body).await {
-        // What is wrong with a request is nothing to tell to nobody.
         Err(fault) if !matches!(fault, Fault::Refusal(_)) => {
-            Err(door::judge(store, &knock).await.err().unwrap_or(fault))
+            Err(ill_formed::refused(store, &knock, found, fault).await)
         }
         answered => answered,
     };

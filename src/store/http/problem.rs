@@ -115,7 +115,7 @@ impl Fault {
                     .detail(format!("up to {bytes_max} bytes are taken; {LONG_VALUE}")),
                 BodyFault::Broken => titled(400, invalid, "the body did not arrive whole"),
                 BodyFault::TooSlow => titled(408, "about:blank", "the body took too long"),
-                BodyFault::NoRoom => titled(503, "about:blank", BUSY),
+                BodyFault::NoRoom | BodyFault::Crowded => titled(503, "about:blank", BUSY),
             },
             Self::Crowded => titled(503, "about:blank", BUSY),
             Self::Body { shape, line, column, is_json } => {
@@ -194,6 +194,7 @@ fn refused(refusal: Refusal) -> Problem {
         | Refusal::NoMember(_)
         | Refusal::MemberExists(_)
         | Refusal::LastOwner(_)
+        | Refusal::OwnersTokens(_)
         | Refusal::MemberDamaged(_)
         | Refusal::NoToken(_)) => refused_people(people),
     }
@@ -219,6 +220,12 @@ fn refused_people(refusal: Refusal) -> Problem {
         Refusal::LastOwner(email) => {
             titled(409, problem_type::LAST_OWNER, "this is the last owner")
                 .detail(format!("`{email}` is the last owner; make somebody else an owner first"))
+        }
+        Refusal::OwnersTokens(email) => {
+            titled(409, problem_type::LAST_OWNER, "no owner would have a token").detail(format!(
+                "`{email}` made the tokens of all other owners, which would go too; let one of \
+                 them make a token of their own first"
+            ))
         }
         Refusal::MemberDamaged(email) => {
             titled(500, problem_type::DAMAGED, "what is stored is damaged").detail(format!(

@@ -9,28 +9,26 @@ use crate::name::{OrgName, SecretName};
 use crate::store::Store;
 use crate::store::http::problem::Fault;
 use crate::store::http::{Answer, Asked, answer, body, query};
-use crate::store::service::{Fresh, Knock, Refusal};
+use crate::store::service::{Fresh, Knock, Refusal, ResolvedSecret};
 use crate::wire::{Reason, SecretList, Unresolved};
 
 impl Asked<'_> {
     pub async fn resolve(mut self, body: Incoming) -> Result<Answer, Fault> {
         let org = self.found.org()?;
-        let ask = body::resolve(&self.read(body).await?)?;
+        let body = self.read(body).await?;
+        let room = self.context.room();
+        let ask = body::resolve(&body, Arc::clone(&room))?;
         self.context.about(ask.names.iter().map(SecretName::as_str));
         let (store, knock, values) = (self.store, self.knock, ask.values);
         let asker = (knock.clone(), org.clone());
         let resolved = store.write(move |desk, tx| desk.resolve(tx, &knock, &org, &ask)).await;
-        let mut resolved = match resolved {
+        let resolved = match resolved {
             Err(Refusal::Unresolved(all)) => return Err(with_nearest(store, asker, all).await),
             resolved => resolved.map_err(Fault::Refusal)?,
         };
-        for secret in resolved.iter_mut().filter(|_| values) {
-            if secret.value.is_none() {
-                let opened = store.shared.keys.open_judged(&secret.row);
-                secret.value = Some(opened.ok_or_else(|| Fault::Closed(secret.name.clone()))?);
-            }
-        }
-        Ok(answer::json(StatusCode::OK, body::resolved(&resolved, values)))
+        let open = |secret: &ResolvedSecret| store.shared.keys.open_judged(&secret.row);
+        let answer = body::resolved(resolved, open, (values, &room))?;
+        Ok(answer::json(StatusCode::OK, answer))
     }
 
     pub async fn list_secrets(self) -> Result<Answer, Fault> {

@@ -17,6 +17,7 @@ use crate::store::http::route::Match;
 use crate::store::http::{Answer, Head, answer, body, read};
 use crate::store::serve::{BodyFault, Context};
 use crate::store::service::{Credential, Knock, Refusal};
+use crate::store::session::Holder;
 use crate::store::token;
 use crate::wire::SessionRequest;
 
@@ -55,7 +56,9 @@ pub async fn sign_in(
     let knock = Knock { credential: Credential::Tokens(Arc::new([proof.clone()])), client };
     let signed = store.write(move |desk, tx| desk.sign_in(tx, &knock)).await;
     let session = signed.map_err(Fault::Refusal)?;
-    let id = shared.sessions.sign_in(cookie(&head.headers), proof);
+    let (organization, member) = (session.organization.clone(), session.member.clone());
+    let holder = Holder { organization, member };
+    let id = shared.sessions.sign_in(cookie(&head.headers), proof, holder);
     let id = id.map_err(|error| Fault::Refusal(Refusal::NoRandom(error)))?;
     let mut answer = answer::as_json(StatusCode::OK, &session);
     answer.headers_mut().insert(SET_COOKIE, set_cookie(&id));

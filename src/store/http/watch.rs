@@ -10,7 +10,7 @@ use hyper::StatusCode;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
-use crate::name::{OrgName, SecretName};
+use crate::name::{OrgName, SecretName, TokenId};
 use crate::secret::Secret;
 use crate::store::Store;
 use crate::store::http::problem::Fault;
@@ -39,18 +39,22 @@ impl Asked<'_> {
         self.context.step_aside();
         let Asked { store, knock, line, .. } = self;
         let watch = Watch { store, knock: &knock, org: &org, versions: &versions };
-        // It counts as waiting before it looks, so that no change falls in between.
-        let held =
-            Held::begin(store, &org, &versions).ok_or(Fault::Refusal(Refusal::Overloaded))?;
         let mut over = wait.is_zero();
+        // Whoever was not let in on this connection yet has no place among those who wait.
+        if !line.on_record.has(line.on_record.mark(&watch))
+            && let (_, Some(answer)) = watch.answer(&line.on_record, over).await?
+        {
+            return Ok(answer);
+        }
+        // It counts as waiting before it looks, so that no change falls in between.
+        let held = Held::begin(store, watch.token(), &org, &versions);
+        let held = held.ok_or(Fault::Refusal(Refusal::Overloaded))?;
         loop {
-            let looked = watch.look(&line.on_record).await.map_err(Fault::Refusal)?;
-            let (changed, answer) = compared(&versions, &looked);
-            if changed || over || store.shared.watches.is_draining() {
-                return Ok(answer::as_json(StatusCode::OK, &answer));
+            let (sequence, answer) = watch.answer(&line.on_record, over).await?;
+            if let Some(answer) = answer {
+                return Ok(answer);
             }
-            held.looked(looked.sequence);
-            drop((looked, answer));
+            held.looked(sequence);
             over = timeout_at(end, held.woken()).await.is_err();
         }
     }
@@ -65,6 +69,27 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
+    /// Up to which record it has looked, and the answer where there is a reason for one.
+    async fn answer(
+        &self,
+        on_record: &OnRecord,
+        over: bool,
+    ) -> Result<(i64, Option<Answer>), Fault> {
+        let looked = self.look(on_record).await.map_err(Fault::Refusal)?;
+        let (changed, answer) = compared(self.versions, &looked);
+        let is_due = changed || over || self.store.shared.watches.is_draining();
+        let answer = is_due.then(|| answer::as_json(StatusCode::OK, &answer));
+        Ok((looked.sequence, answer))
+    }
+
+    /// Whose places it takes: of several tokens in a session, the latest.
+    fn token(&self) -> Option<&TokenId> {
+        match &self.knock.credential {
+            Credential::Operator(_) => None,
+            Credential::Tokens(proofs) => proofs.first().map(|proof| &proof.id),
+        }
+    }
+
     /// Looks, on record where it is the connection's first such look, or a refusal.
     async fn look(&self, on_record: &OnRecord) -> Result<Looked, Refusal> {
         let mark = on_record.mark(self);

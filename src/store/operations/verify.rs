@@ -40,6 +40,7 @@ pub(super) fn survey(
     walk.keyring()?;
     walk.coded()?;
     walk.organizations()?;
+    walk.people()?;
     walk.secrets()?;
     walk.salts()?;
     walk.chains(checkpoints)?;

@@ -2,16 +2,18 @@
 //! Each is counted before it costs anything, and nobody waits here.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
+use crate::store::room::{Room, Rooms};
 use crate::store::serve::limits::{
-    ANSWERS_BYTES_MAX, BODIES_BYTES_MAX, CONNECTIONS_FREE_PER_ADDRESS, CONNECTIONS_MAX,
-    DESCRIPTORS_KEPT, REQUESTS_MAX,
+    ANSWER_BYTES_UNCOUNTED, ANSWERS_BYTES_MAX, BODIES_BYTES_MAX, BODY_BYTES_FREE_PER_ADDRESS,
+    CONNECTIONS_FREE_PER_ADDRESS, CONNECTIONS_MAX, DESCRIPTORS_KEPT, HANDSHAKES_MAX,
+    HANDSHAKES_PER_ADDRESS_MAX, REQUESTS_MAX,
 };
+use crate::store::shares::{Full, Share, Shares};
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -33,23 +35,18 @@ pub enum Crowded {
 
 /// The places that there are.
 pub struct Admission {
-    connections_max: usize,
-    connections: Arc<Mutex<Connections>>,
+    connections: Arc<Shares<Source>>,
     emptied: Arc<Notify>,
+    handshakes: Arc<Semaphore>,
+    handshakes_by_source: Mutex<HashMap<Source, Weak<Semaphore>>>,
     requests: Arc<Semaphore>,
-    bodies: Arc<Semaphore>,
-    answers: Arc<Semaphore>,
+    bodies: Arc<Shares<Source>>,
+    answers: Arc<Rooms>,
 }
 
-#[derive(Default)]
-struct Connections {
-    all: usize,
-    by_source: HashMap<Source, usize>,
-}
-
-/// Whose connections are counted together.
+/// Who is counted together.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
-enum Source {
+pub enum Source {
     V4(u32),
     /// The first 64 bits.
     V6(u64),
@@ -58,71 +55,86 @@ enum Source {
 
 /// A connection's place, until it is dropped.
 pub struct Slot {
-    connections: Arc<Mutex<Connections>>,
+    share: Option<Share<Source>>,
     emptied: Arc<Notify>,
-    source: Source,
+}
+
+/// A handshake's place among those of its address, and among all.
+pub struct HandshakePermit {
+    _of_address: OwnedSemaphorePermit,
+    _of_all: OwnedSemaphorePermit,
 }
 
 /// A request's place among those under way.
 pub type RequestPermit = OwnedSemaphorePermit;
 
 /// Bytes of one request's body that are in memory.
-pub type BodyPermit = OwnedSemaphorePermit;
-
-/// Bytes of one answer that its client has not read yet.
-pub type AnswerPermit = OwnedSemaphorePermit;
+pub type BodyPermit = Share<Source>;
 
 impl Admission {
     pub fn new(descriptors_max: u64) -> Self {
         let descriptors = usize::try_from(descriptors_max).unwrap_or(usize::MAX);
         let connections_max = descriptors.saturating_sub(DESCRIPTORS_KEPT).max(1);
+        let connections_max = connections_max.min(CONNECTIONS_MAX);
         Self {
-            connections_max: connections_max.min(CONNECTIONS_MAX),
-            connections: Arc::default(),
+            connections: Shares::new(connections_max, CONNECTIONS_FREE_PER_ADDRESS),
             emptied: Arc::default(),
+            handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
+            handshakes_by_source: Mutex::default(),
             requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
-            bodies: Arc::new(Semaphore::new(BODIES_BYTES_MAX)),
-            answers: Arc::new(Semaphore::new(ANSWERS_BYTES_MAX)),
+            bodies: Shares::new(BODIES_BYTES_MAX, BODY_BYTES_FREE_PER_ADDRESS),
+            answers: Rooms::new(ANSWERS_BYTES_MAX, ANSWER_BYTES_UNCOUNTED),
         }
     }
 
-    /// The share shrinks with what is free, so that several who take theirs leave some to the next
-    /// (dynamic thresholds; Choudhury and Hahne, 1998).
     pub fn connection(&self, peer: Peer) -> Result<Slot, Crowded> {
-        let source = Source::of(peer);
-        let mut connections = lock(&self.connections);
-        let free = self.connections_max.saturating_sub(connections.all);
-        if free == 0 {
-            return Err(Crowded::All);
+        let share = self.connections.take(Source::of(peer), 1);
+        let share = share.map_err(|full| match full {
+            Full::All => Crowded::All,
+            Full::One => Crowded::Address,
+        })?;
+        Ok(Slot { share: Some(share), emptied: Arc::clone(&self.emptied) })
+    }
+
+    /// Waits for a place behind others of the same address alone, before it waits behind all: one
+    /// address takes few of them, however many it wants.
+    pub async fn handshake(&self, peer: Peer) -> HandshakePermit {
+        const OPEN: &str = "nobody closes these";
+        let own = self.handshakes_of(Source::of(peer)).acquire_owned().await.expect(OPEN);
+        let all = Arc::clone(&self.handshakes).acquire_owned().await.expect(OPEN);
+        HandshakePermit { _of_address: own, _of_all: all }
+    }
+
+    fn handshakes_of(&self, source: Source) -> Arc<Semaphore> {
+        let mut by_source =
+            self.handshakes_by_source.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = by_source.get(&source).and_then(Weak::upgrade) {
+            return own;
         }
-        let had = connections.by_source.get(&source).copied().unwrap_or(0);
-        if had > 0 && had * CONNECTIONS_FREE_PER_ADDRESS >= free {
-            return Err(Crowded::Address);
+        // There are never more in use than connections.
+        if by_source.len() >= CONNECTIONS_MAX {
+            by_source.retain(|_, own| own.strong_count() > 0);
         }
-        connections.by_source.insert(source, had + 1);
-        connections.all += 1;
-        drop(connections);
-        let (connections, emptied) = (Arc::clone(&self.connections), Arc::clone(&self.emptied));
-        Ok(Slot { connections, emptied, source })
+        let own = Arc::new(Semaphore::new(HANDSHAKES_PER_ADDRESS_MAX));
+        by_source.insert(source, Arc::downgrade(&own));
+        own
     }
 
     pub fn request(&self) -> Option<RequestPermit> {
         Arc::clone(&self.requests).try_acquire_owned().ok()
     }
 
-    pub fn body(&self, bytes: usize) -> Option<BodyPermit> {
-        let bytes = u32::try_from(bytes).ok()?;
-        Arc::clone(&self.bodies).try_acquire_many_owned(bytes).ok()
+    pub fn body(&self, peer: Peer, bytes: usize) -> Option<BodyPermit> {
+        self.bodies.take(Source::of(peer), bytes).ok()
     }
 
-    /// The longest answer takes all the room that there is.
-    pub fn answer(&self, bytes: usize) -> Option<AnswerPermit> {
-        let bytes = u32::try_from(bytes.min(ANSWERS_BYTES_MAX)).ok()?;
-        Arc::clone(&self.answers).try_acquire_many_owned(bytes).ok()
+    /// For one answer; it takes nothing yet.
+    pub fn room(&self) -> Arc<Room> {
+        self.answers.room()
     }
 
     pub fn connections(&self) -> usize {
-        lock(&self.connections).all
+        self.connections.taken()
     }
 
     /// Waits until there is no connection.
@@ -141,27 +153,23 @@ impl Admission {
     }
 
     pub fn body_bytes(&self) -> usize {
-        BODIES_BYTES_MAX - self.bodies.available_permits()
+        self.bodies.taken()
     }
 
     pub fn answer_bytes(&self) -> usize {
-        ANSWERS_BYTES_MAX - self.answers.available_permits()
+        self.answers.taken()
+    }
+
+    pub fn answers_refused(&self) -> u64 {
+        self.answers.refused()
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let mut connections = lock(&self.connections);
-        connections.all -= 1;
-        if let Entry::Occupied(mut count) = connections.by_source.entry(self.source) {
-            *count.get_mut() -= 1;
-            if *count.get() == 0 {
-                count.remove();
-            }
-        }
-        if connections.all == 0 {
-            self.emptied.notify_waiters();
-        }
+        self.share = None;
+        // Each says so: whoever waits for the last one looks whether it was that.
+        self.emptied.notify_waiters();
     }
 }
 
@@ -206,11 +214,6 @@ impl Crowded {
     }
 }
 
-/// Counting cannot panic half way.
-fn lock(connections: &Mutex<Connections>) -> MutexGuard<'_, Connections> {
-    connections.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,7 +240,6 @@ mod tests {
         assert!(admission.connection(peer("10.0.0.2")).is_ok());
         drop(slots);
         assert_eq!(admission.connections(), 0);
-        assert!(lock(&admission.connections).by_source.is_empty(), "nothing is remembered");
         assert_eq!(fill(&admission, peer("10.0.0.1")).len(), ALONE);
     }
 
@@ -272,7 +274,7 @@ mod tests {
         assert_eq!(admission.connection(Peer::Unix).err(), Some(Crowded::All));
         drop(slots);
         assert!(admission.connection(Peer::Unix).is_ok());
-        assert_eq!(Admission::new(0).connections_max, 1);
+        assert_eq!(fill(&Admission::new(0), Peer::Unix).len(), 1);
     }
 
     #[test]
@@ -280,23 +282,44 @@ mod tests {
         let admission = Admission::new(u64::MAX);
         let requests: Vec<_> = std::iter::from_fn(|| admission.request()).collect();
         assert_eq!((requests.len(), admission.requests_under_way()), (REQUESTS_MAX, REQUESTS_MAX));
-        let most = admission.body(BODIES_BYTES_MAX - 1).expect("there is room");
-        assert!(admission.body(2).is_none());
-        assert!(admission.body(1).is_some());
-        drop(most);
-        assert!(admission.body(BODIES_BYTES_MAX).is_some());
+        // One address leaves as much as it has, and the next one half of that.
+        let mut taken: Vec<BodyPermit> = Vec::new();
+        for (one, most) in [("10.0.0.1", 1 << 25), ("10.0.0.2", 1 << 24), ("10.0.0.3", 1 << 23)] {
+            let mut body = admission.body(peer(one), most).expect("it is the first of its address");
+            assert!(body.grow(1).is_err());
+            assert!(admission.body(peer(one), 1).is_none());
+            taken.push(body);
+        }
+        assert_eq!(admission.body_bytes(), BODIES_BYTES_MAX / 8 * 7);
+        drop(taken);
+        assert!(admission.body(peer("10.0.0.1"), BODIES_BYTES_MAX).is_some());
     }
 
     #[test]
-    fn answers_have_an_end_and_the_longest_is_sent() {
+    fn handshakes_of_one_address_wait_for_each_other_and_for_nobody_else() {
+        use std::pin::pin;
+        use std::task::{Context, Poll, Waker};
         let admission = Admission::new(u64::MAX);
-        let one = admission.answer(1).expect("there is room");
-        assert!(admission.answer(ANSWERS_BYTES_MAX).is_none());
-        drop(one);
-        let longest = admission.answer(usize::MAX).expect("no other waits");
-        assert_eq!(admission.answer_bytes(), ANSWERS_BYTES_MAX);
-        assert!(admission.answer(1).is_none());
-        drop(longest);
-        assert_eq!(admission.answer_bytes(), 0);
+        let begin = |address: &str| match pin!(admission.handshake(peer(address)))
+            .poll(&mut Context::from_waker(Waker::noop()))
+        {
+            Poll::Ready(permit) => Some(permit),
+            Poll::Pending => None,
+        };
+        let mut greedy: Vec<_> = std::iter::from_fn(|| begin("10.0.0.1")).collect();
+        assert_eq!(greedy.len(), HANDSHAKES_PER_ADDRESS_MAX);
+        assert!(begin("10.0.0.2").is_some());
+        greedy.pop();
+        assert!(begin("10.0.0.1").is_some());
+        let others =
+            (0..HANDSHAKES_MAX).map_while(|n| begin(&format!("10.1.{}.{}", n / 256, n % 256)));
+        let others: Vec<_> = others.collect();
+        assert_eq!(others.len() + greedy.len(), HANDSHAKES_MAX, "and all together have an end");
+        drop((greedy, others));
+        for n in 0..2 * CONNECTIONS_MAX {
+            begin(&format!("10.2.{}.{}", n / 256, n % 256)).expect("there is room");
+        }
+        let remembered = admission.handshakes_by_source.lock().expect("whole").len();
+        assert!(remembered <= CONNECTIONS_MAX, "{remembered}");
     }
 }

@@ -20,7 +20,8 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::store::http::{self, Answer, Fault, Probe};
-use crate::store::serve::admission::{AnswerPermit, Peer, Slot};
+use crate::store::room::Room;
+use crate::store::serve::admission::{Peer, Slot};
 use crate::store::serve::context::Context;
 use crate::store::serve::limits::{
     ANSWER_BYTES_UNCOUNTED, HEAD_BYTES_MAX, HEAD_TIME_MAX, HEADERS_MAX, IDLE_TIME_MAX,
@@ -63,7 +64,9 @@ pub async fn serve(server: Arc<Server>, accepted: Accepted, peer: Peer, slot: Sl
             Ok(()) => match acceptor {
                 Acceptor::Plain => converse(&server, Box::new(stream), peer).await,
                 Acceptor::Tls { acceptor, .. } => {
-                    match begin(&server, Phase::Handshake, acceptor.accept(stream)).await {
+                    let place = server.admission.handshake(peer);
+                    let shaken = acceptor.accept(stream, place);
+                    match begin(&server, Phase::Handshake, shaken).await {
                         Ok(stream) => converse(&server, stream, peer).await,
                         // Who does not speak TLS, or not with this key, is told by TLS itself.
                         Err(ending) => {
@@ -185,7 +188,7 @@ async fn speak(server: &Arc<Server>, stream: Box<dyn Stream>, peer: Peer) -> End
 /// An answer's bytes, counted until the last of them is on its way.
 struct Held {
     bytes: Bytes,
-    _permit: AnswerPermit,
+    _room: Arc<Room>,
 }
 
 impl AsRef<[u8]> for Held {
@@ -194,19 +197,20 @@ impl AsRef<[u8]> for Held {
     }
 }
 
-/// A long answer takes room until it is read, or there is none for it and it is not sent.
-async fn held(server: &Server, context: &Context, answer: Answer) -> Answer {
+/// A long answer takes room until it is read, or there is none for it and it is not sent. Where it
+/// took more while it was made, the rest of that is given back.
+async fn held(context: &mut Context, answer: Answer) -> Answer {
     let length = answer.body().size_hint().exact().and_then(|length| usize::try_from(length).ok());
     let Some(length) = length.filter(|length| *length > ANSWER_BYTES_UNCOUNTED) else {
         return answer;
     };
-    let Some(permit) = server.admission.answer(length) else {
-        server.metrics.answers_refused.add(1);
+    let room = context.room();
+    if !room.settle(length) {
         return Fault::Crowded.answer(context);
-    };
+    }
     let (head, body) = answer.into_parts();
     let Ok(body) = body.collect().await;
-    let bytes = Bytes::from_owner(Held { bytes: body.to_bytes(), _permit: permit });
+    let bytes = Bytes::from_owner(Held { bytes: body.to_bytes(), _room: room });
     Response::from_parts(head, Full::new(bytes))
 }
 
@@ -240,7 +244,7 @@ async fn answer(
     if has_body && !context.has_read {
         pace.lingers();
     }
-    answer = held(server, &context, answer).await;
+    answer = held(&mut context, answer).await;
     let named = HeaderValue::try_from(id.to_string()).expect("hex digits are a header's value");
     answer.headers_mut().insert(REQUEST_ID, named);
     context.finish(answer.status(), pace.answers() - begun);

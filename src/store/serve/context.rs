@@ -14,8 +14,11 @@ use tokio::time::timeout;
 
 use crate::log::{Level, Throttle};
 use crate::secret::Secret;
+use crate::store::room::Room;
 use crate::store::serve::admission::{BodyPermit, Peer, RequestPermit};
-use crate::store::serve::limits::{BODY_TIME_MAX, LINES_PER_SECOND_MAX, LOGGED_NAMES_MAX};
+use crate::store::serve::limits::{
+    BODY_BYTES_UNCOUNTED, BODY_TIME_MAX, LINES_PER_SECOND_MAX, LOGGED_NAMES_MAX,
+};
 use crate::store::serve::{RouteName, Server};
 use crate::sys;
 
@@ -31,6 +34,7 @@ pub struct Context {
     names: Vec<String>,
     permit: Option<RequestPermit>,
     body: Option<BodyPermit>,
+    room: Option<Arc<Room>>,
     pub(super) has_read: bool,
     /// None where the request comes from within this process.
     server: Option<Arc<Server>>,
@@ -54,6 +58,8 @@ pub enum BodyFault {
     TooSlow,
     /// Other bodies take the memory that there is.
     NoRoom,
+    /// As many requests as may be are under way.
+    Crowded,
 }
 
 impl Context {
@@ -68,6 +74,7 @@ impl Context {
             names: Vec::new(),
             permit: None,
             body: None,
+            room: None,
             has_read: false,
             server: None,
         }
@@ -77,7 +84,8 @@ impl Context {
         let id = server.ids.next();
         let names = Vec::new();
         let server = Some(server);
-        Self { id, peer, route: None, names, permit, body: None, has_read: false, server }
+        let (route, body, room) = (None, None, None);
+        Self { id, peer, route, names, permit, body, room, has_read: false, server }
     }
 
     /// The client's address, where it has one.
@@ -109,7 +117,8 @@ impl Context {
         });
     }
 
-    /// Reads the whole body, counted against all bodies in memory until the request is over.
+    /// Reads the whole body, counted against all bodies in memory until the request is over. While
+    /// it comes, the request waits for its client: its place among those under way is another's.
     /// `said` is its length where the request says one.
     pub async fn read(
         &mut self,
@@ -121,12 +130,20 @@ impl Context {
             return Err(BodyFault::TooLong);
         }
         let is_served = self.server.is_some();
+        let had_place = self.permit.take().is_some();
         let reading = self.read_frames(body, said.unwrap_or(0), bytes_max);
         let read = match is_served {
             true => timeout(BODY_TIME_MAX, reading).await.unwrap_or(Err(BodyFault::TooSlow)),
             false => reading.await,
         };
         self.has_read = read.is_ok();
+        if let Some(server) = self.server.as_ref().filter(|_| had_place && self.has_read) {
+            self.permit = server.admission.request();
+            if self.permit.is_none() {
+                server.metrics.requests_refused.add(1);
+                return Err(BodyFault::Crowded);
+            }
+        }
         read
     }
 
@@ -143,23 +160,37 @@ impl Context {
             if bytes.len() + data.len() > bytes_max {
                 return Err(BodyFault::TooLong);
             }
-            self.take_room(data.len())?;
+            self.take_room(bytes.len(), data.len())?;
             bytes.extend_from_slice(&data);
         }
         Ok(Secret::new(bytes))
     }
 
-    fn take_room(&mut self, bytes: usize) -> Result<(), BodyFault> {
-        let Some(server) = &self.server else { return Ok(()) };
-        let Some(more) = server.admission.body(bytes) else {
+    /// A short body takes none: there are no more of them than connections.
+    fn take_room(&mut self, had: usize, more: usize) -> Result<(), BodyFault> {
+        let Some(server) = self.server.as_ref().filter(|_| had + more > BODY_BYTES_UNCOUNTED)
+        else {
+            return Ok(());
+        };
+        let is_taken = match &mut self.body {
+            Some(permit) => permit.grow(more).is_ok(),
+            None => {
+                self.body = server.admission.body(self.peer, had + more);
+                self.body.is_some()
+            }
+        };
+        if !is_taken {
             server.metrics.bodies_refused.add(1);
             return Err(BodyFault::NoRoom);
-        };
-        match &mut self.body {
-            Some(permit) => permit.merge(more),
-            None => self.body = Some(more),
         }
         Ok(())
+    }
+
+    /// The memory that its answer takes.
+    pub fn room(&mut self) -> Arc<Room> {
+        let server = self.server.as_ref();
+        let new = || server.map_or_else(Arc::default, |server| server.admission.room());
+        Arc::clone(self.room.get_or_insert_with(new))
     }
 
     /// From here on the request is held on purpose, as a watch is: its place among those under way

@@ -13,6 +13,10 @@ pub const CONNECTIONS_FREE_PER_ADDRESS: usize = 3;
 /// Descriptors that are kept for files, listeners and the log.
 pub const DESCRIPTORS_KEPT: usize = 64;
 
+/// TLS handshakes at once, of all and of one address; more of them wait for their turn, in their
+/// own time. A client that has not sent its whole greeting yet has none of these places.
+pub const HANDSHAKES_MAX: usize = 1024;
+pub const HANDSHAKES_PER_ADDRESS_MAX: usize = 128;
 /// How long a TLS handshake may take, from the connection's beginning.
 pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long a request's line and headers may take, from the first byte or the connection's
@@ -37,10 +41,16 @@ pub const READY_TIME_MAX: Duration = Duration::from_secs(2);
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Headers of one request.
 pub const HEADERS_MAX: usize = 64;
-/// Requests under way at once; one that is held on purpose, as a watch is, does not count.
+/// Requests under way at once. One that waits for its client, to send a body, does not count, nor
+/// one that is held on purpose, as a watch is.
 pub const REQUESTS_MAX: usize = 1024;
-/// Bytes of request bodies in memory at once, of all requests together.
+/// Bytes of request bodies in memory at once, of all requests together. One address gets one part
+/// in so many of those that are free then: half of all for one that is alone.
 pub const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub const BODY_BYTES_FREE_PER_ADDRESS: usize = 1;
+/// Bodies up to this length are not counted: as many as there are connections take no more than
+/// those that are. So who sends much, however slowly, is in nobody's way who sends little.
+pub const BODY_BYTES_UNCOUNTED: usize = 16 * 1024;
 /// Bytes of answers that wait to be read, of all together. One that is longer is sent when no other
 /// waits.
 pub const ANSWERS_BYTES_MAX: usize = 64 * 1024 * 1024;

@@ -40,7 +40,6 @@ pub struct Metrics {
     pub handshakes_failed: Counter,
     pub requests_refused: Counter,
     pub bodies_refused: Counter,
-    pub answers_refused: Counter,
     /// The client left before there was an answer.
     pub requests_abandoned: Counter,
     pub authentications_refused: Counter,
@@ -61,6 +60,8 @@ pub struct Now {
     pub requests: usize,
     pub body_bytes: usize,
     pub answer_bytes: usize,
+    /// Since the server began.
+    pub answers_refused: u64,
     pub store: Figures,
 }
 
@@ -87,7 +88,6 @@ impl Metrics {
             handshakes_failed: Counter::default(),
             requests_refused: Counter::default(),
             bodies_refused: Counter::default(),
-            answers_refused: Counter::default(),
             requests_abandoned: Counter::default(),
             authentications_refused: Counter::default(),
         }
@@ -180,7 +180,7 @@ impl Metrics {
         out.counter("inject_requests_refused_total", "Requests over a limit, by which.");
         out.sample(&[("limit", "requests")], self.requests_refused.get());
         out.sample(&[("limit", "body_bytes")], self.bodies_refused.get());
-        out.sample(&[("limit", "answer_bytes")], self.answers_refused.get());
+        out.sample(&[("limit", "answer_bytes")], now.answers_refused);
         out.counter("inject_requests_abandoned_total", "Requests whose client left first.");
         out.sample(&[], self.requests_abandoned.get());
         out.counter("inject_http_requests_total", "Answered requests by route and status.");
@@ -217,7 +217,8 @@ mod tests {
 
     fn now() -> Now {
         let (connections, requests, body_bytes, answer_bytes) = (2, 1, 7, 9);
-        Now { connections, requests, body_bytes, answer_bytes, store: Figures::default() }
+        let (answers_refused, store) = (0, Figures::default());
+        Now { connections, requests, body_bytes, answer_bytes, answers_refused, store }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! when. The stream and the answering say what happens; no timer is touched while all goes well.
 
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -15,6 +16,9 @@ use crate::store::serve::limits::{
     ANSWER_TIME_MAX, HANDSHAKE_TIME_MAX, HEAD_TIME_MAX, IDLE_TIME_MAX, LINGER_BYTES_MAX,
     LINGER_TIME_MAX,
 };
+
+/// What is read of a body that nobody wants at a time.
+const LINGER_STEP_BYTES: usize = 16 * 1024;
 
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -152,9 +156,9 @@ impl<S> Paced<S> {
 impl<S: AsyncRead + Unpin> Paced<S> {
     /// Reads for nothing, until the client's end or until it was enough.
     fn poll_linger(&mut self, cx: &mut Context<'_>, mut left: usize) -> Poll<()> {
-        let mut room = [0; 2048];
+        let mut room = [MaybeUninit::uninit(); LINGER_STEP_BYTES];
         while left > 0 {
-            let mut buffer = ReadBuf::new(&mut room);
+            let mut buffer = ReadBuf::uninit(&mut room);
             let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
             let length = buffer.filled().len();
             left = if read.is_err() || length == 0 { 0 } else { left.saturating_sub(length) };

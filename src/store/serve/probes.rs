@@ -1,9 +1,11 @@
 //! `/healthz`, `/readyz` and `/metrics`: open to anyone, so without a name of an organization, a
 //! workload, a secret or a person, and cheap however often they are asked.
 
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use bytes::Bytes;
+use hyper::header::{HeaderValue, RETRY_AFTER};
 use hyper::{Method, StatusCode};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
@@ -19,6 +21,10 @@ use crate::store::serve::metrics::Now;
 /// How long an answer of the store counts: probes may come from many.
 const FRESH: Duration = Duration::from_millis(500);
 
+/// The same for the metrics, which are longer than what they are asked for with: whoever asks again
+/// and again is shown what was seen a moment ago.
+const FRESH_METRICS: Duration = Duration::from_millis(100);
+
 static NOT_READY: Throttle = Throttle::new("not_ready", LINES_PER_SECOND_MAX);
 
 /// Whether the store answers, as it was seen last. Whoever asks waits for the one who is asking.
@@ -33,6 +39,10 @@ struct Last {
     /// A look that took too long, and is not over: no second one is begun beside it.
     running: Option<JoinHandle<bool>>,
 }
+
+/// The metrics, as they were shown last.
+#[derive(Default)]
+pub struct Shown(std::sync::Mutex<Option<(Instant, Bytes)>>);
 
 pub fn takes(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
@@ -93,18 +103,32 @@ async fn ready(server: &Server) -> Answer {
     answer
 }
 
-fn metrics(server: &Server) -> Answer {
-    let now = Now {
+impl Shown {
+    fn text(&self, server: &Server) -> Bytes {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, text)) = last.as_ref().filter(|(at, _)| at.elapsed() < FRESH_METRICS) {
+            return text.clone();
+        }
+        let text = Bytes::from(server.metrics.show(&now(server)));
+        *last = Some((Instant::now(), text.clone()));
+        text
+    }
+}
+
+fn now(server: &Server) -> Now {
+    Now {
         connections: server.admission.connections(),
         requests: server.admission.requests_under_way(),
         body_bytes: server.admission.body_bytes(),
         answer_bytes: server.admission.answer_bytes(),
+        answers_refused: server.admission.answers_refused(),
         store: server.store.figures(),
-    };
-    let mut answer = text(StatusCode::OK, server.metrics.show(&now));
-    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    answer.headers_mut().insert(CONTENT_TYPE, kind);
-    answer
+    }
+}
+
+fn metrics(server: &Server) -> Answer {
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    http::typed(StatusCode::OK, kind, server.shown.text(server))
 }
 
 fn text(status: StatusCode, body: String) -> Answer {

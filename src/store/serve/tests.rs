@@ -15,8 +15,8 @@ use tokio::time::{Instant, sleep};
 use super::admission::Peer;
 use super::connection::{Ending, converse};
 use super::limits::{
-    ANSWER_TIME_MAX, BODIES_BYTES_MAX, BODY_TIME_MAX, HEAD_TIME_MAX, IDLE_TIME_MAX,
-    LINGER_TIME_MAX, REQUESTS_MAX,
+    ANSWER_TIME_MAX, BODIES_BYTES_MAX, BODY_BYTES_UNCOUNTED, BODY_TIME_MAX, HEAD_TIME_MAX,
+    IDLE_TIME_MAX, LINGER_TIME_MAX, REQUESTS_MAX,
 };
 use super::pace::Phase;
 use super::{Server, http};
@@ -24,8 +24,10 @@ use crate::log::{Format, Level, Log};
 use crate::store::{MasterKeySource, OpenMode, Store};
 
 const HEALTH: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: store\r\n\r\n";
-const RESOLVE: &[u8] =
-    b"POST /api/v1/orgs/default/resolve HTTP/1.1\r\nhost: store\r\ncontent-length: 21\r\n\r\n";
+const RESOLVE: &str =
+    "POST /api/v1/orgs/default/resolve HTTP/1.1\r\nhost: store\r\ncontent-length: 21\r\n\r\n";
+
+const NO_SUCH: &[u8] = br#"{"names":["NO_SUCH"]}"#;
 
 /// A server without listeners.
 struct World {
@@ -162,7 +164,7 @@ fn a_body_that_does_not_come_is_answered() {
     on_a_clock(|world| async move {
         let begun = Instant::now();
         let mut client = world.connect(1024);
-        client.send(RESOLVE).await;
+        client.send(RESOLVE.as_bytes()).await;
         let answer = client.answer().await;
         is_about(begun.elapsed(), BODY_TIME_MAX);
         assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
@@ -208,12 +210,12 @@ fn the_end_closes_what_is_idle_and_finishes_what_is_not() {
             (world.connect(1024), world.connect(1024), world.connect(1024));
         idle.send(HEALTH).await;
         idle.answer().await;
-        busy.send(RESOLVE).await;
+        busy.send(RESOLVE.as_bytes()).await;
         sleep(Duration::from_millis(1)).await;
         world.drain.send_replace(true);
         assert_eq!(idle.ended().await, Ending::Over);
         assert_eq!(fresh.ended().await, Ending::Over);
-        busy.send(br#"{"names":["NO_SUCH"]}"#).await;
+        busy.send(NO_SUCH).await;
         let answer = busy.answer().await;
         assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
         assert!(answer.contains("connection: close"), "{answer}");
@@ -227,8 +229,8 @@ fn too_many_requests_are_told_to_come_back_and_probes_are_answered() {
         let permits: Vec<_> =
             (0..REQUESTS_MAX).map(|_| world.server.admission.request().unwrap()).collect();
         let mut client = world.connect(4096);
-        client.send(RESOLVE).await;
-        client.send(br#"{"names":["NO_SUCH"]}"#).await;
+        client.send(RESOLVE.as_bytes()).await;
+        client.send(NO_SUCH).await;
         let answer = client.answer().await;
         assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
         assert!(answer.contains("retry-after: 1"), "{answer}");
@@ -238,27 +240,53 @@ fn too_many_requests_are_told_to_come_back_and_probes_are_answered() {
         assert!(probe.answer().await.starts_with("HTTP/1.1 200"));
         drop(permits);
         let mut again = world.connect(4096);
-        again.send(RESOLVE).await;
-        again.send(br#"{"names":["NO_SUCH"]}"#).await;
+        again.send(RESOLVE.as_bytes()).await;
+        again.send(NO_SUCH).await;
         assert!(again.answer().await.starts_with("HTTP/1.1 404"));
+    });
+}
+
+#[test]
+fn a_body_that_comes_slowly_takes_no_request_s_place() {
+    on_a_clock(|world| async move {
+        let mut slow = world.connect(4096);
+        slow.send(RESOLVE.as_bytes()).await;
+        slow.send(&NO_SUCH[..20]).await;
+        sleep(Duration::from_millis(1)).await;
+        let permits: Vec<_> =
+            (0..REQUESTS_MAX).map(|_| world.server.admission.request().unwrap()).collect();
+        // Whoever comes to its end when there is no place is told so.
+        slow.send(&NO_SUCH[20..]).await;
+        let answer = slow.answer().await;
+        assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+        assert!(answer.contains("retry-after: 1"), "{answer}");
+        drop(permits);
+        slow.send(RESOLVE.as_bytes()).await;
+        slow.send(NO_SUCH).await;
+        assert!(slow.answer().await.starts_with("HTTP/1.1 404"), "the connection goes on");
     });
 }
 
 #[test]
 fn bodies_take_no_more_than_their_share_and_give_it_back() {
     on_a_clock(|world| async move {
-        let most = world.server.admission.body(BODIES_BYTES_MAX - 20).unwrap();
-        for expected in ["HTTP/1.1 503", "HTTP/1.1 503"] {
-            let mut client = world.connect(4096);
-            client.send(RESOLVE).await;
-            client.send(br#"{"names":["NO_SUCH"]}"#).await;
-            let answer = client.answer().await;
-            assert!(answer.starts_with(expected), "{answer}");
-        }
+        let most = world.server.admission.body(Peer::Own, BODIES_BYTES_MAX - 20).unwrap();
+        let long = format!("{}{{\"names\":[\"NO_SUCH\"]}}", " ".repeat(BODY_BYTES_UNCOUNTED));
+        let head = RESOLVE.replace("21", &long.len().to_string());
+        let mut client = world.connect(4096);
+        client.send(head.as_bytes()).await;
+        client.send(long.as_bytes()).await;
+        let answer = client.answer().await;
+        assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+        // A short one is none of those that are counted.
+        let mut client = world.connect(4096);
+        client.send(RESOLVE.as_bytes()).await;
+        client.send(NO_SUCH).await;
+        assert!(client.answer().await.starts_with("HTTP/1.1 404"));
         drop(most);
         let mut client = world.connect(4096);
-        client.send(RESOLVE).await;
-        client.send(br#"{"names":["NO_SUCH"]}"#).await;
+        client.send(head.as_bytes()).await;
+        client.send(long.as_bytes()).await;
         assert!(client.answer().await.starts_with("HTTP/1.1 404"));
         sleep(Duration::from_millis(1)).await;
         assert_eq!(world.server.admission.body_bytes(), 0);
@@ -269,12 +297,14 @@ fn bodies_take_no_more_than_their_share_and_give_it_back() {
 #[test]
 fn a_client_that_leaves_gives_its_place_back() {
     on_a_clock(|world| async move {
-        let mut client = world.connect(4096);
-        client.send(RESOLVE).await;
-        client.send(b"{").await;
+        let mut client = world.connect(1 << 20);
+        let begun = vec![b' '; BODY_BYTES_UNCOUNTED + 1];
+        client.send(RESOLVE.replace("21", "100000").as_bytes()).await;
+        client.send(&begun).await;
         sleep(Duration::from_millis(1)).await;
-        assert_eq!(world.server.admission.requests_under_way(), 1);
-        assert_eq!(world.server.admission.body_bytes(), 1);
+        // What waits for its client is not under way.
+        assert_eq!(world.server.admission.requests_under_way(), 0);
+        assert_eq!(world.server.admission.body_bytes(), begun.len());
         let Client { stream, ending } = client;
         drop(stream);
         assert_eq!(ending.await.unwrap(), Ending::Over);

@@ -4,7 +4,7 @@ use crate::grant::Grant;
 use crate::name::{EmailAddress, OrgName};
 use crate::secret::Secret;
 use crate::store::audit::{Action, Outcome, subject};
-use crate::store::permission::Operation;
+use crate::store::permission::{Operation, Principal};
 use crate::store::seal;
 use crate::store::service::desk::Said;
 use crate::store::service::{
@@ -149,6 +149,10 @@ impl Desk {
             self.note_member(tx, &caller, action, Outcome::LastOwner, email)?;
             return Ok(Err(Refusal::LastOwner(email.clone())));
         }
+        if !self.leaves_an_owner(tx, &caller, email)? {
+            self.note_member(tx, &caller, action, Outcome::LastOwner, email)?;
+            return Ok(Err(Refusal::OwnersTokens(email.clone())));
+        }
         let revoked = self.revoke_tokens_of(tx, &caller, email)?;
         let detail = serde_json::json!({ "tokens_revoked": revoked }).to_string();
         let said = Said {
@@ -261,6 +265,55 @@ impl Desk {
             after.clone_from(&last.email);
             for row in rows.iter().filter(|row| row.email != email.as_str()) {
                 if matches!(self.judge_member(tx, row)?, Some((_, Role::Owner, _))) {
+                    return Ok(true);
+                }
+            }
+        }
+    }
+
+    /// Whether an owner keeps a token when this member goes, and with the member what the member
+    /// made. Whoever is on the machine itself can make another.
+    fn leaves_an_owner(
+        &mut self,
+        tx: &Transaction<'_>,
+        caller: &Caller,
+        email: &EmailAddress,
+    ) -> Judged<bool> {
+        if matches!(caller.principal, Principal::Operator { .. }) {
+            return Ok(true);
+        }
+        let organization = caller.organization.as_str();
+        let mut after = String::new();
+        loop {
+            let rows = tx.members(organization, &after, ROWS_MAX)?;
+            let Some(last) = rows.last() else { return Ok(false) };
+            after.clone_from(&last.email);
+            for row in rows.iter().filter(|row| row.email != email.as_str()) {
+                let is_owner = matches!(self.judge_member(tx, row)?, Some((_, Role::Owner, _)));
+                if is_owner && self.has_token_beside(tx, row, email)? {
+                    return Ok(true);
+                }
+            }
+        }
+    }
+
+    /// Whether this member has a token that is good and that the other one did not make.
+    fn has_token_beside(
+        &self,
+        tx: &Transaction<'_>,
+        member: &MemberRow,
+        other: &EmailAddress,
+    ) -> Judged<bool> {
+        let (now, mut after) = (now(), String::new());
+        loop {
+            let rows = tx.tokens_of(&member.organization, &member.email, &after, ROWS_MAX)?;
+            let Some(last) = rows.last() else { return Ok(false) };
+            after.clone_from(&last.id);
+            for row in &rows {
+                let is_good = row.member.as_ref() == Some(&member.email)
+                    && row.created_by != other.as_str()
+                    && row.expires_at.is_none_or(|end| end > now);
+                if is_good && self.keys.token_stands(tx, row)? {
                     return Ok(true);
                 }
             }

@@ -4,6 +4,7 @@
 mod admit;
 mod change;
 mod desk;
+mod ill_formed;
 mod job;
 mod list;
 mod members;
@@ -35,7 +36,7 @@ pub use crate::store::service::list::ListAsk;
 pub use crate::store::service::members::{Minted, NewMember};
 pub use crate::store::service::resolve::{Resolve, ResolvedSecret};
 pub use crate::store::service::tokens::{Holder, NewToken};
-pub use crate::store::service::trail::TrailAsk;
+pub use crate::store::service::trail::{TrailAsk, verified};
 pub use crate::store::service::watch::{Look, Looked};
 
 /// Who asks, where, and from which address: admitted, but not allowed anything yet.
@@ -69,6 +70,8 @@ pub enum Refusal {
     NoMember(EmailAddress),
     MemberExists(EmailAddress),
     LastOwner(EmailAddress),
+    /// No other owner has a token that this member did not make.
+    OwnersTokens(EmailAddress),
     MemberDamaged(EmailAddress),
     NoToken(TokenId),
     /// A condition did not hold; the version that is there, if one is.

@@ -125,7 +125,7 @@ impl Desk {
 
     /// Who makes an organization; none is on the machine itself. Of several tokens it is one whose
     /// bearer may, if there is one.
-    fn maker(
+    pub fn maker(
         &mut self,
         tx: &Transaction<'_>,
         knock: &Knock,

@@ -8,6 +8,7 @@ use crate::secret::Secret;
 use crate::store::audit::{Action, NamedList, Outcome};
 use crate::store::mirror::Mirrors;
 use crate::store::permission::Operation;
+use crate::store::room::Room;
 use crate::store::service::desk::{Said, State};
 use crate::store::service::sealing::JudgedRow;
 use crate::store::service::{
@@ -23,12 +24,17 @@ const NEAREST_LOOKS_MAX: usize = 50_000;
 /// Below this likeness (Jaro–Winkler, 0 to 1) a name is no hint.
 const NEAREST_LIKENESS_MIN: f64 = 0.85;
 
+/// What an answer takes for each of its secrets besides the value: name, version and date.
+const ANSWER_BYTES_PER_SECRET: usize = 512;
+
 /// What a resolve asks for.
 pub struct Resolve {
     pub names: BTreeSet<SecretName>,
     pub workload: Option<WorkloadName>,
     /// Without values it is a check.
     pub values: bool,
+    /// What the answer takes is counted from its first row on.
+    pub room: Arc<Room>,
 }
 
 /// One resolved secret: the row that was judged, and its value where it is opened already.
@@ -57,6 +63,8 @@ impl Desk {
         ask: &Resolve,
     ) -> Decided<Vec<ResolvedSecret>> {
         let caller = or_refuse!(self.admit(tx, knock, organization)?);
+        // The same request may be done twice, where another's failure ended the transaction.
+        ask.room.settle(0);
         let workload = caller.principal.workload().or(ask.workload.as_ref());
         let named = workload.map(ToString::to_string);
         if caller.is_astray() {
@@ -65,7 +73,7 @@ impl Desk {
             self.record(tx, &caller, Said { workload: named, outcome, ..said })?;
             return Ok(Err(refusal));
         }
-        let tally = self.tally(tx, &caller, ask)?;
+        let tally = or_refuse!(self.tally(tx, &caller, ask)?);
         self.record(tx, &caller, Said { workload: named, ..tally.said(ask) })?;
         if ask.values && tally.is_whole() {
             match workload {
@@ -78,7 +86,12 @@ impl Desk {
         tally.answer()
     }
 
-    fn tally(&mut self, tx: &Transaction<'_>, caller: &Caller, ask: &Resolve) -> Judged<Tally> {
+    fn tally(
+        &mut self,
+        tx: &Transaction<'_>,
+        caller: &Caller,
+        ask: &Resolve,
+    ) -> Judged<Result<Tally, Refusal>> {
         let operation = Operation::Audited(ask.action());
         let mut tally = Tally::default();
         for name in &ask.names {
@@ -88,6 +101,9 @@ impl Desk {
             }
             match self.state(tx, &caller.organization, name)? {
                 State::Present { row, value } => {
+                    if !ask.room.grow(ask.bytes_of(&row)) {
+                        return Ok(Err(Refusal::Overloaded));
+                    }
                     tally.resolved.push(ResolvedSecret { name: name.clone(), row, value });
                 }
                 State::Absent { .. } => tally.missing.push(name.clone()),
@@ -96,11 +112,18 @@ impl Desk {
                     .push(Damage { name: name.clone(), deletable: last_version.is_some() }),
             }
         }
-        Ok(tally)
+        Ok(Ok(tally))
     }
 }
 
 impl Resolve {
+    /// What a secret takes until it is answered: its row, and twice its value as JSON, which mostly
+    /// is less. Without its value, the row goes with the transaction.
+    fn bytes_of(&self, row: &JudgedRow) -> usize {
+        let value = if self.values { 3 * row.sealed.len() } else { 0 };
+        ANSWER_BYTES_PER_SECRET + value
+    }
+
     fn action(&self) -> Action {
         if self.values { Action::Resolve } else { Action::Check }
     }

@@ -2,16 +2,15 @@
 //! nothing: who reads leaves no record.
 
 use crate::name::{OrgName, SecretName, WorkloadName};
-use crate::store::audit::{Broken, Chained, GENESIS, Named, Verifier, code_text};
+use crate::store::audit::{Broken, Chained, GENESIS, Named, code_text};
+use crate::store::chain::{ChainWalk, Flaw, STEP_RECORDS_MAX};
 use crate::store::permission::Operation;
 use crate::store::service::{Desk, Judged, Knock, Refusal, or_refuse, time};
 use crate::store::storage::transaction::Transaction;
 use crate::wire::{AuditRecord, BrokenHow, BrokenRecord, Checkpoint, NamedVersion, VerifyAnswer};
 
-/// Records that are read at a time while a chain is verified.
-const VERIFY_ROWS_MAX: u32 = 100;
-/// The same for a page, of which only some may fit; and the bytes of names that one page reads, for
-/// one record can name thousands.
+/// Records that are read at a time for a page, of which only some may fit; and the bytes of names
+/// that one page reads, for one record can name thousands.
 const PAGE_STEP_ROWS_MAX: u32 = 100;
 const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Records that one page looks through: where few fit the filter, a page is short, and says where
@@ -96,51 +95,39 @@ impl Desk {
         }))
     }
 
-    /// Whether the chain is as it was written, for whoever may read it.
+    /// One step of a walk along the chain, for whoever may read it; and whether there may be more.
     pub fn verify(
         &mut self,
         tx: &Transaction<'_>,
         knock: &Knock,
         organization: &OrgName,
-        checkpoint: Option<&Checkpoint>,
-    ) -> Judged<Result<VerifyAnswer, Refusal>> {
+        mut walk: ChainWalk,
+    ) -> Judged<Result<(ChainWalk, bool), Refusal>> {
         or_refuse!(self.admit_to(tx, knock, organization, Operation::ReadAudit)?);
-        self.walk(tx, organization, checkpoint).map(Ok)
+        let records = tx.records(organization.as_str(), walk.after(), STEP_RECORDS_MAX)?;
+        let goes_on = walk.take(&self.keys.ring.audit, records);
+        Ok(Ok((walk, goes_on)))
     }
+}
 
-    /// From the first record to the first that is wrong.
-    fn walk(
-        &self,
-        tx: &Transaction<'_>,
-        organization: &OrgName,
-        checkpoint: Option<&Checkpoint>,
-    ) -> Judged<VerifyAnswer> {
-        let mut verifier = Verifier::new(&self.keys.ring.audit);
-        let mut after = 0;
-        let wrong = |records, sequence, what| {
-            Ok(VerifyAnswer { records, broken: Some(BrokenRecord { sequence, what }) })
-        };
-        loop {
-            let records = tx.records(organization.as_str(), after, VERIFY_ROWS_MAX)?;
-            for chained in &records {
-                if let Err(broken) = verifier.step(chained) {
-                    let (sequence, what) = how(&broken);
-                    return wrong(after, sequence, what);
-                }
-                after = chained.record.sequence;
-                let seen = checkpoint.filter(|seen| seen.sequence == after);
-                if seen.is_some_and(|seen| !chained.is_seen_by(seen)) {
-                    return wrong(after, after, BrokenHow::Other);
-                }
-            }
-            if records.len() < VERIFY_ROWS_MAX as usize {
-                break;
-            }
+/// How many records were whole, and the first that was not.
+pub fn verified(walk: ChainWalk) -> VerifyAnswer {
+    let (last, flaws) = walk.end();
+    let records = last.map_or(0, |last| last.sequence);
+    let wrong = |records, sequence, what| VerifyAnswer {
+        records,
+        broken: Some(BrokenRecord { sequence, what }),
+    };
+    match flaws.first() {
+        None => VerifyAnswer { records, broken: None },
+        Some(Flaw::Broken(Broken::Absent { sequence })) => {
+            wrong(records, *sequence, BrokenHow::Absent)
         }
-        match checkpoint.filter(|seen| seen.sequence > after) {
-            Some(_) => wrong(after, after + 1, BrokenHow::Cut),
-            None => Ok(VerifyAnswer { records: after, broken: None }),
+        Some(Flaw::Broken(Broken::Altered { sequence })) => {
+            wrong(records, *sequence, BrokenHow::Altered)
         }
+        Some(Flaw::Other { sequence }) => wrong(*sequence, *sequence, BrokenHow::Other),
+        Some(Flaw::Cut { last, .. }) => wrong(*last, last + 1, BrokenHow::Cut),
     }
 }
 
@@ -180,12 +167,5 @@ fn shown(chained: Chained) -> AuditRecord {
         workload: record.workload,
         client: record.client,
         outcome: record.outcome,
-    }
-}
-
-fn how(broken: &Broken) -> (i64, BrokenHow) {
-    match broken {
-        Broken::Absent { sequence } => (*sequence, BrokenHow::Absent),
-        Broken::Altered { sequence } => (*sequence, BrokenHow::Altered),
     }
 }

@@ -19,6 +19,10 @@ const GRAIN: i64 = 60_000;
 const LATELY: i64 = 30 * 24 * 60 * 60 * 1000;
 /// The most workloads that one secret's metadata lists.
 const USED_BY_MAX: u32 = 1000;
+/// Workloads of one organization of which it is remembered what they use: those that were seen
+/// last. It is looked every so many new rows, so there may be as many more for a while.
+const WORKLOADS_KEPT_MAX: u32 = 10_000;
+const NEW_ROWS_MAX: usize = 64;
 /// Rows that are read at a time, and for one page.
 const ROWS_MAX: u32 = 1000;
 const SCAN_ROWS_MAX: usize = 10_000;
@@ -67,9 +71,15 @@ impl Desk {
                 at,
                 code: Vec::new(),
             };
+            self.usage_added += usize::from(known.is_none());
             row.code = seal::row_code(&self.keys.ring.row, &row.bound()).to_vec();
             tx.put_usage(&row)?;
             self.learn_usage(organization, workload, &secret.name, (version, at));
+        }
+        // A member may call each launch another name.
+        if self.usage_added >= NEW_ROWS_MAX {
+            self.usage_added = 0;
+            tx.trim_usage(organization.as_str(), WORKLOADS_KEPT_MAX)?;
         }
         Ok(())
     }

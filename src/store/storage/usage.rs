@@ -25,6 +25,20 @@ impl Transaction<'_> {
         self.execute_one(sql, values)
     }
 
+    /// Forgets all but so many workloads, those that were seen last.
+    pub fn trim_usage(&self, organization: &str, workloads_max: u32) -> Result<(), StorageError> {
+        // Where there are no more rows than that, there are no more workloads: this is soon seen.
+        let sql = "SELECT 1 FROM usage WHERE organization = ?1 LIMIT 1 OFFSET ?2";
+        let over = self.optional(sql, params![organization, workloads_max], |_| Ok(()))?;
+        if over.is_some() {
+            let sql = "DELETE FROM usage WHERE organization = ?1 AND workload IN (
+                         SELECT workload FROM usage WHERE organization = ?1 GROUP BY workload
+                         ORDER BY max(at) DESC, workload LIMIT -1 OFFSET ?2)";
+            self.execute(sql, params![organization, workloads_max])?;
+        }
+        Ok(())
+    }
+
     /// Who resolved this name since then, latest first.
     pub fn usage_of_name(
         &self,

@@ -173,6 +173,27 @@ impl Transaction<'_> {
         self.all(sql, params![organization, rows_max], |row| Ok(text(row, 0)))
     }
 
+    /// Members and tokens of an organization whose last record says that there is a row, where
+    /// there is none; and rows that are not those that the last record made. As records call them.
+    pub fn people_astray(
+        &self,
+        organization: &str,
+        rows_max: u32,
+    ) -> Result<Vec<(String, bool)>, StorageError> {
+        let sql = "WITH last (subject, sequence, there) AS (
+              SELECT subject, max(sequence), action NOT IN ('member.remove', 'token.revoke')
+              FROM audit WHERE organization = ?1 AND instr(subject, ':') > 0 GROUP BY subject),
+            row (subject, sequence) AS (
+              SELECT 'member:' || email, sequence FROM member WHERE organization = ?1
+              UNION ALL SELECT 'token:' || id, sequence FROM token WHERE organization = ?1)
+            SELECT subject, 0 FROM last
+              WHERE there AND subject NOT IN (SELECT subject FROM row)
+            UNION ALL SELECT subject, 1 FROM row WHERE NOT EXISTS (SELECT 1 FROM last
+              WHERE last.subject = row.subject AND last.sequence = row.sequence AND there)
+            ORDER BY 1 LIMIT ?2";
+        self.all(sql, params![organization, rows_max], |row| Ok((text(row, 0), row.get(1)?)))
+    }
+
     /// Slots that are said to be free and hold something.
     pub fn slots_not_overwritten(&self, rows_max: u32) -> Result<Vec<i64>, StorageError> {
         let sql = "SELECT slot FROM salt WHERE free <> 0 AND salt <> ?1 LIMIT ?2";

@@ -299,6 +299,38 @@ fn what_goes_with_a_member() {
     served.verify("acme");
 }
 
+#[test]
+fn the_last_owner_s_token_does_not_go_with_who_made_it() {
+    let (served, alice) = acme();
+    let bob = served.add(&alice, "bob@acme.com", "owner");
+    let remove = |caller: &Caller, email: &str| {
+        served.of_acme(caller, "DELETE", &format!("members/{email}"), Value::Null)
+    };
+    for caller in [&alice, &bob] {
+        let refused = remove(caller, "alice@acme.com").is(409);
+        assert_eq!(refused.problem(), "last-owner");
+        assert!(refused.text("detail").contains("a token of their own"), "{refused:?}");
+        served.of_acme(caller, "GET", "members", Value::Null).is(200);
+    }
+    // One that is over is none.
+    let soon = Timestamp::now() + SignedDuration::from_millis(300);
+    let body = json!({ "member": "bob@acme.com", "expires_at": soon });
+    served.mint(&bob, body).is(201);
+    while Timestamp::now() <= soon {
+        std::thread::yield_now();
+    }
+    remove(&bob, "alice@acme.com").is(409);
+    let own = served.mint(&bob, json!({ "member": "bob@acme.com" })).is(201).caller();
+    remove(&bob, "alice@acme.com").is(204);
+    served.of_acme(&bob, "GET", "members", Value::Null).is(401);
+    served.of_acme(&own, "GET", "members", Value::Null).is(200);
+    // On the machine itself there is always a way back.
+    let carol = served.add(&own, "carol@acme.com", "owner");
+    remove(&carol, "bob@acme.com").is(409);
+    remove(&Caller::operator(), "bob@acme.com").is(204);
+    served.verify("acme");
+}
+
 /// Each refusal is on record, and says whom it was about.
 #[test]
 fn refusals_are_on_record() {

@@ -49,6 +49,52 @@ fn one_record_a_request() {
 }
 
 #[test]
+fn a_request_that_is_ill_formed_is_on_record_too() {
+    let store = with_trail();
+    store.set("API_KEY", "one").is(201);
+    let org = "/api/v1/orgs/default";
+    let long = "x".repeat(400_000);
+    let ask = |method: &str, path: &str, body: &str, status: u16| {
+        call(&store.handle, method, &format!("{org}/{path}"), &[], body.as_bytes()).is(status);
+    };
+    ask("POST", "resolve", "{", 400);
+    ask("POST", "resolve", r#"{"names":[]}"#, 422);
+    ask("POST", "resolve", r#"{"names":["hunter2"]}"#, 422);
+    ask("POST", "watch", r#"{"versions":[]}"#, 422);
+    ask("PUT", "secrets/API_KEY", r#"{"valeu":"x"}"#, 422);
+    ask("PUT", "secrets/NEW_KEY", &long, 413);
+    ask("PUT", "secrets/password", r#"{"value":"x"}"#, 422);
+    ask("POST", "members", "null", 422);
+    ask("POST", "tokens", "{}", 422);
+    let if_match = [("if-match", "one")];
+    call(&store.handle, "DELETE", &secret("API_KEY"), &if_match, b"").is(400);
+    // Reads leave none, however they are asked for, nor does what fits no route.
+    ask("GET", "secrets?sort=size", "", 400);
+    ask("POST", "audit/verify", "[]", 422);
+    ask("POST", "secrets/API_KEY", "{}", 405);
+    let by_hand = store.by_hand();
+    let sql = "SELECT actor || ' ' || action || ' ' || secrets || ' ' || outcome FROM audit
+               WHERE sequence > 6 ORDER BY sequence";
+    let mut statement = by_hand.prepare(sql).unwrap();
+    let records: rusqlite::Result<Vec<String>> =
+        statement.query_map([], |row| row.get(0)).unwrap().collect();
+    let expected = [
+        "resolve []",
+        "resolve []",
+        "resolve []",
+        "watch []",
+        r#"update [{"name":"API_KEY","version":1}]"#,
+        r#"create [{"name":"NEW_KEY"}]"#,
+        "create []",
+        "member.add []",
+        "token.create []",
+        r#"delete [{"name":"API_KEY","version":1}]"#,
+    ];
+    assert_eq!(records.unwrap(), expected.map(|said| format!("os:alice {said} invalid")));
+    assert_eq!(verify(&store), Ok(16));
+}
+
+#[test]
 fn an_edited_record() {
     let edits = [
         "at = at + 1",

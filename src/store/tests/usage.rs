@@ -190,3 +190,25 @@ fn pages_of_workloads() {
         assert_eq!(seen, ["a", "b.1", "b_2", "c-3", "d"], "{limit}");
     }
 }
+
+#[test]
+fn workloads_that_were_seen_last_are_remembered() {
+    let (served, alice) = acme();
+    let change = json!({ "names": ["*"] });
+    served.operator("PATCH", "/api/v1/orgs/acme/members/alice@acme.com", &change).is(200);
+    let by_hand = served.by_hand();
+    let fill = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 12000)
+                INSERT INTO usage SELECT 'acme', 'old-' || n, 'API_KEY', 1, n, x'00' FROM n";
+    by_hand.execute(fill, []).unwrap();
+    let count = |which: &str| -> i64 {
+        let sql = format!("SELECT count(DISTINCT workload) FROM usage WHERE workload {which}");
+        by_hand.query_row(&sql, [], |row| row.get(0)).unwrap()
+    };
+    for number in 0..64 {
+        let body = json!({ "names": ["DB_PASSWORD"], "workload": format!("new-{number}") });
+        served.ask(&alice, "POST", "/api/v1/orgs/acme/resolve", &body.to_string()).is(200);
+    }
+    assert_eq!((count("LIKE 'new-%'"), count("LIKE '%'")), (64, 10_000));
+    assert_eq!((count("= 'old-2064'"), count("= 'old-2065'")), (0, 1), "the oldest went");
+    assert_eq!(used_by(&served, "DB_PASSWORD").len(), 64);
+}

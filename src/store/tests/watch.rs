@@ -240,7 +240,7 @@ fn nobody_is_woken_for_another_name() {
         let org = crate::name::OrgName::parse("default").unwrap();
         let name = crate::name::SecretName::parse("DB_PASSWORD").unwrap();
         let versions = Versions::from([(name, 1)]);
-        let held = Held::begin(store, &org, &versions).unwrap();
+        let held = Held::begin(store, None, &org, &versions).unwrap();
         let woken = || tokio::time::timeout(Duration::ZERO, held.woken());
         line.set("API_KEY", "one").await.is(201);
         line.set("DB_PASSWORD", "").await.is(422);
@@ -274,5 +274,48 @@ fn one_change_answers_a_thousand() {
             let versions = json!({ "versions": { "API_KEY": 1, "DB_PASSWORD": 2 } });
             assert_eq!(answer.is(200).json(), versions);
         }
+    });
+}
+
+#[test]
+fn a_stranger_has_no_place_and_a_greedy_one_leaves_some() {
+    let served = Served::new();
+    served.run(async {
+        let store = &served.handle;
+        let (token, _) = Line::own(store).await.token(&["*"]).await;
+        let names = |from: usize, count: usize| -> Vec<crate::name::SecretName> {
+            let name = |n| crate::name::SecretName::parse(&format!("NAME_{n}")).unwrap();
+            (from..from + count).map(name).collect()
+        };
+        let versions: Versions = names(0, 4096).into_iter().map(|name| (name, 0)).collect();
+        let orgs = ["default", "globex", "elsewhere"];
+        let orgs = orgs.map(|org| crate::name::OrgName::parse(org).unwrap());
+        let ids = ["000000000001", "000000000002", "000000000003"];
+        let ids = ids.map(|id| crate::name::TokenId::parse(id).unwrap());
+        let fill = |token: usize, org: usize| {
+            let begin = || Held::begin(store, Some(&ids[token]), &orgs[org], &versions);
+            std::iter::from_fn(begin).collect::<Vec<_>>()
+        };
+        let first = fill(0, 0);
+        assert_eq!(first.len(), 24, "one token has a quarter of all names");
+        let second = fill(1, 0);
+        assert!(!second.is_empty() && first.len() + second.len() < 50, "an organization half");
+        assert!(fill(2, 0).len() < 10);
+        let other = fill(2, 1);
+        assert!(other.len() > 10, "another organization has room");
+        let orgs = (0..40).map(|n| crate::name::OrgName::parse(&format!("org-{n}")).unwrap());
+        let orgs: Vec<_> = orgs.collect();
+        let begin = |org| Held::begin(store, None, org, &versions);
+        let rest: Vec<_> =
+            orgs.iter().flat_map(|org| std::iter::from_fn(move || begin(org))).collect();
+        assert!(rest.len() > 10, "others have what is left");
+        // Whoever is not let in is told so before it is a matter of places.
+        let ask = json!({ "versions": versions, "wait": LONG }).to_string();
+        let mut line = Line::with_token(store, &token).await;
+        line.call("POST", "/api/v1/orgs/elsewhere/watch", &ask).await.is(404);
+        let known = line.call("POST", "/api/v1/orgs/default/watch", &ask).await;
+        known.is(200);
+        let gone = json!({ "versions": { "NAME_1": 1 }, "wait": LONG }).to_string();
+        line.call("POST", "/api/v1/orgs/default/watch", &gone).await.is(200);
     });
 }

@@ -1,23 +1,19 @@
 //! Every audit chain, from its first record to its last, and what checkpoints saw of it.
 
-use crate::store::audit::{Broken, Chained, Verifier};
+use crate::store::audit::Broken;
+use crate::store::chain::{ChainWalk, Flaw, STEP_RECORDS_MAX};
 use crate::store::operations::verify::fault::{FAULTS_MAX, RecordFault};
 use crate::store::operations::verify::{Fault, Walk};
 use crate::store::storage::StorageError;
-use crate::store::storage::transaction::Transaction;
 use crate::wire::Checkpoint;
-
-/// Records that are read in one transaction.
-const STEP_RECORDS_MAX: u32 = 1000;
 
 impl Walk<'_> {
     pub(super) fn chains(&mut self, checkpoints: &[Checkpoint]) -> Result<(), StorageError> {
         for index in 0..self.held.organizations.len() {
             let name = self.held.organizations[index].name.clone();
             let of_this = |checkpoint: &&Checkpoint| checkpoint.organization.as_str() == name;
-            let checkpoints: Vec<_> = checkpoints.iter().filter(of_this).collect();
-            let broken = self.chain(index, &name, &checkpoints)?;
-            self.judge_end(index, broken, &checkpoints);
+            let checkpoints = checkpoints.iter().filter(of_this).cloned().collect();
+            self.chain(index, name, checkpoints)?;
         }
         let gone = self.look("audit", |tx, _| tx.organizations_gone(FAULTS_MAX))?;
         for organization in gone.unwrap_or_default() {
@@ -39,65 +35,39 @@ impl Walk<'_> {
     fn chain(
         &mut self,
         index: usize,
-        organization: &str,
-        checkpoints: &[&Checkpoint],
-    ) -> Result<Option<Broken>, StorageError> {
+        organization: String,
+        checkpoints: Vec<Checkpoint>,
+    ) -> Result<(), StorageError> {
         let keys = self.keys;
-        let mut verifier = Verifier::new(&keys.ring.audit);
-        // One that is planted before the first is read too.
-        let mut after = i64::MIN;
+        let mut walk = ChainWalk::new(checkpoints);
         loop {
+            let after = walk.after();
+            let records =
+                self.look("audit", |tx, _| tx.records(&organization, after, STEP_RECORDS_MAX))?;
             // What cannot be read is a fault already; what lies behind it is not known.
-            let read = self.look("audit", |tx, _| read_step(tx, organization, after))?;
-            let Some(records) = read else {
-                return Ok(None);
-            };
-            let is_last = records.len() < STEP_RECORDS_MAX as usize;
-            for chained in records {
-                if let Err(broken) = verifier.step(&chained) {
-                    return Ok(Some(broken));
-                }
-                let (sequence, at) = (chained.record.sequence, chained.record.at);
-                after = sequence;
-                let differs =
-                    |one: &&Checkpoint| one.sequence == sequence && !chained.is_seen_by(one);
-                if checkpoints.iter().any(differs) {
-                    let organization = organization.to_owned();
-                    let how = RecordFault::Other;
-                    self.faults.add(Fault::Record { organization, sequence, how });
-                }
-                let held = &mut self.held.organizations[index];
-                held.records = sequence;
-                held.head = Some((at, chained.code));
-            }
-            if is_last {
-                return Ok(None);
+            if !records.is_some_and(|records| walk.take(&keys.ring.audit, records)) {
+                break;
             }
         }
-    }
-
-    fn judge_end(&mut self, index: usize, broken: Option<Broken>, checkpoints: &[&Checkpoint]) {
-        let held = &self.held.organizations[index];
-        let (organization, last) = (held.name.clone(), held.records);
-        if let Some(broken) = broken {
-            let (sequence, how) = match broken {
-                Broken::Absent { sequence } => (sequence, RecordFault::Absent),
-                Broken::Altered { sequence } => (sequence, RecordFault::Altered),
+        let (last, flaws) = walk.end();
+        for flaw in flaws {
+            let organization = organization.clone();
+            let (sequence, how) = match flaw {
+                Flaw::Broken(Broken::Absent { sequence }) => (sequence, RecordFault::Absent),
+                Flaw::Broken(Broken::Altered { sequence }) => (sequence, RecordFault::Altered),
+                Flaw::Other { sequence } => (sequence, RecordFault::Other),
+                Flaw::Cut { seen, last } => {
+                    self.faults.add(Fault::Cut { organization, seen, last });
+                    continue;
+                }
             };
             self.faults.add(Fault::Record { organization, sequence, how });
-            return;
         }
-        for checkpoint in checkpoints.iter().filter(|checkpoint| checkpoint.sequence > last) {
-            let (organization, seen) = (organization.clone(), checkpoint.sequence);
-            self.faults.add(Fault::Cut { organization, seen, last });
+        if let Some(last) = last {
+            let held = &mut self.held.organizations[index];
+            held.records = last.sequence;
+            held.head = Some((last.at, last.code));
         }
+        Ok(())
     }
-}
-
-fn read_step(
-    tx: &Transaction<'_>,
-    organization: &str,
-    after: i64,
-) -> Result<Vec<Chained>, StorageError> {
-    tx.records(organization, after, STEP_RECORDS_MAX)
 }

@@ -43,6 +43,12 @@ pub enum Fault {
         name: String,
         how: SecretFault,
     },
+    /// A member or a token, as records call it.
+    Person {
+        organization: String,
+        subject: String,
+        how: PersonFault,
+    },
     /// The secrets are not in the order that they are to be in, so that a walk does not end.
     Order,
     /// A salt that was given back and stands there all the same.
@@ -92,6 +98,13 @@ pub enum SecretFault {
 }
 
 #[derive(Debug)]
+pub enum PersonFault {
+    Gone,
+    /// The row is not the one that its last record made.
+    Unvouched,
+}
+
+#[derive(Debug)]
 pub enum RecordFault {
     Absent,
     Altered,
@@ -127,6 +140,10 @@ impl fmt::Display for Fault {
             }
             Self::Secret { organization, name, how } => {
                 write!(f, "secret `{name}` of `{organization}` is {how}")
+            }
+            Self::Person { organization, subject, how } => {
+                let (kind, id) = subject.split_once(':').unwrap_or(("row", subject));
+                write!(f, "{kind} `{id}` of `{organization}` is {how}")
             }
             Self::Order => f.write_str("the secrets are out of order, and not all were looked at"),
             Self::Salt { slot } => {
@@ -171,6 +188,15 @@ impl fmt::Display for SecretFault {
                 write!(f, "sealed under a master key (id {id}) that was not given")
             }
         }
+    }
+}
+
+impl fmt::Display for PersonFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gone => "missing, though no record says that it was taken away",
+            Self::Unvouched => "not as its last record says",
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 //! and what should be there and is not is told too.
 
 use crate::store::keyring::Keyring;
-use crate::store::operations::verify::fault::{FAULTS_MAX, SecretFault};
+use crate::store::operations::verify::fault::{FAULTS_MAX, PersonFault, SecretFault};
 use crate::store::operations::verify::{Fault, Walk};
 use crate::store::seal::{self, SealedRow, shown_id};
 use crate::store::service::{Keys, State};
@@ -96,6 +96,20 @@ impl Walk<'_> {
                 let organization = organization.clone();
                 let how = SecretFault::Gone;
                 self.faults.add(Fault::Secret { organization, name, how });
+            }
+        }
+        Ok(())
+    }
+
+    /// Codes tell what a row says, and not whether it is still to be there: the trail does.
+    pub(super) fn people(&mut self) -> Result<(), StorageError> {
+        let names = self.held.organizations.iter().map(|organization| organization.name.clone());
+        for organization in names.collect::<Vec<_>>() {
+            let astray = self.look("audit", |tx, _| tx.people_astray(&organization, FAULTS_MAX))?;
+            for (subject, is_there) in astray.unwrap_or_default() {
+                let how = if is_there { PersonFault::Unvouched } else { PersonFault::Gone };
+                let organization = organization.clone();
+                self.faults.add(Fault::Person { organization, subject, how });
             }
         }
         Ok(())

@@ -105,7 +105,9 @@ impl Cell<'_> {
             ("signOut", _) | (_, Who::Nobody | Who::Spent) => false,
             // There is nowhere to put a refusal: the operator is of no organization.
             ("makeOrg", Who::Operator) => status == 201,
-            _ if [INVALID, NO_PATH, NO_ORGANIZATION].contains(&self.expected()) => false,
+            _ if [NO_PATH, NO_ORGANIZATION].contains(&self.expected()) => false,
+            // What is wrong with its form is on record where the caller is somebody.
+            _ if self.expected() == INVALID && !self.is_inside() => false,
             (_, who) if who.asks_from_elsewhere() => false,
             ("verify", _) => false,
             _ => self.method != "GET",

@@ -1,10 +1,14 @@
 //! Connections over real sockets, from rustls' own client and from OpenSSL's.
 
+use std::future::ready;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -41,7 +45,7 @@ async fn meet(
     let acceptor = acceptor.clone();
     let server = tokio::spawn(async move {
         let (stream, _) = listener.accept().await?;
-        let mut stream = acceptor.accept(stream).await?;
+        let mut stream = acceptor.accept(stream, ready(())).await?;
         let said = stream.read_u8().await?;
         stream.write_u8(2).await?;
         stream.shutdown().await?;
@@ -122,8 +126,9 @@ fn what_does_not_speak_tls() {
                 String::from_utf8(answer).expect("text")
             };
             let acceptor = acceptor.clone();
-            let server =
-                tokio::spawn(async move { acceptor.accept(listener.accept().await?.0).await });
+            let server = tokio::spawn(async move {
+                acceptor.accept(listener.accept().await?.0, ready(())).await
+            });
             let answer = client.await;
             let accepted = server.await.expect("no panic");
             (answer, accepted.expect_err("it is no TLS").kind())
@@ -155,7 +160,7 @@ fn openssl_speaks_with_it() {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 // A handshake that fails is the client's to tell.
-                if let Ok(mut stream) = acceptor.accept(stream).await {
+                if let Ok(mut stream) = acceptor.accept(stream, ready(())).await {
                     stream.write_all(b"hello\n").await.expect("it reads");
                     stream.shutdown().await.expect("it reads");
                 }
@@ -197,9 +202,91 @@ fn a_silent_connection_costs_little() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
         let _silent = TcpStream::connect(address).await.expect("it listens");
-        let accepting = acceptor.accept(listener.accept().await.expect("a client").0);
+        let accepting = acceptor.accept(listener.accept().await.expect("a client").0, ready(()));
         let bytes = size_of_val(&accepting);
         assert!(bytes <= 384, "{bytes} bytes");
         assert!(size_of::<io::Result<Box<TlsStream<TcpStream>>>>() <= 16);
+    });
+}
+
+/// A client that sends each byte by itself.
+struct Dribble(TcpStream);
+
+impl AsyncRead for Dribble {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Dribble {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, &bytes[..bytes.len().min(1)])
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+#[test]
+fn a_greeting_may_come_byte_by_byte_and_wakes_nobody_until_it_is_whole() {
+    let folder = folder();
+    let acceptor = ServerIdentity::own(folder.path()).expect("an identity").acceptor();
+    let certificate = folder.path().join(CERTIFICATE_NAME);
+    on_a_runtime(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let client = tokio::spawn(async move {
+            let stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            let name = ServerName::try_from("localhost").expect("a name");
+            let connector = TlsConnector::from(trusting(&certificate));
+            connector.connect(name, Dribble(stream)).await?.read_u8().await
+        });
+        let (stream, _) = listener.accept().await.expect("a client");
+        let mut polls = 0;
+        let mut accepting = std::pin::pin!(acceptor.accept(stream, ready(())));
+        let accepted = std::future::poll_fn(|cx| {
+            polls += 1;
+            accepting.as_mut().poll(cx)
+        });
+        let mut stream = accepted.await.expect("a handshake");
+        stream.write_u8(7).await.expect("it reads");
+        stream.flush().await.expect("it reads");
+        assert_eq!(client.await.expect("no panic").expect("it is answered"), 7);
+        // The greeting alone has hundreds of bytes, and what ends a handshake some tens.
+        assert!(polls < 200, "it was woken {polls} times");
+    });
+}
+
+#[test]
+fn who_leaves_within_a_greeting_is_noticed() {
+    let folder = folder();
+    let acceptor = ServerIdentity::own(folder.path()).expect("an identity").acceptor();
+    on_a_runtime(async {
+        for begun in [1, 4, 5, 100] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let address = listener.local_addr().expect("bound");
+            let mut client = TcpStream::connect(address).await.expect("it listens");
+            let accepting =
+                acceptor.accept(listener.accept().await.expect("a client").0, ready(()));
+            let mut greeting = vec![HANDSHAKE, 3, 1, 2, 0];
+            greeting.resize(100, 0);
+            client.write_all(&greeting[..begun]).await.expect("it reads");
+            drop(client);
+            assert!(accepting.await.is_err(), "{begun} bytes");
+        }
     });
 }
