@@ -5,6 +5,7 @@ mod answer;
 mod body;
 mod door;
 mod openapi;
+mod page;
 mod people;
 mod problem;
 mod query;
@@ -95,6 +96,8 @@ async fn answered(
             context.routed(found.index);
             act(store, line, context, &found, &head, body).await
         }
+        // What is none of the API may be the page's.
+        Err(Fault::NoPath) => page::page(&head),
         Err(fault) => Err(fault),
     };
     answered.unwrap_or_else(|fault| {
