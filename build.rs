@@ -12,6 +12,11 @@ use std::{env, fs};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+#[path = "src/store/page/shorten.rs"]
+mod shorten;
+
+use shorten::{Kind, shortened};
+
 /// The page's sources.
 const PAGE: &str = "src/store/page";
 /// The pieces of its one script, in order.
@@ -46,11 +51,11 @@ fn pack_page() -> io::Result<()> {
     let read = |name: &str| fs::read_to_string(Path::new(PAGE).join(name));
     let pieces = SCRIPT.map(read).into_iter().collect::<io::Result<Vec<_>>>()?;
     let assets = [
-        ("app", "js", "text/javascript; charset=utf-8", stripped(&pieces.concat())),
-        ("style", "css", "text/css; charset=utf-8", stripped(&read("style.css")?)),
+        ("app", "js", "text/javascript; charset=utf-8", shortened(&pieces.concat(), Kind::Script)),
+        ("style", "css", "text/css; charset=utf-8", shortened(&read("style.css")?, Kind::Style)),
         ("icon", "svg", "image/svg+xml", read("icon.svg")?),
     ];
-    let mut index = stripped(&read("index.html")?);
+    let mut index = read("index.html")?;
     let mut packed = String::new();
     let mut weight = 0;
     for (name, end, kind, text) in &assets {
@@ -83,16 +88,6 @@ fn file(out: &Path, (name, path): (&str, &str), kind: &str, text: &str) -> io::R
         "File {{ path: {path:?}, kind: {kind:?}, bytes: include_bytes!({plain:?}), \
          gzip: include_bytes!({small:?}) }}"
     ))
-}
-
-/// A text without what only its readers here need: indentation, blank lines, and lines that are
-/// comments. No string or template of the page goes over a line's end.
-fn stripped(text: &str) -> String {
-    let is_comment =
-        |line: &str| line.starts_with("//") || line.starts_with("/*") && line.ends_with("*/");
-    let lines = text.lines().map(str::trim);
-    let kept = lines.filter(|line| !line.is_empty() && !is_comment(line));
-    kept.flat_map(|line| [line, "\n"]).collect()
 }
 
 /// How a released binary is linked; tests and development unwind.

@@ -66,6 +66,17 @@ const query = (values) => {
 const orgPath = (org, rest = "") => `/orgs/${encodeURIComponent(org)}${rest}`;
 const secretPath = (org, name) => orgPath(org, `/secrets/${encodeURIComponent(name)}`);
 
+/** For `catch`: an answer that is as good as done. */
+const unless = (status) => (error) => {
+  if (error.status !== status) throw error;
+};
+
+/** How a table reads a list: page by page, with what it asks for at the moment. */
+const pages = (path, list, asks) => async (cursor, signal) => {
+  const page = await get(path + query({ ...asks?.(), cursor, limit: PAGE_ROWS }), signal);
+  return { rows: page[list], next: page.next };
+};
+
 async function allPages(path, list) {
   const all = [];
   for (let cursor = ""; cursor != null; ) {
@@ -99,9 +110,9 @@ async function signIn(token) {
 
 async function signOut() {
   try {
-    await send("DELETE", "/session");
+    await send("DELETE", "/session").catch(unless(401));
   } catch (error) {
-    if (error.status !== 401) return notify(error.message);
+    return notify(error.message);
   }
   others?.postMessage("out");
   forget();

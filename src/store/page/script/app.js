@@ -50,7 +50,7 @@ async function show(moves = false) {
   } catch (error) {
     if (shown !== at || error.name === "AbortError") return;
     if (error.status === 401) return signedOut(at);
-    content = [h("h1", { tabindex: -1 }, found?.title ?? "inject"), h("p", { class: "error", role: "alert" }, error.message), button("Try again", () => show())];
+    content = [h("h1", { tabindex: -1 }, found?.title ?? "inject"), failed(error, () => show())];
   } finally {
     done();
   }
@@ -64,7 +64,7 @@ async function show(moves = false) {
   }
 }
 
-const nothing = (title, text, adds) => [h("h1", { tabindex: -1 }, title), h("p", null, text), h("p", null, h("a", { href: "/" }, "Overview")), adds && addToken()];
+const nothing = (title, text, adds) => [h("h1", { tabindex: -1 }, title), h("p", text), h("p", h("a", { href: "/" }, "Overview")), adds && addToken()];
 
 /** The header: where one is, who one is there, and the tabs. */
 function frame(found) {
@@ -72,13 +72,13 @@ function frame(found) {
   const own = org && orgOf(org);
   const crumbs = [["/", "Overview"], ["/orgs", "Organizations"], own && [`/orgs/${org}/secrets`, org]].filter(Boolean);
   const last = own ? org : title;
-  $("crumbs").replaceChildren(h("ol", null, crumbs.slice(0, title === "Overview" ? 1 : undefined).map(([href, text]) =>
-    h("li", null, h("a", { href, "aria-current": text === last && !own && "page" }, text)))));
+  $("crumbs").replaceChildren(h("ol", crumbs.slice(0, title === "Overview" ? 1 : undefined).map(([href, text]) =>
+    h("li", h("a", { href, "aria-current": text === last && !own && "page" }, text)))));
   const member = own?.member ?? state.orgs?.[0]?.member;
-  $("account").replaceChildren(...(state.signedIn ? [h("span", { class: "quiet who" }, member ?? "", own && tag(own.role)), button("Sign out", signOut)] : []));
+  $("account").replaceChildren(...(state.signedIn ? [h("span.quiet.who", member ?? "", own && tag(own.role)), button("Sign out", signOut)] : []));
   const tabs = own ? Object.entries(TABS).filter(([key]) => key !== "members" || may(own, "owner")) : [];
   $("tabs").hidden = !own;
-  $("tabs").replaceChildren(h("div", { class: "wide" }, tabs.map(([key, [label]]) =>
+  $("tabs").replaceChildren(h("div.wide", tabs.map(([key, [label]]) =>
     h("a", { href: `/orgs/${org}/${key}`, "aria-current": key === tab && "page" }, label))));
 }
 
@@ -90,14 +90,14 @@ function signedOut(at) {
   const token = tokenField();
   const made = form({ children: token.row, submit: "Sign in", run: async () => (await takeToken(token)) && show(true) });
   document.title = "Sign in · inject";
-  $("main").replaceChildren(h("section", { class: "sign-in" }, h("h1", { tabindex: -1 }, "Sign in"),
-    h("p", { class: "quiet" }, "Organizational secrets: kept once, encrypted, and given to workloads by name."), made,
-    h("p", { class: "hint" }, "An owner of your organization gives you a token. The first one is printed by ", code("inject store init"), ".")));
+  $("main").replaceChildren(h("section.sign-in", h("h1", { tabindex: -1 }, "Sign in"),
+    h("p.quiet", "Organizational secrets: kept once, encrypted, and given to workloads by name."), made,
+    h("p.hint", "An owner of your organization gives you a token. The first one is printed by ", code("inject store init"), ".")));
   if (shown === at) token.control.focus();
 }
 
-const cards = () => h("ul", { class: "cards" }, state.orgs.map((org) =>
-  h("li", null, h("a", { class: "card", href: `/orgs/${org.name}/secrets` }, h("strong", null, org.name), quiet(`You are ${org.role}`)))));
+const cards = () => h("ul.cards", state.orgs.map((org) =>
+  h("li", h("a.card", { href: `/orgs/${org.name}/secrets` }, h("strong", org.name), quiet(`You are ${org.role}`)))));
 
 /** Signs in to one more organization beside those of the session. */
 function addToken() {
@@ -108,26 +108,26 @@ function addToken() {
       dialog.close();
       show();
     };
-    return [h("p", null, "A token opens the organization that it belongs to, beside those that you see now."),
-      form({ children: token.row, submit: "Add", run, cancel: () => dialog.close() })];
+    return [h("p", "A token opens the organization that it belongs to, beside those that you see now."),
+      form({ children: token.row, submit: "Add", run, dialog })];
   }));
 }
 
 function overview() {
   return () => [
-    h("h2", null, h("a", { href: "/orgs" }, "Organizations")), cards(),
-    h("h2", null, "How secrets reach a workload"),
-    h("ol", { class: "steps" },
-      h("li", null, h("strong", null, "Create a secret"), " in the organization, under a name such as ", code("DB_PASSWORD_PROD"), "."),
-      h("li", null, h("strong", null, "Reference it"), " in the environment or a config file: ", code("DATABASE_PASSWORD=$DB_PASSWORD_PROD"), "."),
-      h("li", null, h("strong", null, "Launch"), " with ", code("inject -- your-program"), " and a workload's token; values are put in place at deploy time.")),
+    h("h2", h("a", { href: "/orgs" }, "Organizations")), cards(),
+    h("h2", "How secrets reach a workload"),
+    h("ol.steps",
+      h("li", h("strong", "Create a secret"), " in the organization, under a name such as ", code("DB_PASSWORD_PROD"), "."),
+      h("li", h("strong", "Reference it"), " in the environment or a config file: ", code("DATABASE_PASSWORD=$DB_PASSWORD_PROD"), "."),
+      h("li", h("strong", "Launch"), " with ", code("inject -- your-program"), " and a workload's token; values are put in place at deploy time.")),
   ];
 }
 
 function organizations() {
   return () => {
     const owns = state.orgs.some((org) => org.role === "owner");
-    return [cards(), h("div", { class: "actions start" }, owns && button("Create organization", createOrg), addToken())];
+    return [cards(), h("div.actions.start", owns && button("Create organization", createOrg), addToken())];
   };
 }
 
@@ -148,7 +148,7 @@ function createOrg() {
       await signIn(made.token).catch((error) => notify(error.message));
       navigate(`/orgs/${made.name}/secrets`);
     }
-    return form({ children: name.row, submit: "Create", run, cancel: () => dialog.leave() });
+    return form({ children: name.row, submit: "Create", run, dialog });
   }, { guard: typed });
 }
 
@@ -161,7 +161,6 @@ document.addEventListener("click", (event) => {
 document.addEventListener("keydown", (event) => !event.defaultPrevented && shown?.keys?.(event));
 addEventListener("popstate", () => {
   if (topDialog()?.guards()) return history.pushState(null, "", shown.path + shown.search);
-  if (shown?.again && shown.path === location.pathname && !topDialog()) return shown.again();
   show(true);
 });
 addEventListener("pageshow", (event) => event.persisted && show());

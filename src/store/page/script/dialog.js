@@ -8,9 +8,9 @@ const freshId = () => `f${++lastId}`;
 function field(label, control, { hint, optional } = {}) {
   const id = freshId();
   control.id ||= id;
-  const hintLine = h("p", { class: "hint", id: `${id}h` }, hint);
-  const errorLine = h("p", { class: "error", id: `${id}e` });
-  const row = h("div", { class: "field" },
+  const hintLine = h("p.hint", { id: `${id}h` }, hint);
+  const errorLine = h("p.error", { id: `${id}e` });
+  const row = h("div.field",
     h("label", { for: control.id }, label, optional && quiet(" optional")), control, hintLine, errorLine);
   control.setAttribute("aria-describedby", `${id}h ${id}e`);
   return {
@@ -27,17 +27,17 @@ function field(label, control, { hint, optional } = {}) {
 
 const input = (attributes) => h("input", { type: "text", autocomplete: "off", spellcheck: "false", autocapitalize: "off", ...attributes });
 function select(options, value) {
-  const control = h("select", null, options.map(([value, label]) => h("option", { value }, label)));
+  const control = h("select", options.map(([value, label]) => h("option", { value }, label)));
   control.value = value;
   return control;
 }
 
 /** A form that runs something: busy when that takes time, its failure beside the button. */
-function form({ children, submit, danger, run, cancel }) {
-  const failure = h("p", { class: "error", role: "alert" });
+function form({ children, submit, danger, run, dialog }) {
+  const failure = h("p.error", { role: "alert" });
   const main = h("button", { class: danger ? "danger" : "primary" }, submit);
   const element = h("form", { novalidate: true, onsubmit }, children, failure,
-    h("div", { class: "actions" }, cancel && button("Cancel", cancel), main));
+    h("div.actions", dialog && button("Cancel", () => dialog.leave()), main));
   async function onsubmit(event) {
     event.preventDefault();
     if (element.running) return;
@@ -76,7 +76,7 @@ function openDialog(title, build, { guard, wide } = {}) {
   const opener = document.activeElement;
   const openerName = opener?.getAttribute("aria-label");
   const heading = h("h2", { id: freshId() }, title);
-  const warning = h("p", { class: "warning", role: "alert" });
+  const warning = h("p.warning", { role: "alert" });
   const dialog = h("dialog", { "aria-labelledby": heading.id, class: wide && "wide-dialog", oncancel, onclose }, heading);
   let warned = false;
   dialog.guards = () => {
@@ -123,14 +123,14 @@ function showToken(title, { token, intro, lines = [] }) {
   return new Promise((resolve) => {
     let isCopied = false;
     const dialog = openDialog(title, (dialog) => [
-      h("p", null, intro),
-      h("div", { class: "once" },
+      h("p", intro),
+      h("div.once",
         h("label", { for: "once" }, "Token"),
         input({ id: "once", readonly: true, value: token, onfocus: (event) => event.target.select(), oncopy: () => (isCopied = true) }),
         button("Copy token", async (event) => (isCopied = await copy(token, event.currentTarget, "the token")), { class: "primary" })),
-      h("p", { class: "hint" }, "It is shown this once. The store keeps only a hash of it."),
+      h("p.hint", "It is shown this once. The store keeps only a hash of it."),
       lines,
-      h("div", { class: "actions" }, button("Done", () => dialog.leave())),
+      h("div.actions", button("Done", () => dialog.leave())),
     ], { guard: () => !isCopied && "The token was not copied, and cannot be shown again. Do it again to close all the same." });
     dialog.addEventListener("close", resolve);
   });
@@ -166,8 +166,8 @@ function signInAgain() {
     const dialog = openDialog("Sign in again", (dialog) => {
       const token = tokenField();
       const run = async () => (isIn = await takeToken(token)) && dialog.close();
-      return [h("p", null, "Your session ended. What you were doing goes on once you are signed in."),
-        form({ children: token.row, submit: "Sign in", run, cancel: () => dialog.close() })];
+      return [h("p", "Your session ended. What you were doing goes on once you are signed in."),
+        form({ children: token.row, submit: "Sign in", run, dialog })];
     });
     dialog.addEventListener("close", () => (isIn ? resolve() : reject(new Failure(401))));
   }).finally(() => (signingIn = null));

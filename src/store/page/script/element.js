@@ -9,23 +9,31 @@
 
 const $ = (id) => document.getElementById(id);
 
-/** An element: keys with `on` are listeners, some are properties, all others attributes. */
-function h(tag, attributes, ...children) {
+/**
+ * An element, `tag.class`. What may stand second is attributes: keys with `on` are listeners, some
+ * are properties. All else is children.
+ */
+function h(kind, ...children) {
+  const [tag, ...classes] = kind.split(".");
   const element = document.createElement(tag);
-  for (const [key, value] of Object.entries(attributes ?? {})) {
+  if (classes.length) element.className = classes.join(" ");
+  const attributes = children[0]?.constructor === Object ? children.shift() : {};
+  for (const [key, value] of Object.entries(attributes)) {
     if (value == null || value === false) continue;
     if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
     else if (key === "value" || key === "checked") element[key] = value;
     else element.setAttribute(key, value === true ? "" : value);
   }
-  element.append(...children.flat(2).filter((child) => child != null && child !== false));
+  element.append(...children.flat(3).filter((child) => child != null && child !== false && child !== ""));
   return element;
 }
 
 const button = (label, onclick, attributes) => h("button", { type: "button", onclick, ...attributes }, label);
-const code = (text) => h("code", null, text);
-const tag = (text, kind, title) => h("span", { class: `tag ${kind ?? ""}`, title }, text);
-const quiet = (...children) => h("span", { class: "quiet" }, ...children);
+/** A button in a row, which says of what row it is to who does not see that. */
+const rowButton = (label, what, onclick, kind) => button(label, onclick, { class: kind, "aria-label": `${label} ${what}` });
+const code = (text) => h("code", text);
+const tag = (text, kind, title) => [" ", h(`span.tag${kind ? `.${kind}` : ""}`, { title }, text)];
+const quiet = (...children) => h("span.quiet", ...children);
 
 const DAY = 86_400_000;
 const STALE_DAYS = 90;
@@ -45,9 +53,12 @@ const exactly = (at) => h("time", { datetime: at }, exact.format(new Date(at)));
 const isStale = (secret) => secret.updated_at && Date.now() - new Date(secret.updated_at) > STALE_DAYS * DAY;
 const count = (number, one, many = `${one}s`) => `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 
+/** A failure where something should stand, and the way on. */
+const failed = (error, again) => [h("p.error", { role: "alert" }, error.message), button("Try again", again)];
+
 /** Says it below, and to who listens; it goes by itself. */
 function notify(text) {
-  const said = h("p", null, text);
+  const said = h("p", text);
   $("notice").replaceChildren(said);
   setTimeout(() => said.remove(), 6000);
 }
@@ -69,5 +80,5 @@ async function copy(text, from, what = text) {
 
 /** A text to be copied, with its button. */
 function copyable(text, label) {
-  return h("span", { class: "copyable" }, code(text), button("Copy", (event) => copy(text, event.currentTarget), { class: "small", "aria-label": `Copy ${label ?? text}` }));
+  return h("span.copyable", code(text), button("Copy", (event) => copy(text, event.currentTarget), { class: "small", "aria-label": `Copy ${label ?? text}` }));
 }

@@ -12,8 +12,8 @@ function valueField() {
   const emptyRow = h("p", { hidden: true }, empty, h("label", { for: empty.id }, "Set it to an empty value"));
   const picker = h("input", { type: "file", hidden: true, onchange: () => picker.files[0] && take(picker.files[0]) });
   const choose = button("Choose a file…", () => picker.click(), { class: "small" });
-  const chosen = h("p", { class: "chosen", hidden: true });
-  const note = h("p", { class: "hint", role: "status" });
+  const chosen = h("p.chosen", { hidden: true });
+  const note = h("p.hint", { role: "status" });
   let file = null;
 
   async function take(one) {
@@ -23,7 +23,7 @@ function valueField() {
     text.hidden = true;
     chosen.hidden = false;
     const drop = button("Remove", () => { clear(); text.focus(); }, { class: "small", "aria-label": `Remove the file ${one.name}` });
-    chosen.replaceChildren(h("strong", null, one.name), ` ${count(one.size, "byte")}, kept exactly `, drop);
+    chosen.replaceChildren(h("strong", one.name), ` ${count(one.size, "byte")}, kept exactly `, drop);
     made.error("");
     note.textContent = "";
     drop.focus();
@@ -54,7 +54,7 @@ function valueField() {
     take(event.dataTransfer.files[0]);
   });
   text.after(chosen, picker);
-  made.row.append(h("div", { class: "tools" }, h("span", null, show, h("label", { for: show.id }, "Show what I type")), choose), note, emptyRow);
+  made.row.append(h("div.tools", h("span", show, h("label", { for: show.id }, "Show what I type")), choose), note, emptyRow);
 
   return {
     row: made.row,
@@ -96,8 +96,8 @@ const unsaved = (value, more) => () => (value.isDirty() || more?.()) && "What yo
 
 function createSecret(org, done, start = "") {
   openDialog("Create secret", (dialog) => {
-    const advice = h("p", { class: "advice", role: "status" });
-    const chips = h("div", { class: "chips" });
+    const advice = h("p.advice", { role: "status" });
+    const chips = h("div.chips");
     const control = input({ value: start, maxlength: 200, placeholder: "DB_PASSWORD_PROD", required: true, oninput: judge });
     const name = field("Name", control, { hint: "Upper case, with underscores, saying what it is for." });
     const value = valueField();
@@ -134,7 +134,7 @@ function createSecret(org, done, start = "") {
     if (start) judge();
     dialog.addEventListener("close", value.clear);
     dialog.unsaved = unsaved(value, () => control.value !== start);
-    return form({ children: [name.row, value.row], submit: "Create", run, cancel: () => dialog.leave() });
+    return form({ children: [name.row, value.row], submit: "Create", run, dialog });
   }, { guard: (dialog) => dialog.unsaved() });
 }
 
@@ -149,8 +149,8 @@ function updateSecret(org, secret, done) {
   let condition = { "If-Match": secret.version ? `"${secret.version}"` : "*" };
   openDialog(`Update ${name}`, (dialog) => {
     const value = valueField();
-    const workloads = h("p", { class: "hint" }, "Workloads get the new value at their next launch; the old one is gone for good.");
-    const made = form({ children: [value.row, workloads], submit: "Update", run, cancel: () => dialog.leave() });
+    const workloads = h("p.hint", "Workloads get the new value at their next launch; the old one is gone for good.");
+    const made = form({ children: [value.row, workloads], submit: "Update", run, dialog });
     async function run() {
       const body = value.body();
       if (!body) return;
@@ -166,11 +166,8 @@ function updateSecret(org, secret, done) {
     }
     /** Somebody was faster: says who, keeps what was typed, and lets it be done all the same. */
     async function conflict() {
-      let now;
-      try {
-        now = await get(secretPath(org, name));
-      } catch (error) {
-        if (error.status !== 404) throw error;
+      const now = await get(secretPath(org, name)).catch(unless(404));
+      if (!now) {
         condition = { "If-None-Match": "*" };
         made.submitLabel("Create");
         return made.fail(`${name} was deleted meanwhile. What you typed is still here: Create makes it anew.`);
@@ -192,10 +189,10 @@ function deleteSecret(org, secret, done) {
   openDialog(`Delete ${name}`, (dialog) => {
     const control = input({ required: true, oninput: () => confirm.error("") });
     const confirm = field(`Type ${name} to confirm`, control);
-    const users = h("div", { class: "users" }, quiet("Looking for workloads that use it…"));
+    const users = h("div.users", quiet("Looking for workloads that use it…"));
     const made = form({
-      children: [h("p", null, h("strong", null, "This cannot be undone. "), "The value is gone for good, and any workload that references it will fail at its next deploy."), users, confirm.row],
-      submit: "Delete", danger: true, run, cancel: () => dialog.close(),
+      children: [h("p", h("strong", "This cannot be undone. "), "The value is gone for good, and any workload that references it will fail at its next deploy."), users, confirm.row],
+      submit: "Delete", danger: true, run, dialog,
     });
     const showUsers = (found) => users.replaceChildren(...usersOf(found, "will fail at the next deploy"));
     get(secretPath(org, name)).then(showUsers).catch((error) =>
@@ -211,7 +208,7 @@ function deleteSecret(org, secret, done) {
         // Gone is gone, by whoever: also where an answer was lost on its way.
         if (error.status === 404 && error.kind === "no-secret") return gone();
         if (error.status !== 412) throw error;
-        const now = await get(secretPath(org, name)).catch((error) => (error.status === 404 ? null : Promise.reject(error)));
+        const now = await get(secretPath(org, name)).catch(unless(404));
         if (!now) return gone();
         condition = { "If-Match": `"${now.version}"` };
         showUsers(now);
@@ -231,8 +228,8 @@ function deleteSecret(org, secret, done) {
 /** Who resolved it lately, and when. */
 function usersOf({ workloads = [] }, fate) {
   if (workloads.length === 0) return [quiet("No workload resolved it in the last 30 days.")];
-  const rows = workloads.map((one) => h("li", null, h("strong", null, one.workload), " last launched ", when(one.resolved_at), quiet(` with version ${one.version}`)));
-  return [h("p", null, `${count(workloads.length, "workload")} ${fate}:`), h("ul", null, rows)];
+  const rows = workloads.map((one) => h("li", h("strong", one.workload), " last launched ", when(one.resolved_at), quiet(` with version ${one.version}`)));
+  return [h("p", `${count(workloads.length, "workload")} ${fate}:`), h("ul", rows)];
 }
 
 /** How to refer to it, in each spelling, and who does. */
@@ -245,17 +242,17 @@ function showSecret(org, { name }) {
     ["Kubernetes", `value: $${name}`],
   ];
   openDialog(name, (dialog) => {
-    const facts = h("div", { class: "users" }, quiet("Reading…"));
+    const facts = h("div.users", quiet("Reading…"));
     get(secretPath(org, name)).then((now) => facts.replaceChildren(
-      h("p", null, `Version ${now.version}, updated `, exactly(now.updated_at), ` by ${now.updated_by}; created `, exactly(now.created_at), ` by ${now.created_by}.`),
+      h("p", `Version ${now.version}, updated `, exactly(now.updated_at), ` by ${now.updated_by}; created `, exactly(now.created_at), ` by ${now.created_by}.`),
       ...usersOf(now, "resolved it in the last 30 days"),
-    )).catch((error) => facts.replaceChildren(h("p", { class: "error" }, error.message)));
+    )).catch((error) => facts.replaceChildren(h("p.error", error.message)));
     return [
-      h("h3", null, "Reference it"),
-      h("dl", { class: "spellings" }, spellings.map(([where, text]) => [h("dt", null, where), h("dd", null, copyable(text, `for ${where}`))])),
-      h("p", { class: "hint" }, "Compose halves a doubled dollar, so it is written twice there. Kubernetes leaves ", code("$NAME"), " alone; ", code("$(NAME)"), " is its own."),
-      h("h3", null, "In use"), facts,
-      h("div", { class: "actions" }, button("Close", () => dialog.close())),
+      h("h3", "Reference it"),
+      h("dl.spellings", spellings.map(([where, text]) => [h("dt", where), h("dd", copyable(text, `for ${where}`))])),
+      h("p.hint", "Compose halves a doubled dollar, so it is written twice there. Kubernetes leaves ", code("$NAME"), " alone; ", code("$(NAME)"), " is its own."),
+      h("h3", "In use"), facts,
+      h("div.actions", button("Close", () => dialog.close())),
     ];
   }, { wide: true });
 }

@@ -3,15 +3,10 @@
 const SORTS = ["name", "-name", "updated", "-updated"];
 
 function secretsView(org, at) {
-  const asked = () => new URLSearchParams(location.search);
-  const sortOf = (search) => (SORTS.includes(search.get("sort")) ? search.get("sort") : "name");
-  let q = asked().get("q") ?? "";
-  let sort = sortOf(asked());
-  const path = orgPath(org, "/secrets");
-  const read = async (cursor, signal) => {
-    const page = await get(path + query({ q, sort, cursor, limit: PAGE_ROWS }), signal);
-    return { rows: page.secrets, next: page.next };
-  };
+  const asked = new URLSearchParams(location.search);
+  let q = asked.get("q") ?? "";
+  let sort = SORTS.includes(asked.get("sort")) ? asked.get("sort") : "name";
+  const read = pages(orgPath(org, "/secrets"), "secrets", () => ({ q, sort }));
   // It is under way while the caller's role is still being asked for.
   const first = read("", at.signal);
   first.catch(() => {});
@@ -20,13 +15,13 @@ function secretsView(org, at) {
     const own = orgOf(org);
     const writes = own && may(own, "editor");
     const create = (name) => createSecret(org, () => table.load(), typeof name === "string" ? name : "");
-    const search = input({ type: "search", value: q, placeholder: "Search by name", "aria-label": "Search secrets", "aria-keyshortcuts": "/", oninput: typedIn, onkeydown: clears, maxlength: 128 });
+    const search = input({ type: "search", value: q, placeholder: "Search by name, or press /", "aria-label": "Search secrets", "aria-keyshortcuts": "/", oninput: typedIn, onkeydown: clears, maxlength: 128 });
     const table = pagedTable({
       caption: `Secrets of ${org}`,
       columns: [["Name", "name"], ["Last updated", "updated"], ["Created by", null], ["Actions", null]],
       read, cells, sort,
       onsort(key) { sort = key; go(false); table.load(null, key); },
-      said: (rows, isMore) => (isMore ? `More than ${count(rows, "secret")}${q && " match"}` : rows ? `${count(rows, "secret")}${q && (rows === 1 ? " matches" : " match")}` : ""),
+      noun: "secret",
       empty,
     });
     let timer;
@@ -59,24 +54,24 @@ function secretsView(org, at) {
         [button(name, () => showSecret(org, secret), { class: "name", "aria-label": `Show ${name}` }), tags],
         secret.updated_at ? [when(secret.updated_at), " ", quiet(`by ${secret.updated_by}`)] : "–",
         secret.created_by ? h("span", { title: `Created ${exact.format(new Date(secret.created_at))}` }, secret.created_by) : "–",
-        h("div", { class: "row-actions" },
+        h("div.row-actions",
           button("Copy", (event) => copy(`$${name}`, event.currentTarget), { "aria-label": `Copy reference to ${name}`, title: `Copy $${name}` }),
-          writes && !secret.damaged && button("Update", () => updateSecret(org, secret, changed), { "aria-label": `Update ${name}` }),
-          writes && button("Delete", () => deleteSecret(org, secret, () => changed(null)), { class: "bad", "aria-label": `Delete ${name}` })),
+          writes && !secret.damaged && rowButton("Update", name, () => updateSecret(org, secret, changed)),
+          writes && rowButton("Delete", name, () => deleteSecret(org, secret, () => changed(null)), "bad")),
       ];
     }
 
     function empty() {
       if (q) {
         const name = asName(q);
-        return h("div", { class: "empty" }, h("p", null, `No secret has ${q} in its name.`),
-          h("div", { class: "actions" }, button("Clear the search", () => { search.value = ""; typedIn(); search.focus(); }),
+        return h("div.empty", h("p", `No secret has ${q} in its name.`),
+          h("div.actions", button("Clear the search", () => { search.value = ""; typedIn(); search.focus(); }),
             writes && name && button(`Create ${name}`, () => create(name))));
       }
-      return h("div", { class: "empty" }, h("h2", null, "No secrets yet"),
-        h("p", null, "Keep API keys, tokens and credentials here once, and reference them by name in every workload."),
-        writes && [h("div", { class: "actions" }, button("Create your first secret", create, { class: "primary" })),
-          h("p", { class: "hint" }, "Or on the command line:"), copyable(`inject secret set --org ${org} DB_PASSWORD_PROD`)]);
+      return h("div.empty", h("h2", "No secrets yet"),
+        h("p", "Keep API keys, tokens and credentials here once, and reference them by name in every workload."),
+        writes && [h("div.actions", button("Create your first secret", create, { class: "primary" })),
+          h("p.hint", "Or on the command line:"), copyable(`inject secret set --org ${org} DB_PASSWORD_PROD`)]);
     }
 
     at.keys = (event) => {
@@ -86,16 +81,10 @@ function secretsView(org, at) {
       search.focus();
     };
     at.ends(() => { clearTimeout(timer); table.stop(); });
-    /** Back and forward between two orders or searches of the same list. */
-    at.again = () => {
-      q = search.value = asked().get("q") ?? "";
-      sort = sortOf(asked());
-      table.load(null, sort);
-    };
     await first;
     table.load(first);
     return [
-      h("div", { class: "toolbar" }, h("search", null, search, h("kbd", { "aria-hidden": "true" }, "/")), writes && button("Create secret", create, { class: "primary" })),
+      h("div.toolbar", h("search", search), writes && button("Create secret", create, { class: "primary" })),
       table.element,
     ];
   };

@@ -5,15 +5,15 @@ const PAGE_ROWS = 100;
 
 /**
  * `columns` are [label, sort key or null]; `read(cursor, signal)` answers {rows, next}; `cells(row)`
- * makes one row's cells. `sort` is the key in use, `-key` downwards, and `onsort` takes another.
+ * makes one row's cells, and `noun` is what it is one of. `sort` is the key in use, `-key` downwards, and `onsort` takes another.
  */
-function pagedTable({ caption, columns, read, cells, sort, onsort, said, empty }) {
-  const status = h("p", { class: "count", role: "status" });
-  const end = h("div", { class: "end" });
+function pagedTable({ caption, columns, read, cells, sort, onsort, noun, empty }) {
+  const status = h("p.count", { role: "status" });
+  const end = h("div.end");
   const header = h("tr", { role: "row" }, columns.map(([label, key]) => heading(label, key)));
-  const table = h("table", { role: "table" }, h("caption", { class: "hidden" }, caption), h("thead", { role: "rowgroup" }, header));
-  const whole = h("div", { class: "list" }, status, table, end);
-  const rowOf = (row) => h("tr", { role: "row" }, cells(row).map((cell, index) => h("td", { role: "cell", "data-label": columns[index][0] }, h("div", null, cell))));
+  const table = h("table", { role: "table" }, h("caption.hidden", caption), h("thead", { role: "rowgroup" }, header));
+  const whole = h("div.list", status, table, end);
+  const rowOf = (row) => h("tr", { role: "row" }, cells(row).map((cell, index) => h("td", { role: "cell", "data-label": columns[index][0] }, h("div", cell))));
   const near = new IntersectionObserver((entries) => entries.forEach(seen), { rootMargin: "1500px 0px" });
   const bottom = new IntersectionObserver(([entry]) => entry.isIntersecting && more(), { rootMargin: "2500px 0px" });
   let parts = [], next = "", reading = null, order = sort;
@@ -62,7 +62,7 @@ function pagedTable({ caption, columns, read, cells, sort, onsort, said, empty }
 
   function tell() {
     const rows = length();
-    status.textContent = said(rows, next != null);
+    status.textContent = next != null ? `More than ${count(rows, noun)}` : rows ? count(rows, noun) : "";
     table.hidden = rows === 0;
     end.replaceChildren(...(rows === 0 && next == null ? [empty()].flat() : []));
   }
@@ -79,7 +79,7 @@ function pagedTable({ caption, columns, read, cells, sort, onsort, said, empty }
       tell();
     } catch (error) {
       if (own.signal.aborted) return;
-      end.replaceChildren(h("p", { class: "error", role: "alert" }, error.message), button("Try again", () => more()));
+      end.replaceChildren(...failed(error, more));
     } finally {
       if (reading === own) reading = null;
       done();
@@ -113,7 +113,7 @@ function pagedTable({ caption, columns, read, cells, sort, onsort, said, empty }
         bottom.observe(end);
       } catch (error) {
         if (own.signal.aborted || error.name === "AbortError") return;
-        end.replaceChildren(h("p", { class: "error", role: "alert" }, error.message), button("Try again", () => this.load()));
+        end.replaceChildren(...failed(error, () => this.load()));
       } finally {
         if (reading === own) reading = null;
         done();
