@@ -99,13 +99,19 @@ function openDialog(title, build, { guard, wide } = {}) {
     const back = opener?.isConnected && opener !== document.body ? opener : (openerName && named()) || document.querySelector("main h1");
     back?.focus();
   }
+  for (const goesOn of ["input", "submit"]) {
+    dialog.addEventListener(goesOn, () => {
+      warned = false;
+      warning.textContent = "";
+    });
+  }
   // Escape asks each time; a browser would let the second one through.
   dialog.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     event.preventDefault();
     dialog.leave();
   });
-  dialog.append(...[build(dialog)].flat(), warning);
+  dialog.append(...[build(dialog)].flat(3).filter(Boolean), warning);
   document.body.append(dialog);
   dialog.showModal();
   return dialog;

@@ -39,17 +39,18 @@ const DAY = 86_400_000;
 const STALE_DAYS = 90;
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const exact = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "long" });
+const brief = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "medium" });
 const STEPS = [["year", 365 * DAY], ["month", 30 * DAY], ["week", 7 * DAY], ["day", DAY], ["hour", 3_600_000], ["minute", 60_000]];
 
 function ago(at) {
   const distance = new Date(at) - Date.now();
   const [unit, length] = STEPS.find(([, length]) => Math.abs(distance) >= length) ?? [];
-  return unit ? relative.format(Math.trunc(distance / length), unit) : distance > 0 ? "in a moment" : "just now";
+  return unit ? relative.format(Math.round(distance / length), unit) : distance > 0 ? "in a moment" : "just now";
 }
 
 /** How long ago, exactly when it is pointed at. */
 const when = (at) => (at ? h("time", { datetime: at, title: exact.format(new Date(at)) }, ago(at)) : "–");
-const exactly = (at) => h("time", { datetime: at }, exact.format(new Date(at)));
+const exactly = (at) => h("time", { datetime: at, title: exact.format(new Date(at)) }, brief.format(new Date(at)));
 const isStale = (secret) => secret.updated_at && Date.now() - new Date(secret.updated_at) > STALE_DAYS * DAY;
 const count = (number, one, many = `${one}s`) => `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 

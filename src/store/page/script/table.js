@@ -19,7 +19,7 @@ function pagedTable({ caption, columns, read, cells, sort, onsort, noun, empty }
   let parts = [], next = "", reading = null, order = sort;
 
   function heading(label, key) {
-    if (!key) return h("th", { scope: "col", role: "columnheader" }, label);
+    if (!key) return h("th", { scope: "col", role: "columnheader", class: label === "Actions" && "narrow" }, label);
     const turn = () => onsort((order = order === key ? `-${key}` : key));
     return h("th", { scope: "col", role: "columnheader", "data-key": key }, button(label, turn, { class: "sort" }));
   }
