@@ -122,7 +122,6 @@ async function signOut() {
 function forget() {
   state.orgs = null;
   state.signedIn = false;
-  document.querySelectorAll("dialog").forEach((dialog) => dialog.remove());
   show();
 }
 

@@ -9,7 +9,7 @@ function parse(path) {
   if (first === "" && org === undefined) return { title: "Overview", view: overview };
   if (first !== "orgs" || more !== undefined) return null;
   if (org === undefined) return { title: "Organizations", view: organizations };
-  if (tab === undefined) return { redirect: `/orgs/${org}/secrets` };
+  if (tab === undefined) return { redirect: `/orgs/${encodeURIComponent(org)}/secrets` };
   return Object.hasOwn(TABS, tab) ? { title: TABS[tab][0], view: (at) => TABS[tab][1](org, at), org, tab } : null;
 }
 
@@ -60,7 +60,7 @@ async function show(moves = false) {
   document.title = [found?.title ?? "Not found", found?.org, "inject"].filter(Boolean).join(" · ");
   if (moves) {
     scrollTo(0, 0);
-    document.querySelector("main h1")?.focus({ preventScroll: true });
+    viewHeading()?.focus({ preventScroll: true });
   }
 }
 
@@ -163,6 +163,6 @@ addEventListener("popstate", () => {
   if (topDialog()?.guards()) return history.pushState(null, "", shown.path + shown.search);
   show(true);
 });
-addEventListener("pageshow", (event) => event.persisted && show());
+addEventListener("pageshow", (event) => event.persisted && location.reload());
 addEventListener("beforeunload", (event) => topDialog()?.guards() && event.preventDefault());
 show();

@@ -96,7 +96,7 @@ function openDialog(title, build, { guard, wide } = {}) {
     dialog.querySelectorAll("input, textarea").forEach((control) => (control.value = ""));
     dialog.remove();
     const named = () => [...document.querySelectorAll("main [aria-label]")].find((one) => one.getAttribute("aria-label") === openerName);
-    const back = opener?.isConnected && opener !== document.body ? opener : (openerName && named()) || document.querySelector("main h1");
+    const back = opener?.isConnected && opener !== document.body ? opener : (openerName && named()) || viewHeading();
     back?.focus();
   }
   for (const goesOn of ["input", "submit"]) {
@@ -111,7 +111,7 @@ function openDialog(title, build, { guard, wide } = {}) {
     event.preventDefault();
     dialog.leave();
   });
-  dialog.append(...[build(dialog)].flat(3).filter(Boolean), warning);
+  dialog.append(...[build(dialog)].flat(3).filter(Boolean), warning, h("div.notice", { role: "status" }));
   document.body.append(dialog);
   dialog.showModal();
   return dialog;
@@ -122,6 +122,7 @@ const typed = (dialog) =>
   [...dialog.querySelectorAll("input, textarea")].some((control) => control.value && control.value !== control.defaultValue && control.type !== "checkbox")
     && "What you typed is not saved. Do it again to throw it away.";
 
+const viewHeading = () => document.querySelector("main h1");
 const topDialog = () => [...document.querySelectorAll("dialog[open]")].at(-1);
 
 /** A token, shown this once. */

@@ -60,7 +60,8 @@ const failed = (error, again) => [h("p.error", { role: "alert" }, error.message)
 /** Says it below, and to who listens; it goes by itself. */
 function notify(text) {
   const said = h("p", text);
-  $("notice").replaceChildren(said);
+  // What is behind a dialog is read to nobody.
+  (topDialog()?.querySelector(".notice") ?? $("notice")).replaceChildren(said);
   setTimeout(() => said.remove(), 6000);
 }
 

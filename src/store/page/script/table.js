@@ -111,6 +111,8 @@ function pagedTable({ caption, columns, read, cells, sort, onsort, noun, empty }
         if (page.rows.length) add(page.rows);
         tell();
         bottom.observe(end);
+        // What had the focus may have gone with the rows.
+        if (whole.isConnected && document.activeElement === document.body) viewHeading()?.focus();
       } catch (error) {
         if (own.signal.aborted || error.name === "AbortError") return;
         end.replaceChildren(...failed(error, () => this.load()));
