@@ -14,9 +14,9 @@ function auditView(org, at) {
   const asked = () => Object.fromEntries(FILTERS.map((key) => [key, new URLSearchParams(location.search).get(key) ?? ""]));
   return async () => {
     const fields = {
-      name: field("Secret", input({ placeholder: "DB_PASSWORD_PROD" })),
-      actor: field("Who", input({ placeholder: "alice@acme.com" })),
-      workload: field("Workload", input({ placeholder: "billing" })),
+      name: field("Secret", input()),
+      actor: field("Who", input()),
+      workload: field("Workload", input()),
       since: field("Since", input({ type: "datetime-local" })),
       until: field("Until", input({ type: "datetime-local" })),
     };
@@ -63,16 +63,16 @@ function chain(org) {
   const panel = h("section.panel", { "aria-label": "Chain of records" }, result,
     h("div.actions.start", button("Verify chain", () => act(() => verify({}))), button("Save checkpoint", () => act(save)), button("Verify against a checkpoint…", () => picker.click())), picker);
 
-  async function act(what) {
-    if (panel.acts) return;
-    panel.acts = true;
+  let last = Promise.resolve();
+  /** One after the other, each to its end. */
+  const act = (what) => (last = last.then(() => run(what)));
+  async function run(what) {
     const done = working(panel);
     try {
       result.replaceChildren(...[await what()].flat());
     } catch (error) {
       result.replaceChildren(h("span.error", error instanceof Failure ? error.message : "This file is no checkpoint."));
     } finally {
-      panel.acts = false;
       done();
     }
   }

@@ -30,7 +30,7 @@ function membersView(org, at) {
       const { email } = member;
       const changed = (now) => table.change((one) => one.email === email, now);
       return [
-        [h("strong", email), email === own.member && tag("You"), member.damaged && tag("Damaged", "bad", "This row is not as it was written. Remove the member and add it again.")],
+        [h("strong", email), email === own.member && tag("You"), member.damaged && tag("Damaged", "bad", "Not as it was written. Remove the member and add it again.")],
         member.role ?? "–", shownNames(member.names), member.created_at ? [when(member.created_at), " ", quiet(`by ${member.created_by}`)] : "–",
         h("div.row-actions",
           !member.damaged && rowButton("Change", email, () => editMember(org, member, changed)),

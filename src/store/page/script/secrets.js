@@ -18,7 +18,7 @@ function secretsView(org, at) {
     const search = input({ type: "search", value: q, placeholder: "Search by name, or press /", "aria-label": "Search secrets", "aria-keyshortcuts": "/", oninput: typedIn, onkeydown: clears, maxlength: 128 });
     const table = pagedTable({
       caption: `Secrets of ${org}`,
-      columns: [["Name", "name"], ["Last updated", "updated"], ["Created by", null], ["Actions", null]],
+      columns: [["Name", "name"], ["Last updated", "updated"], ["Created by"], ["Actions"]],
       read, cells, sort,
       onsort(key) { sort = key; go(false); table.load(null, key); },
       noun: "secret",
@@ -49,7 +49,7 @@ function secretsView(org, at) {
     function cells(secret) {
       const { name } = secret;
       const changed = (now) => table.change((one) => one.name === name, now);
-      const tags = [isStale(secret) && tag("Stale", "warn", `Not updated for over ${STALE_DAYS} days. Rotate it.`), secret.damaged && tag("Damaged", "bad", "This row is not as it was written. Delete it and set it again, or restore a backup.")];
+      const tags = [isStale(secret) && tag("Stale", "warn", `Not updated for over ${STALE_DAYS} days. Rotate it.`), secret.damaged && tag("Damaged", "bad", "Not as it was written. Delete it and set it again, or restore a backup.")];
       return [
         [button(name, () => showSecret(org, secret), { class: "name", "aria-label": `Show ${name}` }), tags],
         secret.updated_at ? [when(secret.updated_at), " ", quiet(`by ${secret.updated_by}`)] : "–",

@@ -47,7 +47,7 @@ async function tokensOf(org, at, lastUse) {
   };
   const table = pagedTable({
     caption: "Tokens of workloads", read,
-    columns: [["Workload"], ["Names"], ["Expires"], ["Network"], ["Last use"], ["Actions"]],
+    columns: [["Workload"], ["Names"], ["Expires"], ["Network"], ["Workload used"], ["Actions"]],
     cells: (token) => [
       [h("strong", token.workload ?? "–"), " ", quiet(token.id), token.damaged && tag("Damaged", "bad")],
       shownNames(token.names), expiry(token), token.network ?? quiet("any"),
@@ -60,8 +60,7 @@ async function tokensOf(org, at, lastUse) {
   });
   at.ends(table.stop);
   await table.load();
-  return [h("div.toolbar", h("h2", "Tokens"), button("Create token", () => createToken(org, () => table.load()), { class: "primary" })),
-    h("p.hint", "Last use is of the workload, by whichever of its tokens."), table.element];
+  return [h("div.toolbar", h("h2", "Tokens"), button("Create token", () => createToken(org, () => table.load()), { class: "primary" })), table.element];
 }
 
 function expiry({ expires_at: at }) {
