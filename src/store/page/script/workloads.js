@@ -90,7 +90,7 @@ function createToken(org, done) {
         throw error;
       }
       dialog.close();
-      const lines = [h("h3", "Launch with it"), copyable(`INJECT_STORE=${location.origin} INJECT_ORG=${org} INJECT_TOKEN_FILE=/run/secrets/inject inject -- your-program`, "the command")];
+      const lines = [h("h3", "Launch with it"), h("p.hint", "And with INJECT_STORE, as the store printed it."), copyable(`INJECT_ORG=${org} INJECT_TOKEN_FILE=/run/secrets/inject inject -- your-program`, "the command")];
       await showToken(`Token for ${made.workload}`, { token: made.token, intro: `Put it where ${made.workload} launches, in a file or a secret of the platform.`, lines });
       done();
     }
