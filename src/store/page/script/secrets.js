@@ -18,7 +18,7 @@ function secretsView(org, at) {
     const search = input({ type: "search", value: q, placeholder: "Search by name, or press /", "aria-label": "Search secrets", "aria-keyshortcuts": "/", oninput: typedIn, onkeydown: clears, maxlength: 128 });
     const table = pagedTable({
       caption: `Secrets of ${org}`,
-      columns: [["Name", "name"], ["Last updated", "updated"], ["Created by"], ["Actions"]],
+      columns: [["Name", "name"], ["Last Updated", "updated"], ["Created By"], ["Actions"]],
       read, cells, sort,
       onsort(key) { sort = key; go(false); table.load(null, key); },
       noun: "secret",
