@@ -50,8 +50,9 @@ function auditView(org, at) {
 function happened({ action, secrets, subject, detail, outcome }) {
   const name = (one) => [code(one.name), one.version && quiet(` v${one.version}`), " "];
   const rest = secrets.slice(SECRETS_SHOWN);
-  const role = detail && typeof detail === "object" ? Object.entries(detail).map(([key, value]) => `${key}: ${Array.isArray(value) ? value.join(", ") : value}`).join("; ") : "";
-  return [action[0].toUpperCase(), action.slice(1).replace(".", " "), " ", secrets.slice(0, SECRETS_SHOWN).map(name), subject && h("strong", subject), role && quiet(` ${role}`),
+  const set = Object.entries(detail ?? {}).filter(([, value]) => value?.length);
+  const said = set.map(([key, value]) => `${key.replace("_", " ")}: ${Array.isArray(value) ? value.join(", ") : value}`).join("; ");
+  return [action[0].toUpperCase(), action.slice(1).replace(".", " "), " ", secrets.slice(0, SECRETS_SHOWN).map(name), subject && h("strong", subject), said && quiet(` ${said}`),
     outcome !== "ok" && tag(outcome, outcome === "repeated" ? "" : "bad"),
     rest.length > 0 && h("details", h("summary", `and ${count(rest.length, "more", "more")}`), rest.flatMap(name))];
 }

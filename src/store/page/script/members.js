@@ -1,6 +1,8 @@
 // Who belongs to an organization, in which role, with which tokens. Only owners come here.
 
 const ROLES = [["reader", "Reader: sees names and the audit trail"], ["editor", "Editor: creates, updates and deletes secrets too"], ["owner", "Owner: manages members and tokens too"]];
+const IS_ADDRESS = /^[^\s"'`()<>[\],;:\\*/?#%&|$@]+@[^\s"'`()<>[\],;:\\*/?#%&|$@]+$/;
+const NO_ADDRESS = "Enter an e-mail address, such as bob@acme.com.";
 const memberPath = (org, email) => orgPath(org, `/members/${encodeURIComponent(email)}`);
 const shownNames = (names) => (names?.length ? names.flatMap((name, index) => [index ? ", " : "", code(name)]) : quiet("none"));
 
@@ -52,7 +54,7 @@ function editMember(org, member, done) {
     const names = namesField("May resolve", member?.names ?? [], "Names and patterns, such as DEV_*, that they may launch their own programs with. None is needed to manage secrets.");
     async function run() {
       const address = email.value.trim();
-      if (!member && !/^[^\s@]+@[^\s@]+$/.test(address)) return email.error("Enter an e-mail address, such as bob@acme.com.");
+      if (!member && !IS_ADDRESS.test(address)) return email.error(NO_ADDRESS);
       const list = names.names();
       if (!list) return;
       const body = { role: role.value, names: list };
@@ -61,8 +63,8 @@ function editMember(org, member, done) {
         now = await (member ? call("PATCH", memberPath(org, member.email), { body }) : call("POST", orgPath(org, "/members"), { body: { ...body, email: address } }));
       } catch (error) {
         if (error.kind === "last-owner") return role.error(`${member.email} is the last owner. Make somebody else an owner first.`);
-        if (error.status === 409) return email.error(`${address} is a member already.`);
-        if (error.status === 422 && !member) return email.error(error.message);
+        if (error.status === 409) return email.error(`${address} is a member already. If their token was lost, make another under Tokens.`);
+        if (error.status === 422 && !member) return email.error(NO_ADDRESS);
         throw error;
       }
       dialog.close();

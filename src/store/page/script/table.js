@@ -19,9 +19,9 @@ function pagedTable({ caption, columns, read, cells, sort, onsort, noun, empty }
   let parts = [], next = "", reading = null, order = sort;
 
   function heading(label, key) {
-    if (!key) return h("th", { scope: "col", role: "columnheader", class: label === "Actions" && "narrow" }, label);
+    if (!key) return h("th", { scope: "col", role: "columnheader", "data-of": label }, label);
     const turn = () => onsort((order = order === key ? `-${key}` : key));
-    return h("th", { scope: "col", role: "columnheader", "data-key": key }, button(label, turn, { class: "sort" }));
+    return h("th", { scope: "col", role: "columnheader", "data-key": key, "data-of": label }, button(label, turn, { class: "sort" }));
   }
 
   function mark() {

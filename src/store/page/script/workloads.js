@@ -86,7 +86,7 @@ function createToken(org, done) {
       try {
         made = await call("POST", orgPath(org, "/tokens"), { body });
       } catch (error) {
-        if (error.status === 422 && body.network) return network.error(error.message);
+        if (error.status === 422 && body.network) return network.error("Enter an address or a network, such as 10.0.0.0/8.");
         throw error;
       }
       dialog.close();
