@@ -9,10 +9,11 @@ const PAGE_ROWS = 100;
  */
 function pagedTable({ caption, columns, read, cells, sort, onsort, noun, empty }) {
   const status = h("p.count", { role: "status" });
+  const fault = h("div");
   const end = h("div.end");
   const header = h("tr", { role: "row" }, columns.map(([label, key]) => heading(label, key)));
   const table = h("table", { role: "table" }, h("caption.hidden", caption), h("thead", { role: "rowgroup" }, header));
-  const whole = h("div.list", status, table, end);
+  const whole = h("div.list", status, fault, table, end);
   const rowOf = (row) => h("tr", { role: "row" }, cells(row).map((cell, index) => h("td", { role: "cell", "data-label": columns[index][0] }, h("div", cell))));
   const near = new IntersectionObserver((entries) => entries.forEach(seen), { rootMargin: "1500px 0px" });
   const bottom = new IntersectionObserver(([entry]) => entry.isIntersecting && more(), { rootMargin: "2500px 0px" });
@@ -108,6 +109,7 @@ function pagedTable({ caption, columns, read, cells, sort, onsort, noun, empty }
         parts = [];
         next = page.next;
         mark();
+        fault.replaceChildren();
         if (page.rows.length) add(page.rows);
         tell();
         bottom.observe(end);
@@ -115,7 +117,7 @@ function pagedTable({ caption, columns, read, cells, sort, onsort, noun, empty }
         if (whole.isConnected && document.activeElement === document.body) viewHeading()?.focus();
       } catch (error) {
         if (own.signal.aborted || error.name === "AbortError") return;
-        end.replaceChildren(...failed(error, () => this.load()));
+        fault.replaceChildren(...failed(error, () => this.load()));
       } finally {
         if (reading === own) reading = null;
         done();
