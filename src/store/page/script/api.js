@@ -1,6 +1,8 @@
 // Speaks with the store. No value of a secret ever comes back from it.
 
 const API = "/api/v1";
+/** How long an answer may take, unless a caller knows better. */
+const ANSWER_MS_MAX = 30_000;
 const state = { orgs: null, signedIn: false };
 
 /** What went wrong, in words for a person. */
@@ -21,8 +23,9 @@ function sentence(status, { title, detail }) {
   return `${text[0].toUpperCase()}${text.slice(1)}.`;
 }
 
-async function send(method, path, { body, headers, signal } = {}) {
-  const init = { method, headers: { ...headers }, signal, cache: "no-store", redirect: "error" };
+async function send(method, path, { body, headers, signal, time = ANSWER_MS_MAX } = {}) {
+  const end = AbortSignal.timeout(time);
+  const init = { method, headers: { ...headers }, signal: signal ? AbortSignal.any([signal, end]) : end, cache: "no-store", redirect: "error" };
   if (body !== undefined) {
     init.headers["Content-Type"] = "application/json";
     init.body = JSON.stringify(body);

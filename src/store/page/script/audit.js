@@ -78,7 +78,7 @@ function chain(org) {
     }
   }
   async function verify(body) {
-    const { records, broken } = await call("POST", orgPath(org, "/audit/verify"), { body });
+    const { records, broken } = await call("POST", orgPath(org, "/audit/verify"), { body, time: 10 * ANSWER_MS_MAX });
     if (broken) return [tag("Broken", "bad"), ` Record ${broken.sequence} ${BROKEN[broken.what] ?? broken.what}; the ${count(records, "record")} before are whole.`];
     return [h("strong", "Whole. "), `${count(records, "record")}, none altered, dropped or moved${body.checkpoint ? `, none cut off since record ${body.checkpoint.sequence}` : ""}.`];
   }
