@@ -112,6 +112,8 @@ function openDialog(title, build, { guard, wide } = {}) {
     dialog.leave();
   });
   dialog.append(...[build(dialog)].flat(3).filter(Boolean), warning, h("div.notice", { role: "status" }));
+  // What stands there from the beginning was not typed.
+  if (guard === typed) dialog.querySelectorAll("input").forEach((control) => (control.defaultValue = control.value));
   document.body.append(dialog);
   dialog.showModal();
   return dialog;
