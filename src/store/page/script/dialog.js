@@ -8,13 +8,12 @@ const freshId = () => `f${++lastId}`;
 function field(label, control, { hint, optional } = {}) {
   const id = freshId();
   control.id ||= id;
-  const hintLine = h("p.hint", { id: `${id}h` }, hint);
   const errorLine = h("p.error", { id: `${id}e` });
   const row = h("div.field",
-    h("label", { for: control.id }, label, optional && quiet(" optional")), control, hintLine, errorLine);
+    h("label", { for: control.id }, label, optional && quiet(" optional")), control, h("p.hint", { id: `${id}h` }, hint), errorLine);
   control.setAttribute("aria-describedby", `${id}h ${id}e`);
   return {
-    row, control, hintLine,
+    row, control,
     get value() { return control.value; },
     error(text) {
       errorLine.textContent = text ?? "";
@@ -52,6 +51,8 @@ function form({ children, submit, danger, run, dialog }) {
     } finally {
       element.running = false;
       done();
+      // Whoever was told to wait need not.
+      element.dispatchEvent(new Event("input", { bubbles: true }));
     }
   }
   element.fail = (text) => (failure.textContent = text);
@@ -80,13 +81,13 @@ function openDialog(title, build, { guard, wide } = {}) {
   const dialog = h("dialog", { "aria-labelledby": heading.id, class: wide && "wide-dialog", oncancel, onclose }, heading);
   let warned = false;
   dialog.guards = () => {
-    const lost = dialog.querySelector("form")?.running ? "Wait until this is done." : !warned && guard?.(dialog);
-    if (lost) warning.textContent = lost;
-    warned = Boolean(lost);
+    const waits = dialog.querySelector("form")?.running;
+    const lost = waits ? "Wait until this is done." : !warned && guard?.(dialog);
+    warning.textContent = lost || "";
+    warned = Boolean(lost && !waits);
     return lost;
   };
   dialog.leave = () => dialog.guards() || dialog.close();
-  dialog.rename = (text) => (heading.textContent = text);
   function oncancel(event) {
     event.preventDefault();
     dialog.leave();
