@@ -23,6 +23,7 @@ mod output_faults;
 mod output_owners;
 mod output_races;
 mod outputs;
+mod page;
 mod render;
 mod scripted_store;
 mod secret_commands;

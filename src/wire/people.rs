@@ -34,7 +34,7 @@ impl Role {
     }
 }
 
-/// An organization that the caller reaches. The role is a member's.
+/// An organization that the caller reaches. Role and address are those of the member who asks.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Organization {
     pub name: OrgName,
@@ -42,6 +42,8 @@ pub struct Organization {
     pub created_by: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<EmailAddress>,
 }
 
 /// `GET /orgs`.

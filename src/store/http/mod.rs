@@ -6,6 +6,7 @@ mod body;
 mod door;
 mod ill_formed;
 mod openapi;
+mod page;
 mod people;
 mod problem;
 mod query;
@@ -96,6 +97,8 @@ async fn answered(
             context.routed(found.index);
             act(store, line, context, &found, &head, body).await
         }
+        // What is none of the API may be the page's.
+        Err(Fault::NoPath) => page::page(&head),
         Err(fault) => Err(fault),
     };
     answered.unwrap_or_else(|fault| {

@@ -36,8 +36,8 @@ impl Desk {
                 let (mut is_allowed, mut all_astray) = (false, true);
                 for bearer in or_refuse!(self.bearers(tx, proofs, knock.client)?) {
                     let organization = bearer.organization.clone();
-                    let role = match bearer.subject {
-                        Subject::Member { role, .. } => Some(role),
+                    let member = match &bearer.subject {
+                        Subject::Member { email, role } => Some((email.clone(), *role)),
                         Subject::Workload { .. } => None,
                     };
                     all_astray &= bearer.astray;
@@ -46,7 +46,7 @@ impl Desk {
                         authorize(&principal, Operation::ListOrganizations, &organization, None);
                     if may {
                         is_allowed = true;
-                        orgs.extend(self.described(tx, &organization, role)?);
+                        orgs.extend(self.described(tx, &organization, member)?);
                     }
                 }
                 if !is_allowed {
@@ -94,7 +94,8 @@ impl Desk {
         self.record(tx, &caller, Said::new(Action::OrgCreate, Outcome::Ok))?;
         let member = NewMember { email: owner, role: Role::Owner, names: Default::default() };
         self.insert_member(tx, &caller, &member, made)?;
-        let organization = Organization { role: Some(Role::Owner), ..organization };
+        let (role, owner) = (Some(Role::Owner), member.email.clone());
+        let organization = Organization { role, member: Some(owner), ..organization };
         Ok(Ok(Done::with(Minted::new(organization, made))))
     }
 
@@ -167,6 +168,7 @@ impl Desk {
             created_at: time(row.created_at),
             created_by: row.created_by,
             role: None,
+            member: None,
         })
     }
 
@@ -185,18 +187,23 @@ impl Desk {
         &mut self,
         tx: &Transaction<'_>,
         name: &OrgName,
-        role: Option<Role>,
+        member: Option<(EmailAddress, Role)>,
     ) -> Judged<Option<Organization>> {
         let row = tx.organization(name.as_str())?;
-        Ok(row.and_then(|row| self.organization_of(row, role)))
+        Ok(row.and_then(|row| self.organization_of(row, member)))
     }
 
     /// A row that is not as it was written is left out: its name too may be anything.
-    fn organization_of(&self, row: OrgRow, role: Option<Role>) -> Option<Organization> {
+    fn organization_of(
+        &self,
+        row: OrgRow,
+        member: Option<(EmailAddress, Role)>,
+    ) -> Option<Organization> {
         let sound = seal::row_code_holds(&self.keys.ring.row, &row.bound(), &row.code);
         let name = OrgName::parse(&row.name).ok().filter(|_| sound)?;
         let (created_at, created_by) = (time(row.created_at), row.created_by);
-        Some(Organization { name, created_at, created_by, role })
+        let (member, role) = member.unzip();
+        Some(Organization { name, created_at, created_by, role, member })
     }
 }
 

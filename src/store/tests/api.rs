@@ -85,7 +85,6 @@ fn paths_are_exact() {
     let store = Store::new();
     store.set("DB_PASSWORD", "x").is(201);
     let no_path = [
-        "/",
         "/api/v1",
         "/api/v1/orgs/",
         "/api/v1/orgs/default",
