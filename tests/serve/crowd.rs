@@ -146,18 +146,24 @@ fn bodies_have_a_budget_and_who_comes_late_is_told_so() {
     let part = vec![b' '; length - 1];
     let mut waiting: Vec<Connection> = Vec::new();
     let mut told = 0;
-    // 67 of these are 32 MiB, which one address may have.
-    for _ in 0..150 {
+    let taken = "inject_request_body_bytes";
+    let refused = "inject_requests_refused_total{limit=\"body_bytes\"}";
+    // 67 of these are 32 MiB, which one address may have: so many have room, and all of it.
+    let mut send = || {
         let mut connection = server.connect(0);
         connection.begin_resolve(length);
         // Who is told that there is no room may stop in the middle.
         connection.try_send(&part);
         waiting.push(connection);
-    }
-    let refused = "inject_requests_refused_total{limit=\"body_bytes\"}";
+    };
+    (0..60).for_each(|_| send());
+    server.metric(taken, |bytes| bytes == 60 * part.len() as u64);
+    assert_eq!(server.metric(refused, |_| true), 0);
+    (0..90).for_each(|_| send());
     server.metric(refused, |count| count >= 16);
-    let taken = server.metric("inject_request_body_bytes", |_| true);
-    assert!((16 << 20..=32 << 20).contains(&taken), "{taken} bytes");
+    let bytes = server.metric(taken, |_| true);
+    // The share is judged before each piece, of 16 KiB at most.
+    assert!((16 << 20..=(32 << 20) + (16 << 10)).contains(&bytes), "{bytes} bytes");
     let resident = server.metric("process_resident_memory_bytes", |_| true);
     assert!(resident < 160 << 20, "{resident} bytes");
     assert_eq!(server.connect(1).get("/readyz").status, 200);
@@ -176,7 +182,7 @@ fn bodies_have_a_budget_and_who_comes_late_is_told_so() {
     assert!(told > 0);
     server.metric(refused, |count| count >= told);
     drop(waiting);
-    server.metric("inject_request_body_bytes", |bytes| bytes == 0);
+    server.metric(taken, |bytes| bytes == 0);
 }
 
 /// The most that the server ever had in memory, in bytes (proc_pid_status(5)).
