@@ -1,5 +1,5 @@
-//! What a person sees of the page and can reach: by role and accessible name, as text, as rows. Each
-//! look waits until there is what is looked for.
+//! What a person sees of the page and can reach: by role and accessible name, as text, as rows.
+//! Each look waits until there is what is looked for.
 
 use serde_json::{Value, json};
 
