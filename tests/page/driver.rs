@@ -64,9 +64,8 @@ impl Driver {
         let stream = TcpStream::connect(("127.0.0.1", port)).expect("it said that it listens");
         stream.set_read_timeout(Some(COMMAND_TIME_MAX)).expect("a time above nothing");
         let stream = RefCell::new(BufReader::new(stream));
+        let profile = format!("--user-data-dir={}", home.path().join("profile").display());
         let mut driver = Self { child, stream, session: String::new(), _home: home };
-        let profile = driver._home.path().join("profile");
-        let profile = format!("--user-data-dir={}", profile.display());
         let args: Vec<&str> = FLAGS.into_iter().chain([profile.as_str()]).collect();
         let wanted = json!({"capabilities": {"alwaysMatch": {
             "acceptInsecureCerts": insecure,
