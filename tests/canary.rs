@@ -12,7 +12,7 @@ const CANARY: &str = "c4n4ry/\"Sitting+on<a>wire\"&=%40";
 const TOKEN: &str = "inj_w_c4n4ryTokenOnAWire";
 
 /// The forms of a text in which it may leak.
-fn forms(text: &str) -> Vec<Vec<u8>> {
+pub fn forms(text: &str) -> Vec<Vec<u8>> {
     let bytes = text.as_bytes();
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);

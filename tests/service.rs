@@ -12,4 +12,4 @@ mod trail;
 mod trust;
 mod upkeep;
 
-use served::{Day, Served};
+pub use served::{Day, Served, init};
