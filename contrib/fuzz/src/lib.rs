@@ -112,6 +112,13 @@ impl Case {
         let marked = [self.marked(word), self.marked(number)];
         let read = |marked: Marked| Some(((reader.read)(&marked.document)?, marked));
         let (tokens, marked) = marked.into_iter().flatten().find_map(read)?;
+        // A mark can also be what a reader makes of the template's own bytes, as where a line is
+        // continued in the middle of it. Other marks are then read otherwise.
+        if let Some((others, other)) = self.marked(other_word).and_then(read)
+            && difference(&tokens, &marked.marks, &other.marks, &others).is_some()
+        {
+            return None;
+        }
         let agrees = |standard: Read| {
             standard(&marked.document).is_some_and(|other| shape(&other) == shape(&tokens))
         };
@@ -178,6 +185,10 @@ fn moved(document: &PlannedDocument, output: &[u8]) -> Option<String> {
 
 fn contains(text: &[u8], what: &[u8]) -> bool {
     text.windows(what.len()).any(|window| window == what)
+}
+
+fn other_word(i: usize) -> String {
+    format!("jvw{}vj", char::from(b'a' + u8::try_from(i).expect("few names")))
 }
 
 fn word(i: usize) -> String {
