@@ -104,7 +104,7 @@ fn refusal(
         (404, problem_type::NO_SECRET, Some(name)) => Error::NoSecret(name.clone()),
         (404, problem_type::NOT_FOUND, None) => Error::NotFound,
         (409, problem_type::EXISTS, _) => Error::Exists,
-        (409, problem_type::LAST_OWNER, _) => Error::LastOwner,
+        (409, problem_type::LAST_OWNER, _) => Error::LastOwner { detail },
         _ => match problem {
             Some(problem) if status == 404 && !problem.unresolved.is_empty() => {
                 if problem.unresolved.iter().any(|one| !asked.names.contains(&one.name)) {

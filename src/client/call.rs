@@ -363,7 +363,7 @@ impl Failed {
             }
             Error::PreconditionFailed { .. } => Err(Error::PreconditionFailed { perhaps_ours }),
             // Had it been done before, these would not be so.
-            Error::Exists | Error::NotFound | Error::LastOwner | Error::Invalid { .. } => {
+            Error::Exists | Error::NotFound | Error::LastOwner { .. } | Error::Invalid { .. } => {
                 Err(error)
             }
             error => Err(self.doubt(call, error)),

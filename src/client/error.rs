@@ -38,8 +38,10 @@ pub enum Error {
     NotFound,
     /// What was to be made is there already.
     Exists,
-    /// The organization would be left without an owner.
-    LastOwner,
+    /// The organization would be left without an owner, or without one who has a token.
+    LastOwner {
+        detail: Option<String>,
+    },
     /// Something that must not be done twice may have been done, and the answer was lost.
     AnswerLost {
         store: String,
@@ -159,7 +161,7 @@ impl Error {
             Self::Refused { .. }
             | Self::NoOrganization(_)
             | Self::Exists
-            | Self::LastOwner
+            | Self::LastOwner { .. }
             | Self::PreconditionFailed { .. } => 77,
             Self::Unresolved(names) if names.iter().all(|n| n.reason == Reason::Forbidden) => 77,
             Self::Unresolved(_) | Self::NoSecret(_) | Self::NotFound => 78,
@@ -209,7 +211,7 @@ impl fmt::Display for Error {
             Self::NoSecret(name) => write!(f, "there is no secret `{name}`"),
             Self::NotFound => f.write_str("what the request names is not there"),
             Self::Exists => f.write_str("it is there already; nothing is changed"),
-            Self::LastOwner => f.write_str(LAST_OWNER),
+            Self::LastOwner { detail } => last_owner(f, detail),
             Self::AnswerLost { store, failure } => {
                 write!(f, "`{store}`: {failure}{ALL_THE_SAME}")
             }
@@ -292,6 +294,14 @@ fn unresolved(f: &mut fmt::Formatter<'_>, names: &[Unresolved]) -> fmt::Result {
         write!(f, "{}`{}` is {reason}", if i == 0 { "" } else { "; " }, one.name)?;
     }
     Ok(())
+}
+
+/// The store knows which of several ways out it is.
+fn last_owner(f: &mut fmt::Formatter<'_>, detail: &Option<String>) -> fmt::Result {
+    match detail {
+        Some(detail) => write!(f, "nothing is changed: {detail}"),
+        None => f.write_str(LAST_OWNER),
+    }
 }
 
 fn with_detail(f: &mut fmt::Formatter<'_>, detail: &Option<String>) -> fmt::Result {

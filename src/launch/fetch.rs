@@ -141,7 +141,7 @@ fn problems(error: Error, wanted: &Wanted, login: Option<String>) -> Vec<Problem
         | Error::NoSecret(_)
         | Error::NotFound
         | Error::Exists
-        | Error::LastOwner
+        | Error::LastOwner { .. }
         | Error::AnswerLost { .. }
         | Error::PerhapsDone(_)
         | Error::PreconditionFailed { .. } => Problem::Unavailable { what },

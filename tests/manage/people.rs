@@ -251,7 +251,7 @@ fn refusals_say_what_to_do() {
     78 inject: there is no member `a@b`; `inject member list` shows all
     78 inject: there is no token `abcdefghijkl`; `inject token list` shows all
     78 inject: there is no member `a@b`; `inject member list` shows all
-    77 inject: the organization would be left without an owner; nothing is changed; make another member owner first, with `inject member set ADDRESS --role owner`
+    77 inject: nothing is changed: t
     77 inject: the store refuses this (status 403): t
     77 inject: there is no organization `acme`, or the token is not for it; check `--org` and the token
     77 inject: the store does not accept the token: t

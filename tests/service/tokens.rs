@@ -27,11 +27,16 @@ fn who_is_removed_takes_along_what_was_minted() {
     day.with(&dan).does(77, &["member", "list"]);
     let dan = day.owner().issued(&["token", "create", "--member", "dan@acme.com"]);
     // The same would become of this one with alice, if dan had none of his own making.
+    let refused = day.with(&dan).does(77, &["member", "rm", "alice@acme.com", "--yes"]);
+    let says = "inject: nothing is changed: `alice@acme.com` made the tokens of all other owners, \
+                which would go too; let one of them make a token of their own first\n";
+    assert!(refused.err().starts_with(says), "{}", refused.whole());
     let dan = day.with(&dan).issued(&["token", "create", "--member", "dan@acme.com"]);
     day.with(&dan).does(0, &["member", "rm", "alice@acme.com", "--yes"]);
     day.owner().does(77, &["secret", "list"]);
     let last = day.with(&dan).does(77, &["member", "rm", "dan@acme.com", "--yes"]);
-    assert!(last.err().contains("owner"), "{}", last.whole());
+    let says = "`dan@acme.com` is the last owner; make somebody else an owner first\n";
+    assert!(last.err().contains(says), "{}", last.whole());
     day.with(&dan).does(0, &["secret", "list"]);
 }
 
