@@ -20,7 +20,7 @@ use nix::sys::signal::{
 };
 use nix::sys::stat::Mode;
 
-pub use ending::{Group, Unfinished, remove_at_end, spawn_group};
+pub use ending::{Group, Unfinished, is_in_foreground, remove_at_end, spawn_group};
 
 /// What the kernel handed over: it lies below the stack and outlives everything.
 #[derive(Debug)]
@@ -128,15 +128,15 @@ impl Inherited {
 fn install(signal: Signal, handler: SigHandler) -> bool {
     let action = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
     // SAFETY: the handlers here and in `serving` call nothing but what is async-signal-safe.
-    !is_ignored(signal) && unsafe { sigaction(signal, &action) }.is_ok()
+    disposition(signal) != libc::SIG_IGN && unsafe { sigaction(signal, &action) }.is_ok()
 }
 
-fn is_ignored(signal: Signal) -> bool {
+fn disposition(signal: Signal) -> libc::sighandler_t {
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: with no new action the call only fills in the old one, for which all zeros is valid.
     unsafe {
         libc::sigaction(signal as c_int, std::ptr::null(), action.as_mut_ptr());
-        action.assume_init().sa_sigaction == libc::SIG_IGN
+        action.assume_init().sa_sigaction
     }
 }
 

@@ -17,6 +17,9 @@ use rusqlite::Connection;
 
 use crate::harness::{Ended, Run, World, contains, files};
 
+/// Without a terminal, also where the tests are run at one.
+const AWAY: [&str; 2] = ["--session", "own"];
+
 /// `inject store ARG…`.
 fn store<'w>(world: &'w World, args: &[&str]) -> Run<'w> {
     world.inject(["store"].iter().chain(args))

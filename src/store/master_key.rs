@@ -29,7 +29,7 @@ const STAGED: &str = ".inject-new";
 const TEXT_BYTES_MAX: usize = 4096;
 /// Keys in one source: one that seals, and those that rows or backups are still under.
 const KEYS_MAX: usize = 16;
-/// How long a command may take to print them and to end.
+/// How long a command may take to print them and to end, where it has nobody to ask.
 const KEY_COMMAND_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// Where the master key is: 32 bytes as standard base64, and a newline that may be left out. There
@@ -56,7 +56,10 @@ impl MasterKeySource {
             }
             Self::Credential(path) => decode(&read_text(path, open(path)?.0)?, self),
             Self::Command(command) => {
-                decode(&run(command, Instant::now() + KEY_COMMAND_TIME_MAX)?, self)
+                // Who types takes the time that it takes, and can end it from there.
+                let is_alone = !sys::is_in_foreground();
+                let until = is_alone.then(|| Instant::now() + KEY_COMMAND_TIME_MAX);
+                decode(&run(command, until)?, self)
             }
             Self::Value(text) => decode(text, self),
         }
@@ -165,9 +168,9 @@ fn read_text(path: &Path, file: File) -> Result<Secret, OpenError> {
     Ok(text)
 }
 
-/// Runs the command with no input, in a process group of its own; what it says on stderr reaches
-/// the user. It ends when this process does, and when its time is over.
-fn run(command: &str, until: Instant) -> Result<Secret, OpenError> {
+/// Runs the command with no input; what it says on stderr reaches the user. It ends when this
+/// process does, and when its time is over; one without such a time may ask on the terminal.
+fn run(command: &str, until: Option<Instant>) -> Result<Secret, OpenError> {
     let mut shell = Command::new("/bin/sh");
     shell
         .args(["-c", command])
@@ -176,7 +179,7 @@ fn run(command: &str, until: Instant) -> Result<Secret, OpenError> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit());
-    let (mut child, group) = sys::spawn_group(&mut shell).map_err(not_run)?;
+    let (mut child, group) = sys::spawn_group(&mut shell, until.is_none()).map_err(not_run)?;
     let output = child.stdout.take().expect("it is a pipe");
     let done = printed(output, until).and_then(|text| Ok((text, ended(&mut child, until)?)));
     if done.is_err() {
@@ -195,7 +198,7 @@ fn not_run(error: io::Error) -> OpenError {
 }
 
 /// All that a command prints until it closes its output.
-fn printed(mut output: ChildStdout, until: Instant) -> Result<Secret, OpenError> {
+fn printed(mut output: ChildStdout, until: Option<Instant>) -> Result<Secret, OpenError> {
     let mut text = Zeroizing::new([0; TEXT_BYTES_MAX + 1]);
     let mut length = 0;
     while length < text.len() {
@@ -215,7 +218,7 @@ fn printed(mut output: ChildStdout, until: Instant) -> Result<Secret, OpenError>
 }
 
 /// What a command that has closed its output ends with; most do both at once.
-fn ended(child: &mut Child, until: Instant) -> Result<ExitStatus, OpenError> {
+fn ended(child: &mut Child, until: Option<Instant>) -> Result<ExitStatus, OpenError> {
     loop {
         if let Some(status) = child.try_wait().map_err(not_run)? {
             return Ok(status);
@@ -225,7 +228,8 @@ fn ended(child: &mut Child, until: Instant) -> Result<ExitStatus, OpenError> {
 }
 
 /// The time that is left, or that none is.
-fn left(until: Instant) -> Result<Duration, OpenError> {
+fn left(until: Option<Instant>) -> Result<Duration, OpenError> {
+    let Some(until) = until else { return Ok(KEY_COMMAND_TIME_MAX) };
     let left = until.saturating_duration_since(Instant::now());
     if left.is_zero() {
         let status = format!("it did not end within {} s", KEY_COMMAND_TIME_MAX.as_secs());
@@ -344,13 +348,13 @@ mod tests {
             ["sleep 86400", "exec >&-; sleep 86400", "sleep 86400 &", "sleep 86400 | cat"]
         {
             let until = Instant::now() + Duration::from_millis(50);
-            let error = run(command, until).err().expect("it does not end");
+            let error = run(command, Some(until)).err().expect("it does not end");
             assert!(Instant::now() >= until, "{command}");
             let said = "`--master-key-command` failed (it did not end within 30 s)";
             assert!(error.to_string().contains(said), "{error}");
         }
         let until = Instant::now() + KEY_COMMAND_TIME_MAX;
-        let printed = run("printf a; exec >&-; exit 0", until).expect("it ends well");
+        let printed = run("printf a; exec >&-; exit 0", Some(until)).expect("it ends well");
         assert_eq!(printed.expose_secret(), b"a");
     }
 }

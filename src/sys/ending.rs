@@ -2,6 +2,7 @@
 //! for, the file that it has half written. The handler looks here; nothing is decided here.
 
 use std::ffi::{CString, c_int};
+use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
@@ -10,12 +11,12 @@ use std::process::{Child, Command};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::{Pid, unlink};
+use nix::sys::signal::{self, SigHandler, Signal};
+use nix::unistd::{Pid, getpgrp, tcgetpgrp, unlink};
 
-use super::end;
+use super::{disposition, end, install};
 
-/// The process group of a command; 0 is none.
+/// The command as kill(2) takes it: less than 0 is its process group, 0 is none.
 static GROUP: AtomicI32 = AtomicI32::new(0);
 /// Whether one is just being started, and the signal that came to end this process; 0 is none.
 static IS_SPAWNING: AtomicBool = AtomicBool::new(false);
@@ -24,48 +25,87 @@ static CAME: AtomicI32 = AtomicI32::new(0);
 static FILE: OnceLock<CString> = OnceLock::new();
 static IS_UNFINISHED: AtomicBool = AtomicBool::new(false);
 
-/// A process group that is killed if a signal ends this process, as long as this is kept.
+/// A command that ends if a signal ends this process, as long as this is kept.
 #[derive(Debug)]
-pub struct Group(i32);
+pub struct Group {
+    target: i32,
+    _signals: TerminalSignals,
+}
 
 /// A file that is removed if a signal ends this process, as long as this is kept.
 #[derive(Debug)]
-pub struct Unfinished(());
+pub struct Unfinished {
+    _signals: TerminalSignals,
+}
 
-/// Starts a command that leads a group of its own. A process waits for one at a time.
-pub fn spawn_group(command: &mut Command) -> io::Result<(Child, Group)> {
+/// SIGHUP and SIGQUIT, which end this process as SIGTERM does, as long as this is kept; but for
+/// what is ignored, or is handled already.
+#[derive(Debug)]
+struct TerminalSignals([Option<Signal>; 2]);
+
+/// Whether this process may ask on a terminal: it has one, and is not in the background there.
+pub fn is_in_foreground() -> bool {
+    // Opened by this name, it never becomes the controlling terminal (tty(4)).
+    let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty");
+    terminal.is_ok_and(|terminal| tcgetpgrp(terminal) == Ok(getpgrp()))
+}
+
+/// Starts a command. It leads a group of its own, which ends as a whole, unless it may ask on the
+/// terminal: there a group of its own would be in the background, and be stopped as soon as it
+/// reads. A process waits for one at a time.
+pub fn spawn_group(command: &mut Command, may_ask: bool) -> io::Result<(Child, Group)> {
+    let signals = TerminalSignals::end();
     // The child would inherit a mask; so the handler itself waits until it is known.
     IS_SPAWNING.store(true, Ordering::SeqCst);
-    let spawned = command.process_group(0).spawn();
-    let group = spawned.as_ref().map_or(0, |child| i32::try_from(child.id()).unwrap_or(0));
+    let spawned = if may_ask { command.spawn() } else { command.process_group(0).spawn() };
+    let child = spawned.as_ref().map_or(0, |child| i32::try_from(child.id()).unwrap_or(0));
+    let group = if may_ask { child } else { -child };
     GROUP.store(group, Ordering::SeqCst);
     IS_SPAWNING.store(false, Ordering::SeqCst);
     match CAME.load(Ordering::SeqCst) {
         0 => {}
         signal => end(signal),
     }
-    Ok((spawned?, Group(group)))
+    Ok((spawned?, Group { target: group, _signals: signals }))
 }
 
 /// Of the file at this path, from the root: the working directory may be another by then. A process
 /// makes one; a second one would be left.
 pub fn remove_at_end(path: &Path) -> io::Result<Unfinished> {
     let name = CString::new(std::path::absolute(path)?.as_os_str().as_bytes())?;
+    let unfinished = Unfinished { _signals: TerminalSignals::end() };
     IS_UNFINISHED.store(FILE.set(name).is_ok(), Ordering::SeqCst);
-    Ok(Unfinished(()))
+    Ok(unfinished)
+}
+
+impl TerminalSignals {
+    fn end() -> Self {
+        Self([Signal::SIGHUP, Signal::SIGQUIT].map(|signal| {
+            let is_free = disposition(signal) == libc::SIG_DFL;
+            (is_free && install(signal, SigHandler::Handler(end))).then_some(signal)
+        }))
+    }
+}
+
+impl Drop for TerminalSignals {
+    fn drop(&mut self) {
+        for signal in self.0.into_iter().flatten() {
+            install(signal, SigHandler::SigDfl);
+        }
+    }
 }
 
 impl Group {
     /// Ends all of it now.
     pub fn kill(&self) {
-        kill(self.0);
+        kill(self.target, Signal::SIGKILL);
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
         // Another one may have taken its place.
-        let _ = GROUP.compare_exchange(self.0, 0, Ordering::SeqCst, Ordering::SeqCst);
+        let _ = GROUP.compare_exchange(self.target, 0, Ordering::SeqCst, Ordering::SeqCst);
     }
 }
 
@@ -83,7 +123,11 @@ pub(super) fn finish(signal: c_int) -> bool {
     if IS_SPAWNING.load(Ordering::SeqCst) {
         return false;
     }
-    kill(GROUP.load(Ordering::SeqCst));
+    match GROUP.load(Ordering::SeqCst) {
+        // Who asks on the terminal may have its echo to put back.
+        child @ 1.. => kill(child, Signal::SIGTERM),
+        group => kill(group, Signal::SIGKILL),
+    }
     if IS_UNFINISHED.load(Ordering::SeqCst)
         && let Some(file) = FILE.get()
     {
@@ -93,9 +137,9 @@ pub(super) fn finish(signal: c_int) -> bool {
     true
 }
 
-fn kill(group: i32) {
-    // 0 and -1 would be other groups than a child's. One that has ended is no longer there.
-    if group > 1 {
-        let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
+fn kill(target: i32, with: Signal) {
+    // 0, 1 and -1 would be others than a child. One that has ended is no longer there.
+    if target.unsigned_abs() > 1 {
+        let _ = signal::kill(Pid::from_raw(target), with);
     }
 }

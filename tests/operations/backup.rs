@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 
 use crate::harness::{INJECT, World, contains, eventually, files, needs_root};
 use crate::operations::{
-    by_hand, copy, found, has_values, names, only_key, sealed_pieces, store, with_secrets,
+    AWAY, by_hand, copy, found, has_values, names, only_key, sealed_pieces, store, with_secrets,
 };
 
 #[test]
@@ -145,24 +145,30 @@ fn what_a_killed_one_left_goes() {
 /// A row under a key that is not known has the key's source read again: a moment that can be held.
 #[test]
 fn what_a_signal_ends_leaves_nothing() {
-    for target in ["../b", "-"] {
-        let world = with_secrets(&["A_KEY"]);
-        let key = fs::read_to_string(world.path("data/master.key")).expect("it is there");
-        let sql = "UPDATE secret SET key_id = zeroblob(16)";
-        by_hand(&world, "data").execute(sql, []).expect("it can be written");
-        let command = "[ -e ../once ] && touch ../again && sleep 86400; touch ../once; \
-                       printf '%s' \"$KEY\"";
-        let run = store(&world, &["backup", target]).env("KEY", key);
-        let started = run.env("INJECT_MASTER_KEY_COMMAND", command).start();
-        eventually(|| world.path("again").exists().then_some(())).expect("it is asked again");
-        let staged = if target == "-" { "data/store.db.inject-new" } else { "b.inject-new" };
-        assert!(world.path(staged).exists(), "{:?}", names(&world.path("data")));
-        started.signal(Signal::SIGTERM);
-        started.end().code(143);
-        let left: Vec<_> = files(&world.path("")).into_iter().map(|(path, _)| path).collect();
-        let is_new = |path: &PathBuf| path.to_string_lossy().contains("inject-new");
-        assert!(!left.iter().any(is_new), "{left:?}");
+    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT] {
+        for target in ["../b", "-"] {
+            ends_without_a_trace(signal, target);
+        }
     }
+}
+
+fn ends_without_a_trace(signal: Signal, target: &str) {
+    let world = with_secrets(&["A_KEY"]);
+    let key = fs::read_to_string(world.path("data/master.key")).expect("it is there");
+    let sql = "UPDATE secret SET key_id = zeroblob(16)";
+    by_hand(&world, "data").execute(sql, []).expect("it can be written");
+    let command = "[ -e ../once ] && touch ../again && sleep 86400; touch ../once; \
+                   printf '%s' \"$KEY\"";
+    let run = store(&world, &["backup", target]).situation(AWAY).env("KEY", key);
+    let started = run.env("INJECT_MASTER_KEY_COMMAND", command).start();
+    eventually(|| world.path("again").exists().then_some(())).expect("it is asked again");
+    let staged = if target == "-" { "data/store.db.inject-new" } else { "b.inject-new" };
+    assert!(world.path(staged).exists(), "{:?}", names(&world.path("data")));
+    started.signal(signal);
+    started.end().code(128 + signal as i32);
+    let left: Vec<_> = files(&world.path("")).into_iter().map(|(path, _)| path).collect();
+    let is_new = |path: &PathBuf| path.to_string_lossy().contains("inject-new");
+    assert!(!left.iter().any(is_new), "{left:?}");
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::fs;
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Ended, Run, World, eventually};
-use crate::operations::{store, with_secrets, write_key};
+use crate::harness::{Ended, Run, Terminal, World, eventually};
+use crate::operations::{AWAY, store, with_secrets, write_key};
 
 const NEW: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n";
 
@@ -127,17 +127,66 @@ fn running(word: &str) -> Vec<String> {
 /// A signal ends what waits for the command, and the command with all that it started.
 #[test]
 fn a_command_ends_with_who_waits_for_it() {
-    for (number, signal) in [Signal::SIGTERM, Signal::SIGINT].into_iter().enumerate() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
         let (world, _) = world();
-        let mark = format!("86400.{}{number}", std::process::id());
+        let mark = format!("86400.{}{}", std::process::id(), signal as i32);
         let command = format!("sleep {mark} & sleep {mark}; exit 1");
         for run in [store(&world, &["verify"]), world.launch(["--export", "A_KEY"])] {
-            let started = run.env("INJECT_MASTER_KEY_COMMAND", &command).start();
+            let run = run.situation(AWAY).env("INJECT_MASTER_KEY_COMMAND", &command);
+            let started = run.start();
             eventually(|| (running(&mark).len() == 3).then_some(())).expect("they run");
             started.signal(signal);
             started.end().code(128 + signal as i32);
             eventually(|| running(&mark).is_empty().then_some(())).expect("they are killed");
         }
+    }
+}
+
+/// A hangup that is ignored, as under nohup(1), stays so.
+#[test]
+fn an_ignored_hangup_ends_nothing() {
+    let (world, _) = world();
+    let run = store(&world, &["verify"]).situation(AWAY).situation(["--ignore", "HUP"]);
+    let command = "touch ../runs; exec sleep 86400";
+    let started = run.env("INJECT_MASTER_KEY_COMMAND", command).start();
+    eventually(|| world.path("runs").exists().then_some(())).expect("it runs");
+    // Of two that wait, the lower number comes first (signal(7)).
+    started.signal(Signal::SIGHUP);
+    started.signal(Signal::SIGTERM);
+    started.end().code(143);
+}
+
+#[test]
+fn a_command_may_ask_on_the_terminal() {
+    let (world, key) = world();
+    let command = "printf 'key? ' >/dev/tty; read key </dev/tty; echo $key";
+    for run in [store(&world, &["verify"]), world.launch(["--export", "A_KEY"])] {
+        let mut terminal = Terminal::new();
+        let run = run.situation(terminal.situation()).env("INJECT_MASTER_KEY_COMMAND", command);
+        let started = run.start();
+        terminal.shows("key? ");
+        terminal.types(&key);
+        started.end().code(0);
+    }
+}
+
+/// Whether it is ended by a key or from elsewhere, the command is not left at the terminal.
+#[test]
+fn a_command_that_asks_ends_with_who_waits_for_it() {
+    for (typed, code) in [("\u{3}", 130), ("\u{1c}", 131), ("", 143)] {
+        let (world, _) = world();
+        let mark = format!("86402.{}{code}", std::process::id());
+        let command = format!("printf 'key? ' >/dev/tty; exec sleep {mark}");
+        let mut terminal = Terminal::new();
+        let run = store(&world, &["verify"]).situation(terminal.situation());
+        let started = run.env("INJECT_MASTER_KEY_COMMAND", command).start();
+        terminal.shows("key? ");
+        match typed {
+            "" => started.signal(Signal::SIGTERM),
+            keys => terminal.types(keys),
+        }
+        started.end().code(code);
+        eventually(|| running(&mark).is_empty().then_some(())).expect("it ends");
     }
 }
 
@@ -147,7 +196,8 @@ fn a_command_without_an_end_is_killed() {
     let (world, _) = world();
     let mark = format!("86401.{}", std::process::id());
     let command = format!("sleep {mark} & yes");
-    let ended = store(&world, &["verify"]).env("INJECT_MASTER_KEY_COMMAND", command).run();
+    let run = store(&world, &["verify"]).situation(AWAY);
+    let ended = run.env("INJECT_MASTER_KEY_COMMAND", command).run();
     assert!(ended.code(74).err().contains("more than 4096 bytes"), "{}", ended.whole());
     eventually(|| running(&mark).is_empty().then_some(())).expect("it is killed");
 }

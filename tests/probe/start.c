@@ -126,6 +126,8 @@ static int process_option(const char *name, const char *value)
         must(prctl(PR_SET_THP_DISABLE, atoi(value), 0, 0, 0) == 0, name);
     else if (strcmp(name, "--terminal") == 0)
         must(setsid() > 0 && ioctl(atoi(value), TIOCSCTTY, 0) == 0, name);
+    else if (strcmp(name, "--session") == 0)
+        must(strcmp(value, "own") == 0 && setsid() > 0, name);
     else
         return 0;
     return 1;
