@@ -305,7 +305,7 @@ impl Resolver {
             inherited: self.inherited.take(),
         };
         if matches!(asks, Asks::Store) {
-            self.log_in(&mut settings, &text, environment);
+            self.log_in(&mut settings, &text, common, environment);
         }
         settings
     }

@@ -143,6 +143,15 @@ impl Endpoint {
         }
     }
 
+    /// Has the fault of another key name the file that its pin is from.
+    pub fn pin_is_kept_in(&mut self, path: &Path) {
+        if let Target::Tls { trust, .. } = &mut self.target
+            && let Trust::Pin(pin) = trust
+        {
+            *trust = Trust::Kept(*pin, path.into());
+        }
+    }
+
     pub(super) fn is_plain_tcp(&self) -> bool {
         matches!(&self.target, Target::Tcp { .. })
     }

@@ -5,6 +5,7 @@ mod authorities;
 mod fault;
 mod judge;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub use fault::TlsFault;
 pub enum Trust {
     /// Whoever has this key.
     Pin(Pin),
+    /// The same, where a login has kept the key in this file.
+    Kept(Pin, Arc<Path>),
     /// Whom one of these vouches for.
     Authorities(Authorities),
     /// Whom an authority vouches for that Mozilla trusts.
@@ -50,7 +53,7 @@ pub async fn handshake(
     let shaken = Box::pin(TlsConnector::from(config).connect(name, stream));
     match timeout_at(until, shaken).await {
         Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(error)) => Err(TlsFault::of(&error, judge.shown())),
+        Ok(Err(error)) => Err(TlsFault::of(&error, judge.shown()).against(trust)),
         Err(_) => Err(TlsFault::Silent { after: time_max }),
     }
 }

@@ -90,6 +90,15 @@ impl Resolver {
         parsed.map_err(|fault| self.fault(&origin, &unfit(fault))).ok()
     }
 
+    /// Whether the user says who vouches for the store; a manifest that was only found is not the
+    /// user's.
+    pub(super) fn has_own_authorities(&self, common: &Common) -> bool {
+        self.ca_file(common).is_some_and(|(_, origin)| match origin {
+            Origin::Manifest { .. } => self.manifest.as_ref().is_some_and(|found| found.trusted),
+            _ => true,
+        })
+    }
+
     fn ca_file(&self, common: &Common) -> Option<(PathBuf, Origin)> {
         if let Some(path) = &common.ca_file {
             return Some((path.clone(), Origin::Option("--ca-file")));

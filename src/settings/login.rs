@@ -49,7 +49,15 @@ pub fn resolve_login(
     let option = common.org.as_ref().and_then(|org| OrgName::parse(org.to_str()?).ok());
     settings.org = option;
     settings.token = token;
-    Ok(LoginSettings { settings, addresses, path: path.unwrap_or_default() })
+    let path = path.unwrap_or_default();
+    if let Store::Endpoints(endpoints) = &mut settings.store {
+        let typed = url.to_string_lossy();
+        let without_pin = |(_, typed): &(_, &str)| !typed.contains('#');
+        for (endpoint, _) in endpoints.iter_mut().zip(typed.split(',')).filter(without_pin) {
+            endpoint.pin_is_kept_in(&path);
+        }
+    }
+    Ok(LoginSettings { settings, addresses, path })
 }
 
 /// The addresses as they were typed, with the pins that are known by now.
@@ -95,15 +103,24 @@ impl Resolver {
     /// What `inject login` keeps for the store, where no token is set for it. A login is the user's
     /// own word, so it counts for a store that a stranger's manifest names too: the address, and
     /// what it was trusted by, are exactly those of the login.
-    /// Where a token is set, the pin alone is taken up.
-    pub(super) fn log_in(&mut self, settings: &mut Settings, text: &str, environment: &[&CStr]) {
+    /// Where a token is set, the pin alone is taken up, and not even that where the user says who
+    /// vouches for the store.
+    pub(super) fn log_in(
+        &mut self,
+        settings: &mut Settings,
+        text: &str,
+        common: &Common,
+        environment: &[&CStr],
+    ) {
         let Store::Endpoints(endpoints) = &mut settings.store else { return };
         if !self.faults.is_empty() {
             return;
         }
         let Some(path) = saved::path(environment) else { return };
         if settings.token.is_some() {
-            if let Err(fault) = self.pin(endpoints, text, &path) {
+            if !self.has_own_authorities(common)
+                && let Err(fault) = self.pin(endpoints, text, &path)
+            {
                 self.faults.push(setting(fault));
             }
             return;
@@ -112,7 +129,9 @@ impl Resolver {
             Found::Nothing => {}
             Found::Several(orgs) => settings.org_choices = orgs,
             Found::Withheld(why) => settings.login_withheld = Some(why),
-            Found::Login(login) => settings.login_withheld = self.take_up(login, settings).err(),
+            Found::Login(login) => {
+                settings.login_withheld = self.take_up(login, settings, &path).err();
+            }
         }
     }
 
@@ -134,14 +153,14 @@ impl Resolver {
             endpoints.iter_mut().zip(&addresses).zip(open).filter(|(_, open)| *open)
         {
             if address.pin.is_some() {
-                *endpoint = self.endpoint(address)?;
+                *endpoint = self.endpoint(address, path)?;
             }
         }
         Ok(())
     }
 
     /// Sets what a login says, or tells why its token is not sent.
-    fn take_up(&self, login: Login, settings: &mut Settings) -> Result<(), String> {
+    fn take_up(&self, login: Login, settings: &mut Settings, path: &Path) -> Result<(), String> {
         let Store::Endpoints(endpoints) = &mut settings.store else { return Ok(()) };
         let Login { org, token, addresses } = login;
         if let Some(manifest) = self.manifest.as_ref().filter(|manifest| names_ca(manifest))
@@ -155,7 +174,7 @@ impl Resolver {
         }
         for (endpoint, address) in endpoints.iter_mut().zip(&addresses) {
             if address.pin.is_some() {
-                *endpoint = self.endpoint(address)?;
+                *endpoint = self.endpoint(address, path)?;
             }
         }
         let texts: Vec<_> = addresses.iter().map(|address| address.text.as_str()).collect();
@@ -165,12 +184,16 @@ impl Resolver {
         Ok(())
     }
 
-    fn endpoint(&self, address: &Address) -> Result<Endpoint, String> {
+    fn endpoint(&self, address: &Address, path: &Path) -> Result<Endpoint, String> {
         let endpoints = self.endpoints(&address.shown()).map_err(|errors| {
             let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
             format!("what `inject login` kept is no address: {}", errors.join("; "))
         })?;
-        endpoints.into_iter().next().ok_or_else(|| "what `inject login` kept is empty".to_owned())
+        let endpoint = endpoints.into_iter().next();
+        let mut endpoint =
+            endpoint.ok_or_else(|| "what `inject login` kept is empty".to_owned())?;
+        endpoint.pin_is_kept_in(path);
+        Ok(endpoint)
     }
 }
 

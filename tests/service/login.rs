@@ -82,31 +82,75 @@ fn the_pin_is_no_token_s() {
     let own = day.served.url().split('#').nth(1).expect("a pin");
     fs::write(&file, text.replace(own, &other)).expect("it is ours");
     let ended = run(bare).run();
-    assert!(ended.code(69).err().contains("not the one that is pinned"), "{}", ended.whole());
+    let told = "not the one that is pinned in `[DIR]/home/.config/inject/credentials.toml`, but `";
+    assert!(ended.code(69).err().contains(told), "{}", ended.whole());
+    // That goes for the login's own token too, and for the next login.
+    let told = [launch(&day, bare), log_in(&day, bare, &web).run()].map(|ended| {
+        let told = ended.code(69).err().contains(told);
+        (told, ended.whole())
+    });
+    assert!(told.iter().all(|(told, _)| *told), "{told:?}");
+}
+
+/// Who names the authorities has said who is believed: what a login kept is not even looked at.
+#[test]
+fn a_pin_that_is_kept_gives_way_to_an_authority() {
+    let authority = Authority::new();
+    let day = Day::new();
+    day.owner().set("A_KEY", "a");
+    day.world.write("work/authority.pem", authority.pem());
+    let identity = authority.issue(&["127.0.0.1"], Says::Valid);
+    let served = with_own_certificate(&day, &identity);
+    let other = Identity::self_signed(&["localhost"], Says::Valid).pin();
+    let kept = format!(
+        "[[login]]\nstore = \"{}\"\npin = \"{other}\"\norganization = \"acme\"\n\
+         token = \"inj_m_x\"\n",
+        served.bare()
+    );
+    let list = || day.owner().at(served.bare()).inject(&["secret", "list"]);
+    for (text, code) in [(kept.as_str(), 69), ("not as it is written\n", 64)] {
+        let file = day.world.write("home/.config/inject/credentials.toml", text);
+        fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("it is ours");
+        let ended = list().run();
+        assert!(ended.code(code).err().contains("credentials.toml"), "{}", ended.whole());
+        list().env("INJECT_CA_FILE", "authority.pem").run().code(0);
+    }
+    // A manifest that was only found is nobody's word: the pin stays.
+    let file = day.world.write("home/.config/inject/credentials.toml", &kept);
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("it is ours");
+    day.world.write("token", day.token("web", &[]));
+    let manifest = format!("store = \"{}\"\nca-file = \"authority.pem\"\n", served.bare());
+    day.world.write("work/inject.toml", manifest);
+    let launch = || {
+        let options = ["--export", "A_KEY", "--org", "acme", "--token-file", "../token"];
+        day.world.launch(options.iter().chain(&["--timeout", "2"]))
+    };
+    let ended = launch().run();
+    assert!(ended.code(69).err().contains("credentials.toml"), "{}", ended.whole());
+    launch().env("INJECT_CONFIG", "inject.toml").run().code(0);
+}
+
+/// A second server of the day's store, which shows this certificate.
+fn with_own_certificate(day: &Day, identity: &Identity) -> Served {
+    super::trust::install(&day.world, identity);
+    let words = ["store", "serve", "--listen", "127.0.0.1:0", "--tls-cert", "../tls.crt"];
+    let run = day.world.inject(words.iter().chain(&["--tls-key", "../tls.key"]));
+    Served::of(&day.world, "own", run, 1)
 }
 
 /// Another user's file, as where `sudo` keeps a home, is nobody's here.
 #[test]
 fn a_stranger_s_file_pins_nothing() {
     needs_root();
-    let authority = Authority::new();
     let day = Day::new();
-    day.owner().set("A_KEY", "a");
-    day.world.write("work/authority.pem", authority.pem());
-    super::trust::install(&day.world, &authority.issue(&["127.0.0.1"], Says::Valid));
-    let words = ["store", "serve", "--listen", "127.0.0.1:0", "--tls-cert", "../tls.crt"];
-    let run = day.world.inject(words.iter().chain(&["--tls-key", "../tls.key"]));
-    let served = Served::of(&day.world, "own", run, 1);
     let file = day.world.write("home/.config/inject/credentials.toml", "not as it is written\n");
     fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("it is ours");
-    let list = || {
-        let caller = day.owner().at(served.bare()).inject(&["secret", "list"]);
-        caller.env("INJECT_CA_FILE", "authority.pem").run()
-    };
+    let list = || day.owner().at(day.served.bare()).inject(&["secret", "list"]).run();
     let ended = list();
     assert!(ended.code(64).err().contains("not as `inject login` writes"), "{}", ended.whole());
     std::os::unix::fs::chown(&file, Some(12_345), None).expect("root may");
-    list().code(0);
+    let ended = list();
+    assert!(ended.code(69).err().contains("no authority"), "{}", ended.whole());
 }
 
 #[test]

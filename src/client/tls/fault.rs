@@ -3,6 +3,8 @@
 
 use std::fmt;
 use std::io;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,6 +13,7 @@ use rustls::{AlertDescription, CertificateError, Error};
 
 use crate::client::answer::printable;
 use crate::client::error::seconds;
+use crate::client::tls::Trust;
 use crate::wire::Pin;
 
 /// The most names of a certificate that are shown.
@@ -19,9 +22,10 @@ const NAMES_SHOWN_MAX: usize = 8;
 /// What is wrong with the other side, or with the way to it.
 #[derive(Clone, Debug)]
 pub enum TlsFault {
-    /// Not the key that the address, or the login to it, pins.
+    /// Not the key that the address pins, or the login that is kept in this file.
     OtherKey {
         shown: Option<Pin>,
+        kept_in: Option<Arc<Path>>,
     },
     /// A certificate, and no key that fits it.
     KeyNotHeld,
@@ -76,7 +80,9 @@ impl TlsFault {
 
     fn of_certificate(error: &CertificateError, shown: Option<Pin>) -> Self {
         match error {
-            CertificateError::ApplicationVerificationFailure => Self::OtherKey { shown },
+            CertificateError::ApplicationVerificationFailure => {
+                Self::OtherKey { shown, kept_in: None }
+            }
             CertificateError::BadSignature => Self::KeyNotHeld,
             CertificateError::Expired => Self::Expired { since: None },
             CertificateError::ExpiredContext { not_after, .. } => {
@@ -97,6 +103,16 @@ impl TlsFault {
                 Self::AuthorityItself { shown }
             }
             error => Self::Refused(error.clone().into()),
+        }
+    }
+
+    /// The same, with the file that holds the pin, where one does.
+    pub fn against(self, trust: &Trust) -> Self {
+        match (self, trust) {
+            (Self::OtherKey { shown, .. }, Trust::Kept(_, path)) => {
+                Self::OtherKey { shown, kept_in: Some(Arc::clone(path)) }
+            }
+            (fault, _) => fault,
         }
     }
 
@@ -125,8 +141,11 @@ fn plain(name: &str) -> Option<String> {
 impl fmt::Display for TlsFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::OtherKey { shown } => {
+            Self::OtherKey { shown, kept_in } => {
                 f.write_str("its key is not the one that is pinned")?;
+                if let Some(path) = kept_in {
+                    write!(f, " in `{}`", printable(&path.display().to_string()))?;
+                }
                 has(f, ", but", shown)?;
                 f.write_str(
                     "; if the store prints that one at its start, write it into the address, or \

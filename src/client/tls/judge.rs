@@ -33,7 +33,7 @@ enum Trusted {
 impl Judge {
     pub fn new(trust: &Trust, algorithms: WebPkiSupportedAlgorithms) -> Self {
         let trusted = match trust {
-            Trust::Pin(pin) => Trusted::Pin(*pin),
+            Trust::Pin(pin) | Trust::Kept(pin, _) => Trusted::Pin(*pin),
             Trust::Authorities(authorities) => Trusted::Authorities(authorities.clone()),
             Trust::Public => Trusted::Authorities(Authorities::bundled()),
         };
