@@ -56,10 +56,10 @@ const EVENTS_MAX: usize = 16;
 const IN_PROCESS_TIME_MAX: Duration = Duration::from_secs(48 * 3600);
 
 /// Takes from an answer what the caller wants.
-type Read<'a> = dyn Fn(&Answer) -> Result<(), ProtocolFault> + 'a;
+pub(super) type Read<'a> = dyn Fn(&Answer) -> Result<(), ProtocolFault> + 'a;
 
 /// What one attempt came to.
-enum Outcome {
+pub(super) enum Outcome {
     Done,
     Again {
         failure: Failure,
@@ -90,7 +90,11 @@ impl Call<'_> {
         }
     }
 
-    fn request(&self, host: &str, authorization: Option<&HeaderValue>) -> Request<Full<Bytes>> {
+    pub(super) fn request(
+        &self,
+        host: &str,
+        authorization: Option<&HeaderValue>,
+    ) -> Request<Full<Bytes>> {
         let mut request = Request::builder()
             .method(&self.method)
             .uri(&self.path)
@@ -132,7 +136,7 @@ impl Client {
         Ok(taken.take().expect("what is done was read"))
     }
 
-    fn runtime(&self) -> Result<&Runtime, Error> {
+    pub(super) fn runtime(&self) -> Result<&Runtime, Error> {
         if let Some(runtime) = self.runtime.get() {
             return Ok(runtime);
         }
@@ -214,7 +218,7 @@ impl Client {
         Err(failed.doubt(call, error))
     }
 
-    fn endpoint_names(&self) -> Vec<&str> {
+    pub(super) fn endpoint_names(&self) -> Vec<&str> {
         match &self.connector {
             Connector::Endpoints(endpoints) => endpoints.iter().map(Endpoint::as_str).collect(),
             Connector::InProcess { label, .. } => vec![label],
@@ -230,13 +234,20 @@ impl Client {
     ) -> Outcome {
         match self.ask(call, endpoint, time_max).await {
             Ok(answer) => self.judge(call, read, endpoint, &answer),
-            Err(Fault::Protocol(fault)) => self.no_store(endpoint, fault),
-            Err(Fault::Passing(Failure::Tls(fault))) if !fault.can_pass() => {
+            Err(fault) => self.fault_of(endpoint, fault),
+        }
+    }
+
+    /// What it means that there is no answer.
+    pub(super) fn fault_of(&self, endpoint: usize, fault: Fault) -> Outcome {
+        match fault {
+            Fault::Protocol(fault) => self.no_store(endpoint, fault),
+            Fault::Passing(Failure::Tls(fault)) if !fault.can_pass() => {
                 let store = self.endpoint_names()[endpoint].to_owned();
                 let failure = Failure::Tls(fault.clone());
                 Outcome::EndHere { failure, error: Error::Tls { store, fault } }
             }
-            Err(Fault::Passing(failure)) => Outcome::Again { again: again(&failure), failure },
+            Fault::Passing(failure) => Outcome::Again { again: again(&failure), failure },
         }
     }
 
@@ -255,7 +266,15 @@ impl Client {
             .unwrap_or(Err(Fault::Passing(Failure::TimedOut { after: time_max })))
     }
 
-    async fn connect(
+    /// What the `Host` header says there.
+    pub(super) fn host(&self, endpoint: usize) -> &str {
+        match &self.connector {
+            Connector::Endpoints(endpoints) => endpoints[endpoint].authority(),
+            Connector::InProcess { .. } => "localhost",
+        }
+    }
+
+    pub(super) async fn connect(
         &self,
         endpoint: usize,
         time_max: Duration,
@@ -270,7 +289,13 @@ impl Client {
         }
     }
 
-    fn judge(&self, call: &Call<'_>, read: &Read<'_>, endpoint: usize, answer: &Answer) -> Outcome {
+    pub(super) fn judge(
+        &self,
+        call: &Call<'_>,
+        read: &Read<'_>,
+        endpoint: usize,
+        answer: &Answer,
+    ) -> Outcome {
         let token = self.token.as_ref().map_or(&[][..], |token| token.expose_secret());
         let value = call.value.map_or(&[][..], |value| value.expose_secret());
         let asked = Asked {
