@@ -140,14 +140,14 @@ fn the_command_line_is_judged_as_a_whole() {
     exit 64
     --- stderr
     inject: the following required arguments were not provided: <COMMAND>...
-        see `inject --help`
+        the command of `--exec` stands last: `--exec -- nginx -s reload`
     ");
     let shell = ["sidecar", "--render=a:b", "--exec", "nginx -s reload"];
     assert_snapshot!(world.inject(shell).run().report(), @"
     exit 64
     --- stderr
     inject: unexpected argument 'nginx -s reload' found
-        see `inject --help`
+        the command of `--exec` stands last: `--exec -- nginx -s reload`
     ");
     let once = ["sidecar", "--render=a:b", "--once", "--listen=127.0.0.1:0"];
     assert_snapshot!(world.inject(once).run().report(), @"

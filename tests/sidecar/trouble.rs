@@ -4,9 +4,11 @@
 use std::fs;
 
 use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 
 use super::side::{Scene, Side};
-use crate::harness::World;
+use crate::harness::{World, needs_root};
+use crate::scripted_store::{Answer, ScriptedStore};
 use crate::service::served::{Day, Served, init};
 
 const KEY: [&str; 2] = ["--render=key.txt:out/key", "--listen=127.0.0.1:0"];
@@ -97,11 +99,12 @@ fn a_token_that_is_revoked_and_one_that_takes_its_place() {
     let tokens = list["tokens"].as_array().expect("a list");
     let web = tokens.iter().find(|token| token["workload"] == "web").expect("it was made");
     scene.day.owner().does(0, &["token", "revoke", web["id"].as_str().expect("an id")]);
+    // What is held is judged anew at each change.
+    scene.set("DB_KEY", "key-2");
     let line = side.logs("refused", 1);
     assert!(line.contains("does not accept the token"), "{line}");
     side.is_ready(false);
     assert_eq!(scene.text("out/key"), "key key-1\n");
-    scene.set("DB_KEY", "key-2");
     world.write("work/token.next", scene.day.token("web", &[]));
     fs::rename(world.path("work/token.next"), world.path("work/token")).expect("it is replaced");
     scene.becomes("out/key", "key key-2\n");
@@ -138,4 +141,27 @@ fn a_store_with_another_key_is_not_believed() {
     let said = ended.code(69).err();
     assert!(said.contains("pin"), "{said}");
     drop(owner);
+}
+
+#[test]
+fn as_process_1_it_ends_at_once_whatever_it_waits_for() {
+    needs_root();
+    let namespace = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
+    let scene = Scene::new();
+    // One holds a watch, the other waits for a store that never answers.
+    let silent = ScriptedStore::unix(&scene.world().path("silent.sock"), [Answer::Hang]);
+    for (name, store) in [("held", scene.day.served.url()), ("silent", &*silent.url)] {
+        let run = scene.describe(&KEY).env("INJECT_STORE", store).within(namespace);
+        let side = Side::of(scene.world(), run, name);
+        match name {
+            "held" => drop(side.logs("rendered", 1)),
+            _ => silent.arrival(),
+        }
+        let children = format!("/proc/{0}/task/{0}/children", side.pid());
+        let child = fs::read_to_string(children).expect("unshare has a child");
+        let child = Pid::from_raw(child.trim().parse().expect("one process"));
+        nix::sys::signal::kill(child, Signal::SIGTERM).expect("it runs");
+        side.logs("ending", 1);
+        side.wait().code(0);
+    }
 }
