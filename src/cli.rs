@@ -10,10 +10,12 @@ use clap::{Args, CommandFactory, Error, Parser, Subcommand};
 
 mod manage;
 mod secret;
+mod sidecar;
 mod store;
 
 pub use manage::*;
 pub use secret::{Secret, SecretList, SecretRm, SecretSet, SecretShow};
+pub use sidecar::{Install, Sidecar};
 pub use store::*;
 
 /// Gets an organization's secrets into the programs that need them, at deploy time.
@@ -147,6 +149,10 @@ pub enum Command {
     Check(Check),
     /// Render one config file, to standard output or to a file
     Render(Render),
+    /// Render config files, stay, and render again what a changed secret changes
+    Sidecar(Box<Sidecar>),
+    /// Copy this program to a path: from an init container into a shared volume
+    Install(Install),
     /// Manage secrets
     #[command(subcommand, arg_required_else_help = true)]
     Secret(Box<Secret>),

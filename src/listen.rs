@@ -1,5 +1,7 @@
-//! Where a server listens: `HOST:PORT` or `unix:PATH`, parsed once. It looks no name up and binds
-//! nothing.
+//! Where a server listens: `HOST:PORT` or `unix:PATH`, parsed once. It looks no name up; `socket`
+//! binds.
+
+pub mod socket;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -17,12 +17,14 @@ use crate::sys::{self, Process};
 
 mod check;
 mod command;
+mod install;
 mod join;
 mod login;
 mod man;
 mod manage;
 mod render;
 mod secret;
+mod sidecar;
 mod store;
 
 use command::Situation;
@@ -51,6 +53,8 @@ pub fn run(process: Process) -> u8 {
         None => run_launch(launch, &process),
         Some(cli::Command::Check(check)) => check::run(check, &process),
         Some(cli::Command::Render(render)) => render::run(render, &process),
+        Some(cli::Command::Sidecar(line)) => sidecar::run(*line, &process),
+        Some(cli::Command::Install(line)) => install::run(&line, format()),
         Some(cli::Command::Secret(secret)) => secret::run(*secret, situation()),
         Some(cli::Command::Store(store)) => store::run(*store, environment, format()),
         Some(cli::Command::Org(org)) => manage::org(*org, situation()),
@@ -152,6 +156,9 @@ fn tell_usage(error: clap::Error, arguments: &[OsString], environment: &[&CStr])
     let hint = match (first, tip) {
         (Some(first), _) if launches => {
             format!("to launch a program, write `inject -- {first}` and its arguments")
+        }
+        _ if arguments.iter().any(|argument| argument == "--exec") => {
+            "the command of `--exec` stands last: `--exec -- nginx -s reload`".to_owned()
         }
         (_, Some(tip)) => tip.to_owned(),
         _ => "see `inject --help`".to_owned(),

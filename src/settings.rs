@@ -27,6 +27,7 @@ mod login;
 mod names;
 pub mod saved;
 pub mod serving;
+pub mod staying;
 mod templates;
 mod value;
 mod variables;

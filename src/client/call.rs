@@ -23,6 +23,7 @@ use super::connect::{Stream, connect};
 use super::endpoint::Endpoint;
 use super::error::{Error, Failure, ProtocolFault};
 use super::exchange::{Answer, Fault, exchange};
+use super::failed::Failed;
 use super::retry::{Again, Schedule, Step, may_have_reached};
 use super::{Client, Condition, Connector, FRAME_BYTES_MAX};
 
@@ -56,10 +57,10 @@ const EVENTS_MAX: usize = 16;
 const IN_PROCESS_TIME_MAX: Duration = Duration::from_secs(48 * 3600);
 
 /// Takes from an answer what the caller wants.
-type Read<'a> = dyn Fn(&Answer) -> Result<(), ProtocolFault> + 'a;
+pub(super) type Read<'a> = dyn Fn(&Answer) -> Result<(), ProtocolFault> + 'a;
 
 /// What one attempt came to.
-enum Outcome {
+pub(super) enum Outcome {
     Done,
     Again {
         failure: Failure,
@@ -90,7 +91,11 @@ impl Call<'_> {
         }
     }
 
-    fn request(&self, host: &str, authorization: Option<&HeaderValue>) -> Request<Full<Bytes>> {
+    pub(super) fn request(
+        &self,
+        host: &str,
+        authorization: Option<&HeaderValue>,
+    ) -> Request<Full<Bytes>> {
         let mut request = Request::builder()
             .method(&self.method)
             .uri(&self.path)
@@ -132,7 +137,7 @@ impl Client {
         Ok(taken.take().expect("what is done was read"))
     }
 
-    fn runtime(&self) -> Result<&Runtime, Error> {
+    pub(super) fn runtime(&self) -> Result<&Runtime, Error> {
         if let Some(runtime) = self.runtime.get() {
             return Ok(runtime);
         }
@@ -214,7 +219,7 @@ impl Client {
         Err(failed.doubt(call, error))
     }
 
-    fn endpoint_names(&self) -> Vec<&str> {
+    pub(super) fn endpoint_names(&self) -> Vec<&str> {
         match &self.connector {
             Connector::Endpoints(endpoints) => endpoints.iter().map(Endpoint::as_str).collect(),
             Connector::InProcess { label, .. } => vec![label],
@@ -230,13 +235,20 @@ impl Client {
     ) -> Outcome {
         match self.ask(call, endpoint, time_max).await {
             Ok(answer) => self.judge(call, read, endpoint, &answer),
-            Err(Fault::Protocol(fault)) => self.no_store(endpoint, fault),
-            Err(Fault::Passing(Failure::Tls(fault))) if !fault.can_pass() => {
+            Err(fault) => self.fault_of(endpoint, fault),
+        }
+    }
+
+    /// What it means that there is no answer.
+    pub(super) fn fault_of(&self, endpoint: usize, fault: Fault) -> Outcome {
+        match fault {
+            Fault::Protocol(fault) => self.no_store(endpoint, fault),
+            Fault::Passing(Failure::Tls(fault)) if !fault.can_pass() => {
                 let store = self.endpoint_names()[endpoint].to_owned();
                 let failure = Failure::Tls(fault.clone());
                 Outcome::EndHere { failure, error: Error::Tls { store, fault } }
             }
-            Err(Fault::Passing(failure)) => Outcome::Again { again: again(&failure), failure },
+            Fault::Passing(failure) => Outcome::Again { again: again(&failure), failure },
         }
     }
 
@@ -255,7 +267,15 @@ impl Client {
             .unwrap_or(Err(Fault::Passing(Failure::TimedOut { after: time_max })))
     }
 
-    async fn connect(
+    /// What the `Host` header says there.
+    pub(super) fn host(&self, endpoint: usize) -> &str {
+        match &self.connector {
+            Connector::Endpoints(endpoints) => endpoints[endpoint].authority(),
+            Connector::InProcess { .. } => "localhost",
+        }
+    }
+
+    pub(super) async fn connect(
         &self,
         endpoint: usize,
         time_max: Duration,
@@ -270,7 +290,13 @@ impl Client {
         }
     }
 
-    fn judge(&self, call: &Call<'_>, read: &Read<'_>, endpoint: usize, answer: &Answer) -> Outcome {
+    pub(super) fn judge(
+        &self,
+        call: &Call<'_>,
+        read: &Read<'_>,
+        endpoint: usize,
+        answer: &Answer,
+    ) -> Outcome {
         let token = self.token.as_ref().map_or(&[][..], |token| token.expose_secret());
         let value = call.value.map_or(&[][..], |value| value.expose_secret());
         let asked = Asked {
@@ -316,64 +342,6 @@ impl Client {
         let store = self.endpoint_names()[endpoint].to_owned();
         let failure = Failure::Protocol(fault.clone());
         Outcome::EndHere { failure, error: Error::Protocol { store, fault } }
-    }
-}
-
-/// What the attempts of one call came to so far.
-struct Failed {
-    tries: u32,
-    /// The last failure of each endpoint.
-    last: Vec<Option<Failure>>,
-    /// Whether an attempt without an answer may have reached the store all the same.
-    perhaps_done: bool,
-    /// What the call ends with if no endpoint is left.
-    kept: Option<Error>,
-}
-
-impl Failed {
-    fn new(endpoints: usize) -> Self {
-        let last = std::iter::repeat_with(|| None).take(endpoints).collect();
-        Self { tries: 0, last, perhaps_done: false, kept: None }
-    }
-
-    fn add(&mut self, endpoint: usize, failure: Failure) {
-        self.tries += 1;
-        self.perhaps_done |= may_have_reached(&failure);
-        self.last[endpoint] = Some(failure);
-    }
-
-    /// A refusal is worth more than an endpoint that is no store, unless that is the only one: of
-    /// several, each is named with what it is.
-    fn keep(&mut self, error: Error) {
-        if self.last.len() == 1 || !matches!(error, Error::Protocol { .. } | Error::Tls { .. }) {
-            self.kept = Some(error);
-        }
-    }
-
-    /// What an end means after an attempt that may have been carried out; see the module's head.
-    fn settle(&self, call: &Call<'_>, read: &Read<'_>, error: Error) -> Result<(), Error> {
-        let perhaps_ours = self.perhaps_done;
-        match error {
-            Error::NoSecret(_) | Error::NotFound
-                if perhaps_ours && call.method == Method::DELETE =>
-            {
-                let gone =
-                    Answer { status: 204, headers: Default::default(), body: Default::default() };
-                read(&gone).map_err(|_| error)
-            }
-            Error::PreconditionFailed { .. } => Err(Error::PreconditionFailed { perhaps_ours }),
-            // Had it been done before, these would not be so.
-            Error::Exists | Error::NotFound | Error::LastOwner { .. } | Error::Invalid { .. } => {
-                Err(error)
-            }
-            error => Err(self.doubt(call, error)),
-        }
-    }
-
-    /// The end of a call, which may have been carried out all the same where it changes something.
-    fn doubt(&self, call: &Call<'_>, error: Error) -> Error {
-        let changes = [Method::PUT, Method::PATCH, Method::DELETE].contains(&call.method);
-        if changes && self.perhaps_done { Error::PerhapsDone(error.into()) } else { error }
     }
 }
 

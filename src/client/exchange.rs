@@ -2,7 +2,7 @@
 //! nothing but whether what came is http.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use bytes::Bytes;
@@ -50,6 +50,60 @@ pub async fn exchange(
         read(response, body_max).await
     });
     alongside(answer, connection).await
+}
+
+/// A connection for several requests, one after the other. What is under way when it is dropped is
+/// given up.
+pub struct Line {
+    sender: http1::SendRequest<Full<Bytes>>,
+    /// None once it has ended.
+    connection: Option<Connection>,
+}
+
+type Connection = Pin<Box<dyn Future<Output = Result<(), hyper::Error>>>>;
+
+impl Line {
+    pub async fn begin(stream: Box<dyn Stream>) -> Result<Self, Fault> {
+        let mut builder = http1::Builder::new();
+        let begun = builder.max_buf_size(HEADER_BYTES_MAX).handshake(TokioIo::new(stream)).await;
+        let (sender, connection) = begun.map_err(|error| fault(&error))?;
+        Ok(Self { sender, connection: Some(Box::pin(connection)) })
+    }
+
+    /// The same as [`exchange`]. After a fault it is of no more use.
+    pub async fn exchange(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        body_max: usize,
+    ) -> Result<Answer, Fault> {
+        let Self { sender, connection } = self;
+        let mut answer = pin!(async {
+            sender.ready().await.map_err(|error| fault(&error))?;
+            let response = sender.send_request(request).await.map_err(|error| fault(&error))?;
+            read(response, body_max).await
+        });
+        poll_fn(|context| {
+            if let Poll::Ready(answer) = answer.as_mut().poll(context) {
+                return Poll::Ready(answer);
+            }
+            let ended = |one: &mut Connection| one.as_mut().poll(context).is_ready();
+            if !connection.as_mut().is_none_or(ended) {
+                return Poll::Pending;
+            }
+            // Who waits for his turn hears of the end only when it is dropped.
+            *connection = None;
+            match answer.as_mut().poll(context) {
+                Poll::Pending => Poll::Ready(Err(Fault::Passing(Failure::Dropped))),
+                ready => ready,
+            }
+        })
+        .await
+    }
+
+    /// Whether another request can go this way, as far as is known.
+    pub fn stands(&self) -> bool {
+        self.connection.is_some() && !self.sender.is_closed()
+    }
 }
 
 /// Drives the connection for as long as the answer takes: no task, so nothing stays behind.

@@ -13,14 +13,17 @@ mod connect;
 mod endpoint;
 mod error;
 mod exchange;
+mod failed;
 mod people;
 mod query;
+mod relay;
 mod retry;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod token;
 mod trail;
+mod watch;
 
 use std::cell::OnceCell;
 use std::time::{Duration, Instant};
@@ -44,9 +47,11 @@ pub use endpoint::{ENDPOINTS_MAX, Endpoint, EndpointError};
 pub use error::{Error, Failure, ProtocolFault};
 pub use people::PEOPLE_ROWS_MAX;
 pub use query::{AuditQuery, ListQuery, PageQuery, Sort};
+pub use relay::{Relay, Relayed, RelayedTo};
 pub use tls::{Authorities, AuthoritiesError, TlsFault};
 pub use token::{TOKEN_BYTES_MAX, Token, TokenError};
 pub use trail::TRAIL_ROWS_MAX;
+pub use watch::{WatchLine, Watched};
 
 /// The whole time that a call may take when nothing else is said.
 pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);

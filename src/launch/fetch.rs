@@ -28,14 +28,32 @@ pub fn fetch(
     let request = request(wanted, workload, true).map_err(|problem| vec![problem])?;
     let login = stores.login();
     let client = stores.open().map_err(|problem| vec![problem])?;
-    let mut answer = client.resolve(&request).map_err(|error| problems(error, wanted, login))?;
+    let answer = client.resolve(&request).map_err(|error| problems(error, wanted, login))?;
+    values(wanted, answer).map_err(|problem| vec![problem])
+}
+
+/// The same for who keeps the client, and wants to know the versions too.
+pub fn resolve(
+    wanted: &Wanted,
+    workload: Option<WorkloadName>,
+    client: &Client,
+) -> Result<ResolveAnswer, Vec<Problem>> {
+    let request = request(wanted, workload, true).map_err(|problem| vec![problem])?;
+    match client.resolve(&request) {
+        Ok(answer) => Ok(answer),
+        Err(error) => Err(problems(error, wanted, None)),
+    }
+}
+
+/// The values of an answer, in the order of the plan's names.
+pub fn values(wanted: &Wanted, mut answer: ResolveAnswer) -> Result<Values, Problem> {
     let value = |name: &SecretName| {
         let value = answer.secrets.remove(name).and_then(|resolved| resolved.value);
         let what = || Problem::Unavailable { what: format!("the answer has no value of `{name}`") };
         Ok((name.clone(), value.ok_or_else(what)?))
     };
     let values: Result<Vec<_>, Problem> = wanted.names().map(value).collect();
-    values.map(Values::new).map_err(|problem| vec![problem])
+    values.map(Values::new)
 }
 
 /// What a store knows of the names, without a value.

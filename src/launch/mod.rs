@@ -15,6 +15,7 @@ pub mod read;
 pub mod reference;
 pub mod render;
 pub mod report;
+pub mod set;
 pub mod template;
 pub mod wanted;
 
@@ -29,6 +30,7 @@ use crate::launch::problem::{OutputFault, Problem};
 use crate::launch::read::Read;
 use crate::launch::render::{Rendered, RenderedVariable, Values};
 use crate::launch::report::Report;
+use crate::launch::wanted::Wanted;
 use crate::name::WorkloadName;
 use crate::settings::{Additions, Settings};
 use crate::sys;
@@ -96,6 +98,13 @@ fn fetch_and_render(
     if !plan.wanted.is_empty() {
         plan.problems.extend(stores.missing_settings());
     }
+    render_fetched(plan, |wanted| fetch::fetch(wanted, workload, stores))
+}
+
+fn render_fetched(
+    plan: Plan,
+    fetch: impl FnOnce(&Wanted) -> Result<Values, Vec<Problem>>,
+) -> Result<Rendered, Vec<Problem>> {
     if plan.problems.iter().any(Problem::ends_before_fetch) {
         return Err(plan.problems);
     }
@@ -103,7 +112,7 @@ fn fetch_and_render(
     let mut values = Values::new(Vec::new());
     if !wanted.is_empty() {
         sys::hold_values();
-        match fetch::fetch(&wanted, workload, stores) {
+        match fetch(&wanted) {
             Ok(fetched) => values = fetched,
             Err(failed) => {
                 problems.extend(failed);

@@ -180,10 +180,10 @@ fn any_port(address: &ListenAddress) -> bool {
     matches!(address, ListenAddress::Tcp(address) if address.port() == 0)
 }
 
-fn log_format(text: &str) -> Result<Format, String> {
+pub(super) fn log_format(text: &str) -> Result<Format, String> {
     Format::parse(text).ok_or_else(|| "write `text` or `json`".to_owned())
 }
 
-fn log_level(text: &str) -> Result<Level, String> {
+pub(super) fn log_level(text: &str) -> Result<Level, String> {
     Level::parse(text).ok_or_else(|| "write `error`, `warn`, `info` or `debug`".to_owned())
 }

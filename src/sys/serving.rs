@@ -60,6 +60,28 @@ impl Signals {
     }
 }
 
+impl Signals {
+    /// The same, but for when there is something to read from another end, be it that it is closed.
+    pub fn wait_unless(&mut self, other: impl AsFd) -> io::Result<Option<Told>> {
+        loop {
+            let mut both = [
+                PollFd::new(self.0.as_fd(), PollFlags::POLLIN),
+                PollFd::new(other.as_fd(), PollFlags::POLLIN),
+            ];
+            match poll(&mut both, PollTimeout::NONE) {
+                Err(Errno::EINTR) => continue,
+                ready => ready?,
+            };
+            let [told, over] = both.map(|one| one.any().unwrap_or(false));
+            match (told, over) {
+                (true, _) => return self.wait().map(Some),
+                (false, true) => return Ok(None),
+                (false, false) => {}
+            }
+        }
+    }
+}
+
 /// A handler: a write and `_exit` are all that it does, which signal-safety(7) allows.
 extern "C" fn tell(signal: c_int) {
     if signal != Signal::SIGHUP as c_int && ENDS.swap(true, Ordering::Relaxed) {

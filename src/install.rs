@@ -1,0 +1,75 @@
+//! Copies this program to a path: beside its place first, whole and synced, then renamed. Who
+//! starts it there gets the old one or the new one, and a copy that runs is not disturbed.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::private_file::folder_of;
+use crate::sys;
+
+/// This program, whatever its path is by now (proc_pid_exe(5)).
+const OWN: &str = "/proc/self/exe";
+const NAME: &str = "inject";
+/// Whoever may reach it may start it.
+const MODE: u32 = 0o755;
+
+/// What could not be done, and where.
+#[derive(Debug)]
+pub struct InstallError {
+    pub path: PathBuf,
+    pub doing: &'static str,
+    pub error: io::Error,
+}
+
+/// Installs it at a path, or under its own name in a folder. Nothing half is left, also where a
+/// signal ends it.
+pub fn install(path: &Path) -> Result<(), InstallError> {
+    let path = if path.is_dir() { path.join(NAME) } else { path.to_owned() };
+    let failed = |doing| {
+        let path = path.clone();
+        move |error| InstallError { path, doing, error }
+    };
+    if path.is_dir() {
+        return Err(failed("replace")(io::ErrorKind::IsADirectory.into()));
+    }
+    let own = |error| InstallError { path: OWN.into(), doing: "read", error };
+    let source = File::open(OWN).map_err(own)?;
+    let length = source.metadata().map_err(own)?.len();
+    let staged = staged_beside(&path).map_err(failed("write"))?;
+    let _unfinished = sys::remove_at_end(&staged).map_err(failed("write"))?;
+    let put = write(source, length, &staged)
+        .map_err(failed("write"))
+        .and_then(|()| fs::rename(&staged, &path).map_err(failed("replace")));
+    if put.is_err() {
+        // Where it was never made, nothing is to be removed.
+        let _ = fs::remove_file(&staged);
+    }
+    put?;
+    let synced = File::open(folder_of(&path)).and_then(|folder| folder.sync_all());
+    synced.map_err(failed("sync the folder of"))
+}
+
+/// The whole of it, or an error: a copy that is short would be started all the same.
+fn write(mut source: File, length: u64, staged: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o700).open(staged)?;
+    let copied = io::copy(&mut source, &mut file)?;
+    file.set_permissions(Permissions::from_mode(MODE))?;
+    file.sync_all()?;
+    match copied == length && file.metadata()?.len() == length {
+        true => Ok(()),
+        false => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+fn staged_beside(path: &Path) -> io::Result<PathBuf> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let random = u64::from_ne_bytes(sys::random()?);
+    let mut staged = OsString::from(".");
+    staged.push(name);
+    staged.push(format!(".{random:016x}"));
+    Ok(path.with_file_name(staged))
+}

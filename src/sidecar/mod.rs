@@ -1,0 +1,110 @@
+//! The sidecar: renders a set of config files, stays, renders again what a change of secrets or
+//! templates changes, and tells the application. It knows the store by the client alone; all that
+//! it does with values, the launcher's stages do.
+
+mod application;
+mod folder;
+mod outputs;
+mod probes;
+mod processes;
+mod proxy;
+mod rendering;
+mod serve;
+mod source;
+mod state;
+mod stay;
+mod templates;
+mod trouble;
+
+use std::io::{self, pipe};
+use std::sync::Arc;
+use std::thread;
+
+use crate::launch::problem::Problem;
+use crate::log::{Log, LogEnd};
+use crate::sys::serving::{Signals, Told};
+use crate::sys::{self};
+
+pub use application::{Application, CommandLine};
+pub use folder::Folder;
+pub use proxy::{Proxy, Way};
+pub use rendering::{Place, Rendering};
+pub use serve::{BindError, Server};
+pub use source::{Open, Source};
+pub use state::State;
+
+use stay::Staying;
+
+/// What a sidecar works with.
+pub struct Sidecar {
+    pub rendering: Rendering,
+    pub source: Source,
+    pub application: Application,
+    pub state: Arc<State>,
+    pub log: Log,
+}
+
+impl Sidecar {
+    /// Renders once. The application is told as it would be later.
+    pub fn once(mut self) -> Result<(), Vec<Problem>> {
+        let done = self.rendering.render(&mut self.source, &self.state)?;
+        done.log(&self.log);
+        if done.is_news() {
+            self.application.tell(&self.log, &self.state);
+        }
+        Ok(())
+    }
+
+    /// Renders and stays, until a signal ends it. Comes back with problems only if the first
+    /// rendering failed: then nothing is there to stay for.
+    pub fn stay(
+        self,
+        mut signals: Signals,
+        server: Option<Server>,
+        end: LogEnd,
+    ) -> Result<(), Vec<Problem>> {
+        let (state, log) = (Arc::clone(&self.state), self.log.clone());
+        // The sockets' files go when this ends, whatever ends it but a second signal.
+        let _files = server.map(|server| server.start(&state, &log)).transpose().map_err(failed)?;
+        let (over, worker_end) = pipe().map_err(failed)?;
+        let worker = thread::Builder::new().name("render".to_owned()).spawn(move || {
+            let problems = Staying::new(self).run();
+            drop(worker_end);
+            problems
+        });
+        let worker = worker.map_err(failed)?;
+        loop {
+            match signals.wait_unless(&over).map_err(failed)? {
+                Some(Told::Reload) => state.ask(),
+                Some(Told::End) => break,
+                None => {
+                    end.flush();
+                    let failed = || vec![internal("its own thread ended")];
+                    return Err(worker.join().unwrap_or_else(|_| failed()));
+                }
+            }
+        }
+        log.info("ending", |_| {});
+        // What is being put in place is put whole; and nothing more is begun before the end.
+        std::mem::forget(state.placing());
+        end.flush();
+        Ok(())
+    }
+}
+
+/// What the system does not give: a thread, a pipe.
+fn failed(error: io::Error) -> Vec<Problem> {
+    vec![internal(&error.to_string())]
+}
+
+fn internal(what: &str) -> Problem {
+    let what = format!("the sidecar cannot run: {what}");
+    Problem::Command { exit: crate::launch::problem::exit::INPUT_OUTPUT, what }
+}
+
+/// Uniform over a time, for those who would else all come at once.
+fn jitter(max: std::time::Duration) -> std::time::Duration {
+    let random = sys::random().map_or(u64::MAX, u64::from_ne_bytes);
+    let nanos = (max.as_nanos() * u128::from(random)) >> 64;
+    std::time::Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
