@@ -106,7 +106,7 @@ impl CommandLine {
         let mut command = Command::new(&self.words[0]);
         command.args(&self.words[1..]).env_clear().stdin(Stdio::null());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        let (mut child, group) = sys::spawn_group(&mut command)?;
+        let (mut child, group) = sys::spawn_group(&mut command, false)?;
         match ended_within(&mut child, COMMAND_TIME_MAX)? {
             Some(status) => Ok(Ended::Exited(status)),
             None => {
