@@ -1,5 +1,5 @@
-//! Copies this program to a path: beside its place first, whole and synced, then renamed. Who starts
-//! it there gets the old one or the new one, and a copy that runs is not disturbed.
+//! Copies this program to a path: beside its place first, whole and synced, then renamed. Who
+//! starts it there gets the old one or the new one, and a copy that runs is not disturbed.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions};

@@ -157,6 +157,9 @@ fn tell_usage(error: clap::Error, arguments: &[OsString], environment: &[&CStr])
         (Some(first), _) if launches => {
             format!("to launch a program, write `inject -- {first}` and its arguments")
         }
+        _ if arguments.iter().any(|argument| argument == "--exec") => {
+            "the command of `--exec` stands last: `--exec -- nginx -s reload`".to_owned()
+        }
         (_, Some(tip)) => tip.to_owned(),
         _ => "see `inject --help`".to_owned(),
     };

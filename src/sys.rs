@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 mod ending;
+mod holding;
 pub mod serving;
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -21,6 +22,7 @@ use nix::sys::signal::{
 use nix::sys::stat::Mode;
 
 pub use ending::{Group, Unfinished, remove_at_end, spawn_group};
+pub use holding::{HeldSignals, hold_signals};
 
 /// What the kernel handed over: it lies below the stack and outlives everything.
 #[derive(Debug)]
@@ -146,39 +148,6 @@ extern "C" fn end(signal: c_int) {
     if ending::finish(signal) {
         // SAFETY: `_exit` is async-signal-safe, and runs nothing of this process any more.
         unsafe { libc::_exit(128 + signal) }
-    }
-}
-
-/// Signals, kept waiting until this is dropped: one that waited does then what it does.
-#[derive(Debug)]
-pub struct HeldSignals(SigSet);
-
-/// What a process does to itself: waiting would only hide where it happened.
-const OWN_FAULTS: [Signal; 7] = [
-    Signal::SIGSEGV,
-    Signal::SIGBUS,
-    Signal::SIGFPE,
-    Signal::SIGILL,
-    Signal::SIGTRAP,
-    Signal::SIGSYS,
-    Signal::SIGABRT,
-];
-
-/// Keeps every signal waiting that can be, for the few steps that must not be left half done.
-pub fn hold_signals() -> HeldSignals {
-    let mut held = SigSet::all();
-    for fault in OWN_FAULTS {
-        held.remove(fault);
-    }
-    let mut before = SigSet::empty();
-    // Blocking a signal that can be blocked has no way to fail.
-    let _ = pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&held), Some(&mut before));
-    HeldSignals(before)
-}
-
-impl Drop for HeldSignals {
-    fn drop(&mut self) {
-        let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&self.0), None);
     }
 }
 
@@ -319,6 +288,22 @@ pub fn expect_large(buffer: &mut Vec<u8>) {
     // SAFETY: the range is this buffer's own, begins at a page, and MADV_HUGEPAGE changes no
     // content.
     unsafe { libc::madvise(whole.as_mut_ptr().cast(), whole.len(), libc::MADV_HUGEPAGE) };
+}
+
+/// Lets go of the pages of this program's own code and constants, for who has long to wait now:
+/// what is wanted again comes back from the file, and the rest was for the beginning only.
+pub fn rest() {
+    const PAGE_BYTES: usize = 4096;
+    unsafe extern "C" {
+        static __executable_start: u8;
+        static etext: u8;
+    }
+    let start = (&raw const __executable_start).addr().next_multiple_of(PAGE_BYTES);
+    let end = (&raw const etext).addr() / PAGE_BYTES * PAGE_BYTES;
+    let first = std::ptr::with_exposed_provenance_mut(start);
+    // SAFETY: the linker puts nothing but constants and code between these two, mapped from the
+    // file and never written: dropped pages are read from there again (madvise(2)).
+    unsafe { libc::madvise(first, end.saturating_sub(start), libc::MADV_DONTNEED) };
 }
 
 /// Becomes the program, or says why not.

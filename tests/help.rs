@@ -25,6 +25,8 @@ fn all_of_it() {
     Commands:
       check        Show every reference, where it stands, and whether the store has it
       render       Render one config file, to standard output or to a file
+      sidecar      Render config files, stay, and render again what a changed secret changes
+      install      Copy this program to a path: from an init container into a shared volume
       secret       Manage secrets
       org          Manage organizations
       member       Manage the members of an organization

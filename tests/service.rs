@@ -6,7 +6,7 @@ mod crowd;
 mod day;
 mod endpoints;
 mod login;
-mod served;
+pub mod served;
 mod tokens;
 mod trail;
 mod trust;

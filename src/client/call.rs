@@ -23,6 +23,7 @@ use super::connect::{Stream, connect};
 use super::endpoint::Endpoint;
 use super::error::{Error, Failure, ProtocolFault};
 use super::exchange::{Answer, Fault, exchange};
+use super::failed::Failed;
 use super::retry::{Again, Schedule, Step, may_have_reached};
 use super::{Client, Condition, Connector, FRAME_BYTES_MAX};
 
@@ -341,64 +342,6 @@ impl Client {
         let store = self.endpoint_names()[endpoint].to_owned();
         let failure = Failure::Protocol(fault.clone());
         Outcome::EndHere { failure, error: Error::Protocol { store, fault } }
-    }
-}
-
-/// What the attempts of one call came to so far.
-struct Failed {
-    tries: u32,
-    /// The last failure of each endpoint.
-    last: Vec<Option<Failure>>,
-    /// Whether an attempt without an answer may have reached the store all the same.
-    perhaps_done: bool,
-    /// What the call ends with if no endpoint is left.
-    kept: Option<Error>,
-}
-
-impl Failed {
-    fn new(endpoints: usize) -> Self {
-        let last = std::iter::repeat_with(|| None).take(endpoints).collect();
-        Self { tries: 0, last, perhaps_done: false, kept: None }
-    }
-
-    fn add(&mut self, endpoint: usize, failure: Failure) {
-        self.tries += 1;
-        self.perhaps_done |= may_have_reached(&failure);
-        self.last[endpoint] = Some(failure);
-    }
-
-    /// A refusal is worth more than an endpoint that is no store, unless that is the only one: of
-    /// several, each is named with what it is.
-    fn keep(&mut self, error: Error) {
-        if self.last.len() == 1 || !matches!(error, Error::Protocol { .. } | Error::Tls { .. }) {
-            self.kept = Some(error);
-        }
-    }
-
-    /// What an end means after an attempt that may have been carried out; see the module's head.
-    fn settle(&self, call: &Call<'_>, read: &Read<'_>, error: Error) -> Result<(), Error> {
-        let perhaps_ours = self.perhaps_done;
-        match error {
-            Error::NoSecret(_) | Error::NotFound
-                if perhaps_ours && call.method == Method::DELETE =>
-            {
-                let gone =
-                    Answer { status: 204, headers: Default::default(), body: Default::default() };
-                read(&gone).map_err(|_| error)
-            }
-            Error::PreconditionFailed { .. } => Err(Error::PreconditionFailed { perhaps_ours }),
-            // Had it been done before, these would not be so.
-            Error::Exists | Error::NotFound | Error::LastOwner | Error::Invalid { .. } => {
-                Err(error)
-            }
-            error => Err(self.doubt(call, error)),
-        }
-    }
-
-    /// The end of a call, which may have been carried out all the same where it changes something.
-    fn doubt(&self, call: &Call<'_>, error: Error) -> Error {
-        let changes = [Method::PUT, Method::PATCH, Method::DELETE].contains(&call.method);
-        if changes && self.perhaps_done { Error::PerhapsDone(error.into()) } else { error }
     }
 }
 

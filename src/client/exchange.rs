@@ -56,15 +56,18 @@ pub async fn exchange(
 /// given up.
 pub struct Line {
     sender: http1::SendRequest<Full<Bytes>>,
-    connection: Pin<Box<dyn Future<Output = Result<(), hyper::Error>>>>,
+    /// None once it has ended.
+    connection: Option<Connection>,
 }
+
+type Connection = Pin<Box<dyn Future<Output = Result<(), hyper::Error>>>>;
 
 impl Line {
     pub async fn begin(stream: Box<dyn Stream>) -> Result<Self, Fault> {
         let mut builder = http1::Builder::new();
         let begun = builder.max_buf_size(HEADER_BYTES_MAX).handshake(TokioIo::new(stream)).await;
         let (sender, connection) = begun.map_err(|error| fault(&error))?;
-        Ok(Self { sender, connection: Box::pin(connection) })
+        Ok(Self { sender, connection: Some(Box::pin(connection)) })
     }
 
     /// The same as [`exchange`]. After a fault it is of no more use.
@@ -74,17 +77,32 @@ impl Line {
         body_max: usize,
     ) -> Result<Answer, Fault> {
         let Self { sender, connection } = self;
-        let answer = pin!(async {
+        let mut answer = pin!(async {
             sender.ready().await.map_err(|error| fault(&error))?;
             let response = sender.send_request(request).await.map_err(|error| fault(&error))?;
             read(response, body_max).await
         });
-        alongside(answer, connection.as_mut()).await
+        poll_fn(|context| {
+            if let Poll::Ready(answer) = answer.as_mut().poll(context) {
+                return Poll::Ready(answer);
+            }
+            let ended = |one: &mut Connection| one.as_mut().poll(context).is_ready();
+            if !connection.as_mut().is_none_or(ended) {
+                return Poll::Pending;
+            }
+            // Who waits for his turn hears of the end only when it is dropped.
+            *connection = None;
+            match answer.as_mut().poll(context) {
+                Poll::Pending => Poll::Ready(Err(Fault::Passing(Failure::Dropped))),
+                ready => ready,
+            }
+        })
+        .await
     }
 
-    /// Whether another request can go this way.
+    /// Whether another request can go this way, as far as is known.
     pub fn stands(&self) -> bool {
-        !self.sender.is_closed()
+        self.connection.is_some() && !self.sender.is_closed()
     }
 }
 

@@ -13,6 +13,7 @@ mod connect;
 mod endpoint;
 mod error;
 mod exchange;
+mod failed;
 mod people;
 mod query;
 mod relay;

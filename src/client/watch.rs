@@ -82,7 +82,7 @@ impl Client {
         Ok(self.runtime()?.block_on(until))
     }
 
-    /// Asks over the connection that stands, else over a new one to the first endpoint that answers.
+    /// Asks over the connection that stands, else over one to the first endpoint that answers.
     async fn hold(
         &self,
         held: Option<(usize, Line)>,

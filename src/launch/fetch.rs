@@ -39,7 +39,10 @@ pub fn resolve(
     client: &Client,
 ) -> Result<ResolveAnswer, Vec<Problem>> {
     let request = request(wanted, workload, true).map_err(|problem| vec![problem])?;
-    client.resolve(&request).map_err(|error| problems(error, wanted, None))
+    match client.resolve(&request) {
+        Ok(answer) => Ok(answer),
+        Err(error) => Err(problems(error, wanted, None)),
+    }
 }
 
 /// The values of an answer, in the order of the plan's names.

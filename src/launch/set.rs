@@ -47,9 +47,9 @@ impl Set {
         let mut versions = BTreeMap::new();
         let rendered = render_fetched(plan, |wanted| {
             let answer = fetch::resolve(wanted, self.workload.clone(), client()?)?;
-            let version =
-                |name: &SecretName| Some((name.clone(), answer.secrets.get(name)?.version));
-            versions = wanted.names().filter_map(version).collect();
+            for (name, resolved) in &answer.secrets {
+                versions.insert(name.clone(), resolved.version);
+            }
             fetch::values(wanted, answer).map_err(|problem| vec![problem])
         })?;
         Ok(RenderedSet { rendered, versions })

@@ -1,5 +1,5 @@
-//! Binds the sockets that a server listens on. A unix socket that nobody answers at is replaced, one
-//! that somebody answers at is not; whatever else stands at its path stays.
+//! Binds the sockets that a server listens on. A unix socket that nobody answers at is replaced,
+//! one that somebody answers at is not; whatever else stands at its path stays.
 
 use std::fs::{self, File};
 use std::io;

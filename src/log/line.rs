@@ -33,8 +33,12 @@ impl Line {
 
     /// A field; its text is quoted where it has to be, and cut where it is too long.
     pub fn text(&mut self, key: &str, value: impl Display) -> &mut Self {
-        let value = value.to_string();
-        let value = cut(&value);
+        self.quoted(key, &value.to_string())
+    }
+
+    /// Apart from what the value is: the code is the same for all.
+    fn quoted(&mut self, key: &str, value: &str) -> &mut Self {
+        let value = cut(value);
         if self.key(key) {
             match self.format {
                 Format::Text if is_plain(value) => self.text.push_str(value),

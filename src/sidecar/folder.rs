@@ -2,7 +2,6 @@
 //! the files of a set in a folder of their own, `..data` a link to it, and each name a link through
 //! `..data`. A rename of that one link is the change. One process at a time does it.
 
-use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
@@ -54,7 +53,7 @@ impl Folder {
     /// Makes these outputs the set that counts; the former one stays until then, and where anything
     /// fails.
     pub fn place(&self, rendered: Rendered, inputs: &Inputs) -> Result<Placed, Vec<Problem>> {
-        let names: BTreeSet<OsString> = outputs(&rendered.files).filter_map(first_name).collect();
+        let names: Vec<OsString> = outputs(&rendered.files).filter_map(first_name).collect();
         let current = self.current();
         let mut placed = self.compared(&rendered.files, current.as_deref());
         self.check_names(&names)?;
@@ -98,16 +97,12 @@ impl Folder {
     }
 
     /// What stands under an output's name and is not this folder's own is not replaced.
-    fn check_names(&self, names: &BTreeSet<OsString>) -> Result<(), Vec<Problem>> {
+    fn check_names(&self, names: &[OsString]) -> Result<(), Vec<Problem>> {
         let taken = names.iter().filter(|name| {
             let path = self.path.join(name);
             is_there(&path) && fs::read_link(&path).ok() != Some(through_data(name))
         });
-        let taken: Vec<Problem> = taken
-            .map(|name| {
-                problem(&self.path.join(name), "replace", io::ErrorKind::AlreadyExists.into())
-            })
-            .collect();
+        let taken: Vec<Problem> = taken.map(|name| somebody_elses(&self.path.join(name))).collect();
         if taken.is_empty() { Ok(()) } else { Err(taken) }
     }
 
@@ -116,11 +111,8 @@ impl Folder {
         let name = set_name().map_err(|error| vec![problem(&self.path, "write", error)])?;
         let set = self.path.join(&name);
         let made = make_folder(&set).and_then(|()| {
-            let folders = outputs(&rendered.files).filter_map(|output| output.path.parent());
-            folders
-                .collect::<BTreeSet<_>>()
-                .into_iter()
-                .try_for_each(|folder| make_below(&set, folder))
+            let mut folders = outputs(&rendered.files).filter_map(|output| output.path.parent());
+            folders.try_for_each(|folder| make_below(&set, folder))
         });
         let staged = made.map_err(|error| vec![problem(&set, "make", error)]).and_then(|()| {
             for file in &mut rendered.files {
@@ -153,7 +145,7 @@ impl Folder {
     }
 
     /// Makes the names that are not there yet, and removes those that nothing stands behind.
-    fn link_names(&self, names: &BTreeSet<OsString>) -> Result<(), Vec<Problem>> {
+    fn link_names(&self, names: &[OsString]) -> Result<(), Vec<Problem>> {
         let mut problems = Vec::new();
         for name in names {
             let path = self.path.join(name);
@@ -259,6 +251,14 @@ fn problem(path: &Path, doing: &'static str, error: io::Error) -> Problem {
 fn in_use(path: &Path) -> Problem {
     let what = format!(
         "another sidecar renders into `{}`; end it, or give each of them a folder of its own",
+        path.display()
+    );
+    Problem::Command { exit: exit::INPUT_OUTPUT, what }
+}
+
+fn somebody_elses(path: &Path) -> Problem {
+    let what = format!(
+        "`{}` is no link that a sidecar made; remove it, or give the output another name",
         path.display()
     );
     Problem::Command { exit: exit::INPUT_OUTPUT, what }

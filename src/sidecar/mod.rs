@@ -1,6 +1,6 @@
 //! The sidecar: renders a set of config files, stays, renders again what a change of secrets or
-//! templates changes, and tells the application. It knows the store by the client alone; all that it
-//! does with values, the launcher's stages do.
+//! templates changes, and tells the application. It knows the store by the client alone; all that
+//! it does with values, the launcher's stages do.
 
 mod application;
 mod folder;

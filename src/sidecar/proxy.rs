@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -70,8 +71,11 @@ impl Proxy {
         request: Request<Incoming>,
         peer: Option<Peer>,
     ) -> Response<Full<Bytes>> {
-        let answered = match self.admit(peer) {
-            Ok(()) => self.hand_on(request).await,
+        let (head, body) = request.into_parts();
+        // Read in any case: what is left unread would take the answer away with the connection.
+        let body = read(body).await;
+        let answered = match self.admit(peer).and(body) {
+            Ok(body) => self.hand_on(&head, body).await,
             Err(refused) => Err(refused),
         };
         let status = match &answered {
@@ -115,13 +119,12 @@ impl Proxy {
         Err(Refused::new(StatusCode::FORBIDDEN, detail))
     }
 
-    async fn hand_on(&self, request: Request<Incoming>) -> Result<Relayed, Refused> {
+    async fn hand_on(&self, head: &Parts, body: Bytes) -> Result<Relayed, Refused> {
         let relay = self.way.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let relay =
             relay.ok_or_else(|| Refused::later("the sidecar has not reached the store yet"))?;
-        let path = request.uri().path().to_owned();
-        let what = asked(request.method(), &path, &relay)?;
-        let body = read(request.into_body()).await?;
+        let path = head.uri.path().to_owned();
+        let what = asked(&head.method, &path, &relay)?;
         let to = judged(what, path, body)?;
         let _slot = match what {
             What::Watch => None,

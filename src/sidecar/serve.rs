@@ -1,8 +1,10 @@
 //! The sockets of a sidecar and their connections: probes, and the proxy. One thread answers all of
 //! them; each connection has one request, and a limited time.
 
+use std::convert::Infallible;
 use std::io;
 use std::path::Path;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
@@ -55,6 +57,16 @@ pub struct BindError {
     pub address: ListenAddress,
     pub error: io::Error,
 }
+
+/// What http is spoken on.
+trait Stream: AsyncRead + AsyncWrite + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
+
+type Answered = Pin<Box<dyn Future<Output = Response<Full<Bytes>>>>>;
+
+/// What answers the requests of one socket, each with who is at its other end.
+type Answers = Rc<dyn Fn(Request<Incoming>, Option<Peer>) -> Answered>;
 
 enum Listener {
     Tcp(TcpListener),
@@ -130,32 +142,37 @@ impl Server {
 
 async fn serve_probes(listener: Listener, state: Arc<State>, log: Log) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let answer: Answers = Rc::new(move |request, _| {
+        let answer = probes::answer(&request, &state);
+        Box::pin(async move { answer })
+    });
     loop {
         let slot = slot(&slots).await;
-        let state = Arc::clone(&state);
-        let answer = move |request: Request<Incoming>| {
-            let answer = probes::answer(&request, &state);
-            async move { answer }
+        let accepted: io::Result<Box<dyn Stream>> = match &listener {
+            Listener::Tcp(listener) => listener.accept().await.map(|(stream, _)| boxed(stream)),
+            Listener::Unix(listener) => listener.accept().await.map(|(stream, _)| boxed(stream)),
         };
-        let accepted = match &listener {
-            Listener::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
-                drop(spawn_local(converse(stream, answer, PROBE_TIME_MAX, slot)));
-            }),
-            Listener::Unix(listener) => listener.accept().await.map(|(stream, _)| {
-                drop(spawn_local(converse(stream, answer, PROBE_TIME_MAX, slot)));
-            }),
-        };
-        if let Err(error) = accepted {
-            log.warn("accept_failed", |line| {
-                line.text("error", error);
-            });
-            sleep(ACCEPT_PAUSE).await;
+        match accepted {
+            Ok(stream) => {
+                let conversed = converse(stream, Rc::clone(&answer), None, PROBE_TIME_MAX, slot);
+                drop(spawn_local(conversed));
+            }
+            Err(error) => {
+                log.warn("accept_failed", |line| {
+                    line.text("error", error);
+                });
+                sleep(ACCEPT_PAUSE).await;
+            }
         }
     }
 }
 
 async fn serve_proxy(listener: UnixListener, proxy: Rc<Proxy>) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let answer: Answers = Rc::new(move |request, peer| {
+        let proxy = Rc::clone(&proxy);
+        Box::pin(async move { proxy.answer(request, peer).await })
+    });
     loop {
         let slot = slot(&slots).await;
         let Ok((stream, _)) = listener.accept().await else {
@@ -163,12 +180,8 @@ async fn serve_proxy(listener: UnixListener, proxy: Rc<Proxy>) {
             continue;
         };
         let peer = stream.peer_cred().map(|cred| Peer { uid: cred.uid(), pid: cred.pid() });
-        let (proxy, peer) = (Rc::clone(&proxy), peer.ok());
-        let answer = move |request| {
-            let proxy = Rc::clone(&proxy);
-            async move { proxy.answer(request, peer).await }
-        };
-        drop(spawn_local(converse(stream, answer, PROXY_TIME_MAX, slot)));
+        let (stream, answer) = (boxed(stream), Rc::clone(&answer));
+        drop(spawn_local(converse(stream, answer, peer.ok(), PROXY_TIME_MAX, slot)));
     }
 }
 
@@ -176,23 +189,28 @@ async fn slot(slots: &Arc<Semaphore>) -> OwnedSemaphorePermit {
     Arc::clone(slots).acquire_owned().await.expect("it is never closed")
 }
 
-/// One request and its answer; whoever takes too long is closed.
-async fn converse<S, A, F>(stream: S, answer: A, time_max: Duration, slot: OwnedSemaphorePermit)
-where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
-    A: Fn(Request<Incoming>) -> F,
-    F: Future<Output = Response<Full<Bytes>>>,
-{
+/// One request and its answer; whoever takes too long is closed. All kinds of connections share
+/// this code: it is much.
+async fn converse(
+    stream: Box<dyn Stream>,
+    answers: Answers,
+    peer: Option<Peer>,
+    time_max: Duration,
+    slot: OwnedSemaphorePermit,
+) {
     let service = service_fn(|request| {
-        let answered = answer(request);
-        async { Ok::<_, std::convert::Infallible>(answered.await) }
+        let answered = answers(request, peer);
+        async { Ok::<_, Infallible>(answered.await) }
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX);
     builder.keep_alive(false).max_buf_size(HEAD_BYTES_MAX);
-    let conversed =
-        timeout(time_max, builder.serve_connection(TokioIo::new(stream), service)).await;
+    let conversation = builder.serve_connection(TokioIo::new(stream), service);
     // How it ended, its client knows.
-    drop(conversed);
+    let _ = timeout(time_max, conversation).await;
     drop(slot);
+}
+
+fn boxed(stream: impl Stream + 'static) -> Box<dyn Stream> {
+    Box::new(stream)
 }

@@ -16,6 +16,7 @@ use crate::sidecar::state::{Condition, State};
 use crate::sidecar::templates::Templates;
 use crate::sidecar::trouble::Trouble;
 use crate::sidecar::{Sidecar, jitter};
+use crate::sys;
 use crate::wire::{WatchAnswer, WatchRequest};
 
 /// How long the store holds a watch: shorter than what many a proxy lets a connection rest.
@@ -24,6 +25,8 @@ const WATCH_SECONDS: u64 = 50;
 const SPREAD: Duration = Duration::from_millis(750);
 /// How often templates are looked at.
 const LOOK_PAUSE: Duration = Duration::from_secs(2);
+/// Where nothing is watched, only somebody who asks ends a wait.
+const LONG: Duration = Duration::from_secs(3600);
 /// An answer that comes sooner was not held.
 const QUICK: Duration = Duration::from_secs(1);
 
@@ -74,9 +77,7 @@ impl Staying {
                 let pause = trouble.pause_max(tries);
                 self.pause(runtime, pause / 2 + jitter(pause / 2))
             }
-            None if self.versions.is_empty() && !self.due => {
-                runtime.block_on(woken(&self.sidecar.state, &self.templates))
-            }
+            None if self.versions.is_empty() && !self.due => self.pause(runtime, LONG),
             None => Woken::Time,
         };
         if woken == Woken::Asked || self.due {
@@ -117,6 +118,7 @@ impl Staying {
         }
         (self.versions, self.due) = (done.versions, false);
         self.recover();
+        sys::rest();
         Ok(())
     }
 
@@ -154,7 +156,8 @@ impl Staying {
         if self.versions.iter().all(same) {
             return self.recover();
         }
-        runtime.block_on(async { tokio::time::sleep(jitter(SPREAD)).await });
+        // Whoever asks meanwhile is answered by the same rendering.
+        self.pause(runtime, jitter(SPREAD));
         self.render_again();
     }
 

@@ -9,7 +9,7 @@ use crate::sidecar::state::Condition;
 /// The kinds of it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Trouble {
-    /// The store does not answer, or not as one: that passes, and the outputs are as good as before.
+    /// The store does not answer, or not as one: that passes, and the outputs are still good.
     Away,
     /// The store does not accept the token, or no longer lets it resolve a name.
     Refused,

@@ -1,0 +1,12 @@
+//! `inject sidecar` through the real binary, beside a real store that is served: what it renders,
+//! when it renders again, whom it tells, what it bears.
+
+mod changes;
+mod disks;
+mod folder;
+mod proxy;
+mod side;
+mod tell;
+mod trouble;
+
+use side::Side;
