@@ -98,8 +98,11 @@ fn link() {
     if !is("PROFILE", "release") || !is("CARGO_CFG_TARGET_OS", "linux") {
         return;
     }
-    let root = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
-    let script = Path::new(&root).join(script);
+    // The shorter form is read by glibc's start-up, and not by the musl that Rust brings.
+    if !is("CARGO_CFG_TARGET_ENV", "gnu") {
+        return;
+    }
+    // Cargo links with the package's folder as its directory, wherever that is by then.
     println!("cargo:rustc-link-arg-bins=-Wl,--no-eh-frame-hdr");
     println!("cargo:rustc-link-arg-bins=-Wl,-T,{}", script.display());
     println!("cargo:rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");

@@ -1,8 +1,24 @@
 //! A deployment of everything: many launches at once against one server.
 
+use std::fs;
+use std::time::{Duration, Instant};
+
 use super::Day;
 
 const LAUNCHES: usize = 200;
+/// From before the first start to the last end, so that no single launch took longer. They took
+/// 1 s in a debug build on two cores; other tests run beside this one.
+const TIME_MAX: Duration = Duration::from_secs(10);
+/// What the server may have grown to; it had 19 MiB in a debug build.
+const RESIDENT_KB_MAX: u64 = 40 * 1024;
+
+/// The most that a process ever had in memory (proc_pid_status(5)).
+fn peak_kb(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak = peak.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+    peak.expect("it has a number")
+}
 
 #[test]
 fn two_hundred_launches_at_once() {
@@ -15,9 +31,14 @@ fn two_hundred_launches_at_once() {
         let options = ["--export", "A_KEY,B_KEY,C_KEY", "--timeout", "60"];
         day.with(&tokens[n % 4]).launch(&options).start()
     };
+    let begin = Instant::now();
     let started: Vec<_> = (0..LAUNCHES).map(start).collect();
-    for launch in started {
-        let ended = launch.end();
+    let all: Vec<_> = started.into_iter().map(|launch| launch.end()).collect();
+    let took = begin.elapsed();
+    let peak = peak_kb(day.served.pid());
+    assert!(took <= TIME_MAX, "the slowest ended after {took:?}");
+    assert!(peak <= RESIDENT_KB_MAX, "the server grew to {peak} KiB");
+    for ended in all {
         for name in ["A_KEY", "B_KEY", "C_KEY"] {
             assert_eq!(ended.seen().text(name), name);
         }

@@ -69,6 +69,10 @@ impl Served {
         self.started.as_ref().expect("it was not ended").signal(signal);
     }
 
+    pub fn pid(&self) -> u32 {
+        self.started.as_ref().expect("it was not ended").pid()
+    }
+
     /// Waits until this many lines of the log hold a part, and gives the last of them.
     #[track_caller]
     pub fn logs(&self, part: &str, times: usize) -> String {
