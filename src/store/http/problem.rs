@@ -174,6 +174,11 @@ fn refused(refusal: Refusal) -> Problem {
             titled(413, problem_type::INVALID, "the value is too long")
                 .detail(format!("`{name}` would have {bytes} bytes; {LONG_VALUE}"))
         }
+        Refusal::LongAnswer => titled(413, problem_type::INVALID, "the answer would be too long")
+            .detail(
+                "these values together are more than one answer may have, which is about 20 MiB; \
+                 ask for fewer of them at a time",
+            ),
         Refusal::Damaged(damages) => not_as_written(damaged(&damages)),
         Refusal::OrganizationDamaged(name) => not_as_written(format!(
             "organization `{name}` is not as it was written; put a backup in its place"

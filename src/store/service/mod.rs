@@ -90,6 +90,8 @@ pub enum Refusal {
     OrganizationDamaged(OrgName),
     /// The change is made, but a reader keeps the old value in the journal.
     Unpurged(SecretName),
+    /// The values that are asked for have more bytes together than one answer may take.
+    LongAnswer,
     /// The kernel gave no random bytes.
     NoRandom(io::Error),
     /// More requests wait than may.
