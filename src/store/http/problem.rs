@@ -200,6 +200,8 @@ fn refused(refusal: Refusal) -> Problem {
         | Refusal::MemberExists(_)
         | Refusal::LastOwner(_)
         | Refusal::OwnersTokens(_)
+        | Refusal::OwnersWithout(_)
+        | Refusal::LastToken(_)
         | Refusal::MemberDamaged(_)
         | Refusal::NoToken(_)) => refused_people(people),
     }
@@ -230,6 +232,16 @@ fn refused_people(refusal: Refusal) -> Problem {
             titled(409, problem_type::LAST_OWNER, "no owner would have a token").detail(format!(
                 "`{email}` made the tokens of all other owners, which would go too; let one of \
                  them make a token of their own first"
+            ))
+        }
+        Refusal::OwnersWithout(email) => {
+            titled(409, problem_type::LAST_OWNER, "no owner would have a token").detail(format!(
+                "no owner but `{email}` has a token that is good; make one for another owner first"
+            ))
+        }
+        Refusal::LastToken(id) => {
+            titled(409, problem_type::LAST_OWNER, "no owner would have a token").detail(format!(
+                "no owner has another token than `{id}` that is good; make one first"
             ))
         }
         Refusal::MemberDamaged(email) => {
