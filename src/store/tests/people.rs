@@ -331,6 +331,87 @@ fn the_last_owner_s_token_does_not_go_with_who_made_it() {
     served.verify("acme");
 }
 
+/// Nor by a step down, nor by revoking it.
+#[test]
+fn an_owner_keeps_a_token() {
+    let (served, alice) = acme();
+    let operator = Caller::operator();
+    let ids = |email: &str| -> Vec<String> {
+        let list = served.operator("GET", "/api/v1/orgs/acme/tokens", &Value::Null).is(200).json();
+        let all = list["tokens"].as_array().unwrap().iter();
+        let own = all.filter(|one| one["member"] == email);
+        own.map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let revoke = |caller: &Caller, id: &str| {
+        served.of_acme(caller, "DELETE", &format!("tokens/{id}"), Value::Null)
+    };
+    let step_down = |email: &str| {
+        let body = json!({ "role": "reader" });
+        served.of_acme(&alice, "PATCH", &format!("members/{email}"), body)
+    };
+    let refused = |reply: Reply, text: &str| {
+        let reply = reply.is(409);
+        assert_eq!(reply.problem(), "last-owner");
+        assert!(reply.text("detail").contains(text), "{reply:?}");
+    };
+    let last = ids("alice@acme.com").remove(0);
+    refused(revoke(&alice, &last), "make one first");
+    served.add(&alice, "bob@acme.com", "owner");
+    let rita = served.add(&alice, "rita@acme.com", "reader");
+    revoke(&alice, &ids("bob@acme.com")[0]).is(204);
+    refused(step_down("alice@acme.com"), "make one for another owner first");
+    refused(revoke(&alice, &last), "make one first");
+    served.of_acme(&rita, "GET", "secrets", Value::Null).is(200);
+    revoke(&alice, &ids("rita@acme.com")[0]).is(204);
+    let records = served.trail("acme");
+    assert_eq!(records.iter().filter(|one| one.ends_with("last-owner")).count(), 3, "{records:?}");
+    // What whoever steps down has made stays.
+    let made = served.mint(&alice, json!({ "member": "bob@acme.com" })).is(201);
+    step_down("alice@acme.com").is(200);
+    let bob = made.caller();
+    refused(revoke(&bob, &made.text("id")), "make one first");
+    revoke(&bob, &last).is(204);
+    revoke(&operator, &made.text("id")).is(204);
+    served.verify("acme");
+}
+
+/// Whoever may not do it is told that, whatever is wrong with how it is asked.
+#[test]
+fn what_is_forbidden_is_so_in_any_form() {
+    let (served, alice) = acme();
+    let rita = served.add(&alice, "rita@acme.com", "reader");
+    let network = json!({ "workload": "billing", "network": "10.0.0.0/8" });
+    let astray = served.mint(&alice, network).is(201);
+    let skipped = served.trail("acme").len();
+    let ask = |caller: &Caller, method: &str, path: &str, status: u16| {
+        served.ask(caller, method, &format!("/api/v1/orgs{path}"), "{").is(status);
+    };
+    ask(&rita, "PUT", "/acme/secrets/NEW_KEY", 403);
+    ask(&rita, "POST", "/acme/members", 403);
+    ask(&rita, "DELETE", "/acme/members/nobody", 403);
+    ask(&rita, "POST", "/acme/tokens", 403);
+    ask(&rita, "POST", "", 403);
+    ask(&rita, "POST", "/acme/resolve", 400);
+    ask(&alice, "POST", "/acme/tokens", 400);
+    ask(&alice, "POST", "", 400);
+    ask(&astray.caller(), "POST", "/acme/resolve", 403);
+    let billing = format!("token:{} resolve - network", astray.text("id"));
+    assert_eq!(
+        served.trail("acme")[skipped..],
+        [
+            "rita@acme.com create - forbidden",
+            "rita@acme.com member.add - forbidden",
+            "rita@acme.com member.remove - forbidden",
+            "rita@acme.com token.create - forbidden",
+            "rita@acme.com org.create - forbidden",
+            "rita@acme.com resolve - invalid",
+            "alice@acme.com token.create - invalid",
+            "alice@acme.com org.create - invalid",
+            &billing,
+        ]
+    );
+}
+
 /// Each refusal is on record, and says whom it was about.
 #[test]
 fn refusals_are_on_record() {
