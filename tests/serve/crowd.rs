@@ -278,7 +278,7 @@ fn the_names_of_a_watch_are_counted_all_the_time() {
     let by_hand = rusqlite::Connection::open(world.path("data/store.db")).expect("it is there");
     by_hand.execute_batch("BEGIN IMMEDIATE").expect("nobody writes");
     let ask = format!("{{\"versions\":{{\"DB_PASSWORD_PROD\":1}}}}{}", " ".repeat(40_000));
-    let mut watch = || {
+    let watch = || {
         let mut line = server.connect(1);
         line.begin("/api/v1/orgs/default/watch", ask.len());
         line.send(&ask);
