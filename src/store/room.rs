@@ -4,44 +4,60 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use crate::name::OrgName;
+use crate::store::serve::Source;
+use crate::store::shares::{Share, Shares};
 
 /// The room that all answers have together.
 pub struct Rooms {
-    free: Arc<Semaphore>,
-    bytes_max: usize,
+    shares: Arc<Shares<Whose>>,
     bytes_uncounted: usize,
     refused: AtomicU64,
+}
+
+/// Who has a share of it: so who does not read is in the way of nobody else.
+#[derive(Clone, Eq, Hash, PartialEq)]
+pub enum Whose {
+    Organization(OrgName),
+    Source(Source),
 }
 
 /// One answer's, until it is dropped.
 #[derive(Default)]
 pub struct Room {
     /// None where there is no end to it: within this process.
-    of: Option<Arc<Rooms>>,
+    of: Option<(Arc<Rooms>, Whose)>,
     taken: Mutex<Taken>,
 }
 
 #[derive(Default)]
 struct Taken {
     bytes: usize,
-    permit: Option<OwnedSemaphorePermit>,
+    share: Option<Share<Whose>>,
+}
+
+/// Why there is none.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum NoRoom {
+    /// Others have it.
+    Now,
+    /// It is more than a share has where nobody else has any.
+    Ever,
 }
 
 impl Rooms {
     /// Answers up to `bytes_uncounted` take none.
-    pub fn new(bytes_max: usize, bytes_uncounted: usize) -> Arc<Self> {
-        let free = Arc::new(Semaphore::new(bytes_max));
-        Arc::new(Self { free, bytes_max, bytes_uncounted, refused: AtomicU64::new(0) })
+    pub fn new(shares: Arc<Shares<Whose>>, bytes_uncounted: usize) -> Arc<Self> {
+        Arc::new(Self { shares, bytes_uncounted, refused: AtomicU64::new(0) })
     }
 
-    pub fn room(self: &Arc<Self>) -> Arc<Room> {
-        Arc::new(Room { of: Some(Arc::clone(self)), taken: Mutex::default() })
+    pub fn room(self: &Arc<Self>, whose: Whose) -> Arc<Room> {
+        Arc::new(Room { of: Some((Arc::clone(self), whose)), taken: Mutex::default() })
     }
 
     /// Bytes that are taken, by all together.
     pub fn taken(&self) -> usize {
-        self.bytes_max - self.free.available_permits()
+        self.shares.taken()
     }
 
     /// How often there was none.
@@ -49,44 +65,52 @@ impl Rooms {
         self.refused.load(Ordering::Relaxed)
     }
 
-    /// The longest answer takes all that there is.
-    fn counted(&self, bytes: usize) -> usize {
-        if bytes <= self.bytes_uncounted { 0 } else { bytes.min(self.bytes_max) }
+    /// Makes the share one of so many bytes, or leaves it as it is.
+    fn set(
+        self: &Arc<Self>,
+        share: &mut Option<Share<Whose>>,
+        whose: &Whose,
+        bytes: usize,
+    ) -> Result<(), NoRoom> {
+        if bytes <= self.bytes_uncounted {
+            *share = None;
+            return Ok(());
+        }
+        if bytes > self.shares.alone() {
+            return Err(NoRoom::Ever);
+        }
+        let done = match share {
+            Some(share) if bytes <= share.places() => {
+                share.shrink(bytes);
+                Ok(())
+            }
+            Some(share) => share.grow(bytes - share.places()),
+            None => self.shares.take(whose.clone(), bytes).map(|new| *share = Some(new)),
+        };
+        done.map_err(|_full| NoRoom::Now)
     }
 }
 
 impl Room {
-    /// Takes so many bytes more, or keeps what it has and says that there is no room.
-    pub fn grow(&self, more: usize) -> bool {
+    /// Takes so many bytes more, or keeps what it has and says why there is no room.
+    pub fn grow(&self, more: usize) -> Result<(), NoRoom> {
         let mut taken = self.lock();
         let bytes = taken.bytes.saturating_add(more);
         self.set(&mut taken, bytes)
     }
 
     /// The same for so many in all; it gives back what it has over that.
-    pub fn settle(&self, bytes: usize) -> bool {
+    pub fn settle(&self, bytes: usize) -> Result<(), NoRoom> {
         self.set(&mut self.lock(), bytes)
     }
 
-    fn set(&self, taken: &mut Taken, bytes: usize) -> bool {
-        let Some(of) = &self.of else { return true };
-        let had = taken.permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let wanted = of.counted(bytes);
-        if wanted > had {
-            let more = u32::try_from(wanted - had).unwrap_or(u32::MAX);
-            let Ok(more) = Arc::clone(&of.free).try_acquire_many_owned(more) else {
-                of.refused.fetch_add(1, Ordering::Relaxed);
-                return false;
-            };
-            match &mut taken.permit {
-                Some(permit) => permit.merge(more),
-                None => taken.permit = Some(more),
-            }
-        } else if let Some(permit) = &mut taken.permit {
-            drop(permit.split(had - wanted));
-        }
+    fn set(&self, taken: &mut Taken, bytes: usize) -> Result<(), NoRoom> {
+        let Some((of, whose)) = &self.of else { return Ok(()) };
+        of.set(&mut taken.share, whose, bytes).inspect_err(|_| {
+            of.refused.fetch_add(1, Ordering::Relaxed);
+        })?;
         taken.bytes = bytes;
-        true
+        Ok(())
     }
 
     /// Counting cannot panic half way.
@@ -99,33 +123,40 @@ impl Room {
 mod tests {
     use super::*;
 
+    fn of(organization: &str) -> Whose {
+        Whose::Organization(OrgName::parse(organization).expect("a slug"))
+    }
+
     #[test]
-    fn it_has_an_end_and_the_longest_has_all_of_it() {
-        let rooms = Rooms::new(100, 10);
-        let (one, other) = (rooms.room(), rooms.room());
-        assert!(one.grow(11));
-        assert_eq!(rooms.taken(), 11);
-        assert!(!other.settle(usize::MAX), "another has some");
-        assert!(other.settle(10), "what is short takes none");
-        assert_eq!((rooms.taken(), rooms.refused()), (11, 1));
+    fn who_does_not_read_leaves_room_to_others() {
+        let rooms = Rooms::new(Shares::new(100, 1), 10);
+        let (one, same, other) = (rooms.room(of("a")), rooms.room(of("a")), rooms.room(of("b")));
+        assert_eq!(one.grow(11), Ok(()));
+        assert_eq!(one.grow(39), Ok(()));
+        assert_eq!(one.grow(1), Err(NoRoom::Ever), "alone, it has half of all");
+        assert_eq!(same.grow(11), Err(NoRoom::Now));
+        assert_eq!(same.settle(10), Ok(()), "what is short takes none");
+        assert_eq!(other.settle(25), Ok(()));
+        assert_eq!(other.grow(1), Err(NoRoom::Now), "and others half of what is left");
+        assert_eq!(rooms.room(Whose::Source(Source::Unix)).grow(11), Ok(()));
+        assert_eq!((rooms.taken(), rooms.refused()), (75, 3));
         drop(one);
-        assert!(other.settle(usize::MAX));
-        assert_eq!(rooms.taken(), 100);
-        assert!(!rooms.room().grow(11));
-        drop(other);
+        assert_eq!(same.settle(50), Ok(()));
+        drop((same, other));
         assert_eq!(rooms.taken(), 0);
     }
 
     #[test]
     fn what_is_over_is_given_back() {
-        let rooms = Rooms::new(100, 10);
-        let room = rooms.room();
-        assert!(room.grow(40) && room.grow(40));
-        assert!(!room.grow(21) || rooms.taken() == 100);
-        assert!(room.settle(30));
+        let rooms = Rooms::new(Shares::new(200, 1), 10);
+        let room = rooms.room(of("a"));
+        assert_eq!((room.grow(40), room.grow(40)), (Ok(()), Ok(())));
+        assert_eq!(room.grow(21), Err(NoRoom::Ever));
+        assert_eq!(rooms.taken(), 80, "what is refused changes nothing");
+        assert_eq!(room.settle(30), Ok(()));
         assert_eq!(rooms.taken(), 30);
-        assert!(room.settle(5));
+        assert_eq!(room.settle(5), Ok(()));
         assert_eq!(rooms.taken(), 0);
-        assert!(Room::default().grow(usize::MAX), "within the process there is no end");
+        assert_eq!(Room::default().grow(usize::MAX), Ok(()), "within the process there is no end");
     }
 }

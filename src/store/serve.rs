@@ -36,6 +36,7 @@ use listener::Listener;
 use metrics::Metrics;
 use probes::{Readiness, Shown};
 
+pub use admission::Source;
 pub use context::{BodyFault, Context};
 pub use error::{BindError, ServeError};
 pub use limits::{HEAD_BYTES_MAX, HEADERS_MAX};

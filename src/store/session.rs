@@ -132,6 +132,12 @@ impl Session {
         self.held
     }
 
+    /// Whether a token of it has not ended.
+    fn is_alive(&self, now: Instant) -> bool {
+        now - self.used < SESSION_IDLE_MAX
+            && self.held.iter().any(|one| now - one.since < SESSION_AGE_MAX)
+    }
+
     fn is_whole(&self, now: Instant) -> bool {
         now - self.used < SESSION_IDLE_MAX
             && self.held.iter().all(|one| now - one.since < SESSION_AGE_MAX)
@@ -148,7 +154,7 @@ impl Session {
 /// For one more of this member.
 fn make_room(open: &mut HashMap<[u8; 32], Session>, now: Instant, holder: &Holder) {
     if open.len() >= SESSIONS_MAX {
-        open.retain(|_, session| session.is_whole(now));
+        open.retain(|_, session| session.is_alive(now));
     }
     let colleague = |one: &Holder| one.organization == holder.organization;
     make_room_of(open, SESSIONS_PER_MEMBER_MAX, |one| one == holder);
@@ -293,6 +299,25 @@ mod tests {
         let both = next(&sessions, now, Some(&first), 2);
         let end = start + SESSION_AGE_MAX;
         assert_eq!(ids(sessions.find_at(end, both.expose_secret())), ["000000000002"]);
+    }
+
+    #[test]
+    fn one_with_a_living_token_makes_room_for_nobody() {
+        let (sessions, start) = (Sessions::default(), Instant::now());
+        let now = start + SESSION_AGE_MAX;
+        let fill = |number: usize, held: Vec<Held>| {
+            sessions.open().insert(hash(&number.to_ne_bytes()), Session::new(held, now));
+        };
+        let held =
+            |number: usize, since| Held { proof: proof(number), holder: holder(0, 0), since };
+        for number in 1..SESSIONS_MAX {
+            fill(number, vec![held(number, start)]);
+        }
+        fill(0, vec![held(1, now), held(2, start)]);
+        next(&sessions, now, None, 9);
+        assert_eq!(sessions.open().len(), 2, "those that ended went, and no other");
+        let left = sessions.find_at(now, &0_usize.to_ne_bytes());
+        assert_eq!(ids(left), ["000000000001"]);
     }
 
     #[test]

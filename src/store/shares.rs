@@ -47,6 +47,11 @@ impl<K: Clone + Eq + Hash> Shares<K> {
         Ok(Share { of: Arc::clone(self), one, places })
     }
 
+    /// As many as one that is alone always gets.
+    pub fn alone(&self) -> usize {
+        self.places / (self.free_per_one + 1)
+    }
+
     /// How many are taken, by all together.
     pub fn taken(&self) -> usize {
         self.lock().all
@@ -84,18 +89,29 @@ impl<K: Clone + Eq + Hash> Share<K> {
         self.places += more;
         Ok(())
     }
-}
 
-impl<K: Clone + Eq + Hash> Drop for Share<K> {
-    fn drop(&mut self) {
+    /// Gives back all that it has over so many.
+    pub fn shrink(&mut self, places: usize) {
+        let over = self.places.saturating_sub(places);
+        self.places -= over;
         let mut taken = self.of.lock();
-        taken.all -= self.places;
+        taken.all -= over;
         if let Entry::Occupied(mut had) = taken.by_one.entry(self.one.clone()) {
-            *had.get_mut() -= self.places;
+            *had.get_mut() -= over;
             if *had.get() == 0 {
                 had.remove();
             }
         }
+    }
+
+    pub fn places(&self) -> usize {
+        self.places
+    }
+}
+
+impl<K: Clone + Eq + Hash> Drop for Share<K> {
+    fn drop(&mut self) {
+        self.shrink(0);
     }
 }
 
@@ -130,5 +146,23 @@ mod tests {
         assert_eq!(shares.taken(), 2);
         drop(one);
         assert_eq!(shares.taken(), 0);
+    }
+
+    #[test]
+    fn what_is_given_back_is_another_s() {
+        let shares = Shares::new(10, 1);
+        let (mut one, other) = (shares.take('a', 1), shares.take('a', 2));
+        let one = one.as_mut().expect("there is room");
+        assert_eq!(one.grow(2), Ok(()));
+        assert_eq!(shares.alone(), 5);
+        one.shrink(7);
+        assert_eq!(shares.taken(), 5, "it has less than that");
+        one.shrink(1);
+        assert_eq!((one.places(), shares.taken()), (1, 3));
+        one.shrink(0);
+        drop(other);
+        assert!(shares.lock().by_one.is_empty());
+        assert_eq!(one.grow(5), Ok(()));
+        assert_eq!(shares.taken(), 5);
     }
 }

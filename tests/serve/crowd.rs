@@ -199,6 +199,8 @@ fn answers_have_their_room_before_they_are_made() {
     const VALUES: usize = 300;
     const ASKERS: usize = 40;
     let world = world();
+    let made = world.inject(["org", "create", "other", "--owner", "olga@other.com"]).run();
+    let olga = format!("authorization: Bearer {}\r\n", made.code(0).out().trim());
     let server = start(&world, &[], &[]);
     let mut line = server.connect(1);
     let value = format!("{{\"value\":\"{}\"}}", "x".repeat(65_536));
@@ -228,4 +230,67 @@ fn answers_have_their_room_before_they_are_made() {
         server.connect(1).request("POST", "/api/v1/orgs/default/resolve", "", ask.as_bytes());
     assert_eq!(whole.status, 200);
     assert!(whole.body.len() > VALUES * 65_536);
+    // More than that is none of one answer, however often it is asked for.
+    let more: Vec<_> = (VALUES..VALUES + 50).map(|number| format!("LARGE_{number}")).collect();
+    for name in &more {
+        let path = format!("/api/v1/orgs/default/secrets/{name}");
+        assert_eq!(line.request("PUT", &path, "", value.as_bytes()).status, 201);
+    }
+    let more: Vec<_> =
+        names.into_iter().chain(more.iter().map(|one| format!("\"{one}\""))).collect();
+    let long = format!("{{\"names\":[{}]}}", more.join(","));
+    let path = "/api/v1/orgs/default/resolve";
+    let refused = server.connect(1).request("POST", path, "", long.as_bytes());
+    assert_eq!(refused.status, 413);
+    assert!(refused.text().contains("ask for fewer"));
+    others_are_answered(&server, &olga, &ask);
+}
+
+/// While those of one organization read nothing of what they asked for.
+fn others_are_answered(server: &Server, olga: &str, ask: &str) {
+    let mut line = server.connect(1);
+    let other = |path: &str| format!("/api/v1/orgs/other/{path}");
+    let value = format!("{{\"value\":\"{}\"}}", "x".repeat(65_536));
+    assert_eq!(line.request("PUT", &other("secrets/LARGE_0"), olga, value.as_bytes()).status, 201);
+    let names = br#"{"names":["*"]}"#;
+    assert_eq!(line.request("PATCH", &other("members/olga@other.com"), olga, names).status, 200);
+    let one = r#"{"names":["LARGE_0"]}"#;
+    let mut unread = Vec::new();
+    for ask in [ask, one] {
+        loop {
+            let mut asker = server.connect(1);
+            asker.begin_resolve(ask.len());
+            asker.send(ask);
+            let head = asker.try_head().expect("it answers");
+            unread.push(asker);
+            if head.starts_with("HTTP/1.1 503") {
+                break;
+            }
+        }
+    }
+    assert_eq!(line.request("POST", &other("resolve"), olga, one.as_bytes()).status, 200);
+}
+
+#[test]
+fn the_names_of_a_watch_are_counted_all_the_time() {
+    let world = world();
+    let server = start(&world, &[], &[]);
+    let by_hand = rusqlite::Connection::open(world.path("data/store.db")).expect("it is there");
+    by_hand.execute_batch("BEGIN IMMEDIATE").expect("nobody writes");
+    let ask = format!("{{\"versions\":{{\"DB_PASSWORD_PROD\":1}}}}{}", " ".repeat(40_000));
+    let watch = || {
+        let mut line = server.connect(1);
+        line.begin("/api/v1/orgs/default/watch", ask.len());
+        line.send(&ask);
+        line
+    };
+    // The first look waits for the database, and the second one for the first.
+    let _first = watch();
+    let bytes = "inject_request_body_bytes";
+    server.metric(bytes, |bytes| bytes == ask.len() as u64);
+    let _second = watch();
+    server.metric("inject_queue_depth", |waiting| waiting == 1);
+    assert_eq!(server.metric(bytes, |_| true), 2 * ask.len() as u64);
+    by_hand.execute_batch("ROLLBACK").expect("it was begun");
+    server.metric(bytes, |bytes| bytes == 0);
 }

@@ -149,7 +149,12 @@ impl Connection {
 
     /// Sends the head of a resolve of which the body is still to come.
     pub fn begin_resolve(&mut self, length: usize) {
-        let head = self.head("POST", "/api/v1/orgs/default/resolve", "", length);
+        self.begin("/api/v1/orgs/default/resolve", length);
+    }
+
+    /// The head of a POST, with the token.
+    pub fn begin(&mut self, path: &str, length: usize) {
+        let head = self.head("POST", path, "", length);
         self.send(head);
     }
 

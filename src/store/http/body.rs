@@ -12,8 +12,8 @@ use crate::grant::Grant;
 use crate::name::{SecretName, WorkloadName};
 use crate::secret::Secret;
 use crate::store::http::problem::Fault;
-use crate::store::room::Room;
-use crate::store::service::{Condition, Holder, NewToken, Put, Resolve, ResolvedSecret};
+use crate::store::room::{NoRoom, Room};
+use crate::store::service::{Condition, Holder, NewToken, Put, Refusal, Resolve, ResolvedSecret};
 use crate::store::token::Kind;
 use crate::wire::{RESOLVE_NAMES_MAX, TokenRequest, value_from_wire, write_value_member};
 
@@ -160,9 +160,10 @@ fn make_room(out: &mut Vec<u8>, more: usize, room: &Room) -> Result<(), Fault> {
         return Ok(());
     }
     let bytes = (2 * out.capacity()).max(out.len() + more);
-    if !room.grow(bytes) {
-        return Err(Fault::Crowded);
-    }
+    room.grow(bytes).map_err(|none| match none {
+        NoRoom::Now => Fault::Crowded,
+        NoRoom::Ever => Fault::Refusal(Refusal::LongAnswer),
+    })?;
     out.reserve_exact(bytes - out.len());
     Ok(())
 }

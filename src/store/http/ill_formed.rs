@@ -1,5 +1,5 @@
 //! Requests that are refused for their form. Of somebody known, what would have left a record
-//! leaves one; nobody else is told what was wrong.
+//! leaves one; nobody else is told what was wrong, nor who may not do it however it is asked.
 
 use crate::name::SecretName;
 use crate::store::Store;

@@ -129,6 +129,7 @@ async fn act(
         _ => {}
     }
     let knock = door::knock(store, &line.peer, &head.method, &head.headers)?;
+    context.asks(found.org().ok());
     let asked = Asked { store, context, found, head, line, knock: knock.clone() };
     let answered = match asked.act(body).await {
         Err(fault) if !matches!(fault, Fault::Refusal(_)) => {

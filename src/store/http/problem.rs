@@ -174,6 +174,11 @@ fn refused(refusal: Refusal) -> Problem {
             titled(413, problem_type::INVALID, "the value is too long")
                 .detail(format!("`{name}` would have {bytes} bytes; {LONG_VALUE}"))
         }
+        Refusal::LongAnswer => titled(413, problem_type::INVALID, "the answer would be too long")
+            .detail(
+                "these values together are more than one answer may have, which is about 20 MiB; \
+                 ask for fewer of them at a time",
+            ),
         Refusal::Damaged(damages) => not_as_written(damaged(&damages)),
         Refusal::OrganizationDamaged(name) => not_as_written(format!(
             "organization `{name}` is not as it was written; put a backup in its place"
@@ -195,6 +200,8 @@ fn refused(refusal: Refusal) -> Problem {
         | Refusal::MemberExists(_)
         | Refusal::LastOwner(_)
         | Refusal::OwnersTokens(_)
+        | Refusal::OwnersWithout(_)
+        | Refusal::LastToken(_)
         | Refusal::MemberDamaged(_)
         | Refusal::NoToken(_)) => refused_people(people),
     }
@@ -225,6 +232,16 @@ fn refused_people(refusal: Refusal) -> Problem {
             titled(409, problem_type::LAST_OWNER, "no owner would have a token").detail(format!(
                 "`{email}` made the tokens of all other owners, which would go too; let one of \
                  them make a token of their own first"
+            ))
+        }
+        Refusal::OwnersWithout(email) => {
+            titled(409, problem_type::LAST_OWNER, "no owner would have a token").detail(format!(
+                "no owner but `{email}` has a token that is good; make one for another owner first"
+            ))
+        }
+        Refusal::LastToken(id) => {
+            titled(409, problem_type::LAST_OWNER, "no owner would have a token").detail(format!(
+                "no owner has another token than `{id}` that is good; make one first"
             ))
         }
         Refusal::MemberDamaged(email) => {

@@ -37,7 +37,7 @@ impl Asked<'_> {
         // Held on purpose, it takes no place of those that are under way.
         self.context.about(versions.keys().map(SecretName::as_str));
         self.context.step_aside();
-        let Asked { store, knock, line, .. } = self;
+        let Asked { store, knock, line, context, .. } = self;
         let watch = Watch { store, knock: &knock, org: &org, versions: &versions };
         let mut over = wait.is_zero();
         // Whoever was not let in on this connection yet has no place among those who wait.
@@ -49,6 +49,8 @@ impl Asked<'_> {
         // It counts as waiting before it looks, so that no change falls in between.
         let held = Held::begin(store, watch.token(), &org, &versions);
         let held = held.ok_or(Fault::Refusal(Refusal::Overloaded))?;
+        // Until then the names counted as the body that brought them.
+        context.forget_body();
         loop {
             let (sequence, answer) = watch.answer(&line.on_record, over).await?;
             if let Some(answer) = answer {

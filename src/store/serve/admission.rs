@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-use crate::store::room::{Room, Rooms};
+use crate::name::OrgName;
+use crate::store::room::{Room, Rooms, Whose};
 use crate::store::serve::limits::{
-    ANSWER_BYTES_UNCOUNTED, ANSWERS_BYTES_MAX, BODIES_BYTES_MAX, BODY_BYTES_FREE_PER_ADDRESS,
-    CONNECTIONS_FREE_PER_ADDRESS, CONNECTIONS_MAX, DESCRIPTORS_KEPT, HANDSHAKES_MAX,
-    HANDSHAKES_PER_ADDRESS_MAX, REQUESTS_MAX,
+    ANSWER_BYTES_FREE_PER_ORGANIZATION, ANSWER_BYTES_UNCOUNTED, ANSWERS_BYTES_MAX,
+    BODIES_BYTES_MAX, BODY_BYTES_FREE_PER_ADDRESS, CONNECTIONS_FREE_PER_ADDRESS, CONNECTIONS_MAX,
+    DESCRIPTORS_KEPT, HANDSHAKES_MAX, HANDSHAKES_PER_ADDRESS_MAX, REQUESTS_MAX,
 };
 use crate::store::shares::{Full, Share, Shares};
 
@@ -83,7 +84,10 @@ impl Admission {
             handshakes_by_source: Mutex::default(),
             requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
             bodies: Shares::new(BODIES_BYTES_MAX, BODY_BYTES_FREE_PER_ADDRESS),
-            answers: Rooms::new(ANSWERS_BYTES_MAX, ANSWER_BYTES_UNCOUNTED),
+            answers: Rooms::new(
+                Shares::new(ANSWERS_BYTES_MAX, ANSWER_BYTES_FREE_PER_ORGANIZATION),
+                ANSWER_BYTES_UNCOUNTED,
+            ),
         }
     }
 
@@ -128,9 +132,10 @@ impl Admission {
         self.bodies.take(Source::of(peer), bytes).ok()
     }
 
-    /// For one answer; it takes nothing yet.
-    pub fn room(&self) -> Arc<Room> {
-        self.answers.room()
+    /// For one answer; it takes nothing yet. What is of no organization is its reader's.
+    pub fn room(&self, organization: Option<OrgName>, peer: Peer) -> Arc<Room> {
+        let of_peer = || Whose::Source(Source::of(peer));
+        self.answers.room(organization.map_or_else(of_peer, Whose::Organization))
     }
 
     pub fn connections(&self) -> usize {

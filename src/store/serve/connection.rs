@@ -205,7 +205,7 @@ async fn held(context: &mut Context, answer: Answer) -> Answer {
         return answer;
     };
     let room = context.room();
-    if !room.settle(length) {
+    if room.settle(length).is_err() {
         return Fault::Crowded.answer(context);
     }
     let (head, body) = answer.into_parts();

@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use tokio::time::timeout;
 
 use crate::log::{Level, Throttle};
+use crate::name::OrgName;
 use crate::secret::Secret;
 use crate::store::room::Room;
 use crate::store::serve::admission::{BodyPermit, Peer, RequestPermit};
@@ -34,6 +35,7 @@ pub struct Context {
     names: Vec<String>,
     permit: Option<RequestPermit>,
     body: Option<BodyPermit>,
+    organization: Option<OrgName>,
     room: Option<Arc<Room>>,
     pub(super) has_read: bool,
     /// None where the request comes from within this process.
@@ -74,6 +76,7 @@ impl Context {
             names: Vec::new(),
             permit: None,
             body: None,
+            organization: None,
             room: None,
             has_read: false,
             server: None,
@@ -84,8 +87,9 @@ impl Context {
         let id = server.ids.next();
         let names = Vec::new();
         let server = Some(server);
-        let (route, body, room) = (None, None, None);
-        Self { id, peer, route, names, permit, body, room, has_read: false, server }
+        let (route, body, organization, room) = (None, None, None, None);
+        let has_read = false;
+        Self { id, peer, route, names, permit, body, organization, room, has_read, server }
     }
 
     /// The client's address, where it has one.
@@ -96,6 +100,12 @@ impl Context {
     /// Which of the routes it is: its index among their names.
     pub fn routed(&mut self, route: usize) {
         self.route = Some(route);
+    }
+
+    /// The organization that is asked, whose share a long answer takes. Whoever is not let in there
+    /// gets a short one.
+    pub fn asks(&mut self, organization: Option<OrgName>) {
+        self.organization = organization;
     }
 
     /// The secrets that it is about. They are shown at debug level, and else not even copied.
@@ -188,8 +198,11 @@ impl Context {
 
     /// The memory that its answer takes.
     pub fn room(&mut self) -> Arc<Room> {
-        let server = self.server.as_ref();
-        let new = || server.map_or_else(Arc::default, |server| server.admission.room());
+        let (server, peer, organization) = (&self.server, self.peer, &self.organization);
+        let new = || match server {
+            Some(server) => server.admission.room(organization.clone(), peer),
+            None => Arc::default(),
+        };
         Arc::clone(self.room.get_or_insert_with(new))
     }
 
@@ -197,6 +210,10 @@ impl Context {
     /// is another's. It keeps its connection's.
     pub fn step_aside(&mut self) {
         self.permit = None;
+    }
+
+    /// What its body said is counted elsewhere by now, or not kept.
+    pub fn forget_body(&mut self) {
         self.body = None;
     }
 

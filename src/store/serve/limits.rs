@@ -51,9 +51,11 @@ pub const BODY_BYTES_FREE_PER_ADDRESS: usize = 1;
 /// Bodies up to this length are not counted: as many as there are connections take no more than
 /// those that are. So who sends much, however slowly, is in nobody's way who sends little.
 pub const BODY_BYTES_UNCOUNTED: usize = 16 * 1024;
-/// Bytes of answers that wait to be read, of all together. One that is longer is sent when no other
-/// waits.
-pub const ANSWERS_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of answers that are made or wait to be read, of all together. One organization gets one
+/// part in so many of those that are free then: half of all for one that is alone, and a resolve
+/// that takes more than that is refused for good.
+pub const ANSWERS_BYTES_MAX: usize = 128 * 1024 * 1024;
+pub const ANSWER_BYTES_FREE_PER_ORGANIZATION: usize = 1;
 /// Answers up to this length are not counted: as many as there are connections take no more.
 pub const ANSWER_BYTES_UNCOUNTED: usize = 16 * 1024;
 

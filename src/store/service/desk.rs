@@ -36,8 +36,6 @@ pub struct Desk {
     known: Option<Known>,
     /// Records that were appended since they were counted last.
     appended: u64,
-    /// Rows of new usage since the last look at how many there are.
-    pub usage_added: usize,
 }
 
 /// What was read and judged, and is so as long as nobody else writes.
@@ -104,12 +102,12 @@ impl Said {
 impl Desk {
     /// For a process that does one thing and ends.
     pub fn forgetful(keys: Arc<Keys>) -> Self {
-        Self { keys, known: None, appended: 0, usage_added: 0 }
+        Self { keys, known: None, appended: 0 }
     }
 
     /// For one that does many.
     pub fn remembering(keys: Arc<Keys>) -> Self {
-        Self { keys, known: Some(Known::default()), appended: 0, usage_added: 0 }
+        Self { keys, known: Some(Known::default()), appended: 0 }
     }
 
     /// At the start of each transaction: what another connection may have changed is forgotten.

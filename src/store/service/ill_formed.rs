@@ -4,7 +4,7 @@ use crate::name::{OrgName, SecretName};
 use crate::store::audit::{Action, NamedList, Outcome};
 use crate::store::permission::Operation;
 use crate::store::service::desk::{Said, State};
-use crate::store::service::{Caller, Decided, Desk, Done, Judged, Knock, or_refuse};
+use crate::store::service::{Caller, Decided, Desk, Done, Knock, or_refuse};
 use crate::store::storage::transaction::Transaction;
 
 impl Desk {
@@ -33,22 +33,30 @@ impl Desk {
         let version = current.filter(|_| caller.may(Operation::Audited(action), name));
         let mut secrets = NamedList::new();
         name.into_iter().for_each(|name| secrets.push(name, version));
-        self.note_invalid(tx, &caller, Said { secrets, ..Said::new(action, Outcome::Invalid) })?;
-        Ok(Ok(Done::with(())))
+        self.note_invalid(tx, &caller, Said { secrets, ..Said::new(action, Outcome::Invalid) })
     }
 
     /// The same of who would have made an organization: on record in the maker's own. Who makes
     /// one on the machine itself has none.
     pub fn note_ill_formed_maker(&mut self, tx: &Transaction<'_>, knock: &Knock) -> Decided<()> {
         if let Some(caller) = or_refuse!(self.maker(tx, knock)?) {
-            self.note_invalid(tx, &caller, Said::new(Action::OrgCreate, Outcome::Invalid))?;
+            return self.note_invalid(tx, &caller, Said::new(Action::OrgCreate, Outcome::Invalid));
         }
         Ok(Ok(Done::with(())))
     }
 
-    fn note_invalid(&mut self, tx: &Transaction<'_>, caller: &Caller, said: Said) -> Judged<()> {
+    /// Whoever may not do it at all is told that, and nothing of the form.
+    fn note_invalid(&mut self, tx: &Transaction<'_>, caller: &Caller, said: Said) -> Decided<()> {
+        let is_judged_by_name = matches!(said.action, Action::Resolve | Action::Watch);
+        let may = is_judged_by_name || caller.may(Operation::Audited(said.action), None);
+        let forbidden = (caller.is_astray() || !may).then(|| caller.forbidden());
+        let outcome = forbidden.as_ref().map_or(said.outcome, |(outcome, _)| *outcome);
         let workload = caller.principal.workload().map(ToString::to_string);
-        let workload = workload.filter(|_| matches!(said.action, Action::Resolve | Action::Watch));
-        self.record(tx, caller, Said { workload, ..said }).map(|_| ())
+        let workload = workload.filter(|_| is_judged_by_name);
+        self.record(tx, caller, Said { workload, outcome, ..said })?;
+        Ok(match forbidden {
+            Some((_, refusal)) => Err(refusal),
+            None => Ok(Done::with(())),
+        })
     }
 }

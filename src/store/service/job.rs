@@ -99,6 +99,16 @@ impl Service {
         Self { database, desk, unpurged: Vec::new(), purged: Vec::new(), records_written: 0 }
     }
 
+    /// Before the first job: finishes the changes that a crash cut off. A mark that it left of one
+    /// that was finished would have the next deletion of that name taken for the same again.
+    pub fn finish_left(&mut self) {
+        let left = self.database.read(|tx| tx.any_unpurged());
+        // What is wrong with the database shows in the first job.
+        if left.is_ok_and(|left| left) && self.database.write(|_| Ok(())).is_ok() {
+            self.database.purge_at_once();
+        }
+    }
+
     /// Does all of these in one transaction, and answers each. If one of them meets something that
     /// ends the transaction, each is done again by itself.
     pub fn run(&mut self, mut jobs: Vec<Box<dyn Job>>) {

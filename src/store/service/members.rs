@@ -4,9 +4,10 @@ use crate::grant::Grant;
 use crate::name::{EmailAddress, OrgName};
 use crate::secret::Secret;
 use crate::store::audit::{Action, Outcome, subject};
-use crate::store::permission::{Operation, Principal};
+use crate::store::permission::Operation;
 use crate::store::seal;
 use crate::store::service::desk::Said;
+use crate::store::service::owners::Going;
 use crate::store::service::{
     Caller, Decided, Desk, Done, Judged, Knock, Refusal, now, or_refuse, time,
 };
@@ -14,9 +15,6 @@ use crate::store::storage::transaction::Transaction;
 use crate::store::storage::{MemberRow, TokenRow};
 use crate::store::token::Made;
 use crate::wire::{Member, MemberChange, Role};
-
-/// Rows that are read at a time where all of them count.
-const ROWS_MAX: u32 = 1000;
 
 /// Somebody who is to be a member.
 pub struct NewMember {
@@ -110,6 +108,10 @@ impl Desk {
             self.note_member(tx, &caller, action, Outcome::LastOwner, email)?;
             return Ok(Err(Refusal::LastOwner(email.clone())));
         }
+        if steps_down && !self.leaves_an_owner(tx, &caller, Going::Role(email))? {
+            self.note_member(tx, &caller, action, Outcome::LastOwner, email)?;
+            return Ok(Err(Refusal::OwnersWithout(email.clone())));
+        }
         let names = change.names.clone().unwrap_or(names);
         let said = Said {
             changed: Some(subject::member(email.as_str())),
@@ -149,7 +151,7 @@ impl Desk {
             self.note_member(tx, &caller, action, Outcome::LastOwner, email)?;
             return Ok(Err(Refusal::LastOwner(email.clone())));
         }
-        if !self.leaves_an_owner(tx, &caller, email)? {
+        if !self.leaves_an_owner(tx, &caller, Going::Member(email))? {
             self.note_member(tx, &caller, action, Outcome::LastOwner, email)?;
             return Ok(Err(Refusal::OwnersTokens(email.clone())));
         }
@@ -250,74 +252,6 @@ impl Desk {
         let detail = serde_json::json!({ "member": email.as_str() }).to_string();
         let said = Said { detail: Some(detail), ..Said::new(action, outcome) };
         self.record(tx, caller, said).map(|_| ())
-    }
-
-    fn has_other_owner(
-        &mut self,
-        tx: &Transaction<'_>,
-        organization: &OrgName,
-        email: &EmailAddress,
-    ) -> Judged<bool> {
-        let mut after = String::new();
-        loop {
-            let rows = tx.members(organization.as_str(), &after, ROWS_MAX)?;
-            let Some(last) = rows.last() else { return Ok(false) };
-            after.clone_from(&last.email);
-            for row in rows.iter().filter(|row| row.email != email.as_str()) {
-                if matches!(self.judge_member(tx, row)?, Some((_, Role::Owner, _))) {
-                    return Ok(true);
-                }
-            }
-        }
-    }
-
-    /// Whether an owner keeps a token when this member goes, and with the member what the member
-    /// made. Whoever is on the machine itself can make another.
-    fn leaves_an_owner(
-        &mut self,
-        tx: &Transaction<'_>,
-        caller: &Caller,
-        email: &EmailAddress,
-    ) -> Judged<bool> {
-        if matches!(caller.principal, Principal::Operator { .. }) {
-            return Ok(true);
-        }
-        let organization = caller.organization.as_str();
-        let mut after = String::new();
-        loop {
-            let rows = tx.members(organization, &after, ROWS_MAX)?;
-            let Some(last) = rows.last() else { return Ok(false) };
-            after.clone_from(&last.email);
-            for row in rows.iter().filter(|row| row.email != email.as_str()) {
-                let is_owner = matches!(self.judge_member(tx, row)?, Some((_, Role::Owner, _)));
-                if is_owner && self.has_token_beside(tx, row, email)? {
-                    return Ok(true);
-                }
-            }
-        }
-    }
-
-    /// Whether this member has a token that is good and that the other one did not make.
-    fn has_token_beside(
-        &self,
-        tx: &Transaction<'_>,
-        member: &MemberRow,
-        other: &EmailAddress,
-    ) -> Judged<bool> {
-        let (now, mut after) = (now(), String::new());
-        loop {
-            let rows = tx.tokens_of(&member.organization, &member.email, &after, ROWS_MAX)?;
-            let Some(last) = rows.last() else { return Ok(false) };
-            after.clone_from(&last.id);
-            for row in &rows {
-                let is_good = row.member.as_ref() == Some(&member.email)
-                    && row.created_by != other.as_str()
-                    && row.expires_at.is_none_or(|end| end > now);
-                if is_good && self.keys.token_stands(tx, row)? {
-                    return Ok(true);
-                }
-            }
-        }
     }
 
     fn put_member(&mut self, tx: &Transaction<'_>, mut row: MemberRow) -> Judged<MemberRow> {

@@ -9,6 +9,7 @@ mod job;
 mod list;
 mod members;
 mod organizations;
+mod owners;
 mod resolve;
 mod sealing;
 mod sign_in;
@@ -72,6 +73,10 @@ pub enum Refusal {
     LastOwner(EmailAddress),
     /// No other owner has a token that this member did not make.
     OwnersTokens(EmailAddress),
+    /// No other owner has a token.
+    OwnersWithout(EmailAddress),
+    /// No owner has another token.
+    LastToken(TokenId),
     MemberDamaged(EmailAddress),
     NoToken(TokenId),
     /// A condition did not hold; the version that is there, if one is.
@@ -85,6 +90,8 @@ pub enum Refusal {
         name: SecretName,
         bytes: usize,
     },
+    /// The values that are asked for have more bytes together than one answer may take.
+    LongAnswer,
     /// What is stored of these is not what was written.
     Damaged(Vec<Damage>),
     OrganizationDamaged(OrgName),

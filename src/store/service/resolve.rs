@@ -8,7 +8,7 @@ use crate::secret::Secret;
 use crate::store::audit::{Action, NamedList, Outcome};
 use crate::store::mirror::Mirrors;
 use crate::store::permission::Operation;
-use crate::store::room::Room;
+use crate::store::room::{NoRoom, Room};
 use crate::store::service::desk::{Said, State};
 use crate::store::service::sealing::JudgedRow;
 use crate::store::service::{
@@ -64,7 +64,7 @@ impl Desk {
     ) -> Decided<Vec<ResolvedSecret>> {
         let caller = or_refuse!(self.admit(tx, knock, organization)?);
         // The same request may be done twice, where another's failure ended the transaction.
-        ask.room.settle(0);
+        let _nothing_refused = ask.room.settle(0);
         let workload = caller.principal.workload().or(ask.workload.as_ref());
         let named = workload.map(ToString::to_string);
         if caller.is_astray() {
@@ -73,7 +73,16 @@ impl Desk {
             self.record(tx, &caller, Said { workload: named, outcome, ..said })?;
             return Ok(Err(refusal));
         }
-        let tally = or_refuse!(self.tally(tx, &caller, ask)?);
+        let tally = match self.tally(tx, &caller, ask)? {
+            Ok(tally) => tally,
+            Err(NoRoom::Now) => return Ok(Err(Refusal::Overloaded)),
+            Err(NoRoom::Ever) => {
+                let outcome = Outcome::Invalid;
+                let said = Tally::default().said(ask);
+                self.record(tx, &caller, Said { workload: named, outcome, ..said })?;
+                return Ok(Err(Refusal::LongAnswer));
+            }
+        };
         self.record(tx, &caller, Said { workload: named, ..tally.said(ask) })?;
         if ask.values && tally.is_whole() {
             match workload {
@@ -91,7 +100,7 @@ impl Desk {
         tx: &Transaction<'_>,
         caller: &Caller,
         ask: &Resolve,
-    ) -> Judged<Result<Tally, Refusal>> {
+    ) -> Judged<Result<Tally, NoRoom>> {
         let operation = Operation::Audited(ask.action());
         let mut tally = Tally::default();
         for name in &ask.names {
@@ -101,9 +110,7 @@ impl Desk {
             }
             match self.state(tx, &caller.organization, name)? {
                 State::Present { row, value } => {
-                    if !ask.room.grow(ask.bytes_of(&row)) {
-                        return Ok(Err(Refusal::Overloaded));
-                    }
+                    or_refuse!(ask.room.grow(ask.bytes_of(&row)));
                     tally.resolved.push(ResolvedSecret { name: name.clone(), row, value });
                 }
                 State::Absent { .. } => tally.missing.push(name.clone()),

@@ -9,6 +9,7 @@ use crate::store::permission::Operation;
 use crate::store::seal;
 use crate::store::service::desk::Said;
 use crate::store::service::members::as_json;
+use crate::store::service::owners::Going;
 use crate::store::service::{
     Caller, Decided, Desk, Done, Judged, Knock, Minted, Refusal, now, or_refuse, time,
 };
@@ -109,6 +110,9 @@ impl Desk {
         let Some(row) = row else {
             return refuse(self, Outcome::Missing, Refusal::NoToken(id.clone()));
         };
+        if row.member.is_some() && !self.leaves_an_owner(tx, &caller, Going::Token(id))? {
+            return refuse(self, Outcome::LastOwner, Refusal::LastToken(id.clone()));
+        }
         self.take_token(tx, &caller, &row)?;
         Ok(Ok(Done::with(())))
     }

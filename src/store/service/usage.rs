@@ -20,9 +20,11 @@ const LATELY: i64 = 30 * 24 * 60 * 60 * 1000;
 /// The most workloads that one secret's metadata lists.
 const USED_BY_MAX: u32 = 1000;
 /// Workloads of one organization of which it is remembered what they use: those that were seen
-/// last. It is looked every so many new rows, so there may be as many more for a while.
+/// last. It is looked when the code of a new row says so, which that of one in so many does: that
+/// counts for each organization by itself, also where each process adds but one. So there may be
+/// some more for a while.
 const WORKLOADS_KEPT_MAX: u32 = 10_000;
-const NEW_ROWS_MAX: usize = 64;
+const NEW_ROWS_PER_LOOK: u8 = 64;
 /// Rows that are read at a time, and for one page.
 const ROWS_MAX: u32 = 1000;
 const SCAN_ROWS_MAX: usize = 10_000;
@@ -46,6 +48,7 @@ impl Desk {
         if self.is_noted(organization, workload, resolved, at) {
             return Ok(());
         }
+        let mut is_due = false;
         for secret in resolved {
             let version = secret.row.columns.version;
             let remembered = self.known_usage(organization, workload);
@@ -71,14 +74,14 @@ impl Desk {
                 at,
                 code: Vec::new(),
             };
-            self.usage_added += usize::from(known.is_none());
             row.code = seal::row_code(&self.keys.ring.row, &row.bound()).to_vec();
+            is_due |=
+                known.is_none() && row.code.first().is_none_or(|b| b % NEW_ROWS_PER_LOOK == 0);
             tx.put_usage(&row)?;
             self.learn_usage(organization, workload, &secret.name, (version, at));
         }
         // A member may call each launch another name.
-        if self.usage_added >= NEW_ROWS_MAX {
-            self.usage_added = 0;
+        if is_due {
             tx.trim_usage(organization.as_str(), WORKLOADS_KEPT_MAX)?;
         }
         Ok(())

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::store::OpenMode;
-use crate::store::tests::{Store, call, open, resolve, secret};
+use crate::store::tests::{Handle, Store, call, key_of, open, resolve, secret};
 
 /// Salt and sealed value of a secret, as they stand in the database.
 fn sealed(store: &Store, name: &str) -> [Vec<u8>; 2] {
@@ -149,6 +150,30 @@ fn a_launch_finishes_what_a_crash_left() {
     let again = Store { handle: store.reopened(), directory: store.directory };
     again.get("DB_PASSWORD").is(200);
     is_gone(&again, &old);
+}
+
+/// A crash may leave the mark of a deletion that was finished, and answered.
+#[test]
+fn a_server_begins_with_what_a_crash_left() {
+    let store = Store::new();
+    let path = secret("DB_PASSWORD");
+    store.set("DB_PASSWORD", "old value").is(201);
+    store.call("DELETE", &path, "").is(204);
+    store.call("DELETE", &path, "").is(404);
+    let by_hand = store.by_hand();
+    let mark = || {
+        let sql = "INSERT INTO unpurged VALUES ('default', 'DB_PASSWORD', 1, 1)";
+        by_hand.execute(sql, []).unwrap();
+    };
+    mark();
+    store.call("DELETE", &path, "").is(204);
+    mark();
+    let (directory, wait) = (store.directory.path(), Duration::from_secs(5));
+    let server = Handle::open_to_serve(directory, &key_of(directory), "alice", wait).unwrap();
+    call(&server, "DELETE", &path, &[], b"").is(404);
+    let marks: i64 =
+        by_hand.query_row("SELECT count(*) FROM unpurged", [], |row| row.get(0)).unwrap();
+    assert_eq!(marks, 0);
 }
 
 /// A tool that takes the database out of WAL leaves old values in no journal of its own mode.

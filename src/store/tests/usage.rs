@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::store::seal;
 use crate::store::storage::UsageRow;
 use crate::store::tests::served::{Caller, Served};
+use crate::store::tests::{Store, call};
 
 const MINUTE: i64 = 60_000;
 
@@ -191,24 +192,74 @@ fn pages_of_workloads() {
     }
 }
 
+/// As many workloads of `org` as no answer ever lists.
+fn fill(by_hand: &rusqlite::Connection, org: &str) {
+    let fill = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 12000)
+                INSERT INTO usage SELECT ?1, 'old-' || n, 'API_KEY', 1, n, x'00' FROM n";
+    by_hand.execute(fill, [org]).unwrap();
+}
+
+fn count(by_hand: &rusqlite::Connection, org: &str, which: &str) -> i64 {
+    let sql = format!(
+        "SELECT count(DISTINCT workload) FROM usage WHERE organization = ?1 AND workload {which}"
+    );
+    by_hand.query_row(&sql, [org], |row| row.get(0)).unwrap()
+}
+
+/// Each new row may be the one by which it is looked how many there are: that none of a thousand
+/// was happens once in seven million times.
+const SURELY: i64 = 1000;
+
 #[test]
 fn workloads_that_were_seen_last_are_remembered() {
     let (served, alice) = acme();
-    let change = json!({ "names": ["*"] });
-    served.operator("PATCH", "/api/v1/orgs/acme/members/alice@acme.com", &change).is(200);
+    let gina = served.org("globex", "gina@globex.com");
+    served.set("globex", "DB_PASSWORD", "one");
     let by_hand = served.by_hand();
-    let fill = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 12000)
-                INSERT INTO usage SELECT 'acme', 'old-' || n, 'API_KEY', 1, n, x'00' FROM n";
-    by_hand.execute(fill, []).unwrap();
-    let count = |which: &str| -> i64 {
-        let sql = format!("SELECT count(DISTINCT workload) FROM usage WHERE workload {which}");
-        by_hand.query_row(&sql, [], |row| row.get(0)).unwrap()
-    };
-    for number in 0..64 {
-        let body = json!({ "names": ["DB_PASSWORD"], "workload": format!("new-{number}") });
-        served.ask(&alice, "POST", "/api/v1/orgs/acme/resolve", &body.to_string()).is(200);
+    let change = json!({ "names": ["*"] });
+    for (org, owner) in [("acme", "alice"), ("globex", "gina")] {
+        let path = format!("/api/v1/orgs/{org}/members/{owner}@{org}.com");
+        served.operator("PATCH", &path, &change).is(200);
+        fill(&by_hand, org);
     }
-    assert_eq!((count("LIKE 'new-%'"), count("LIKE '%'")), (64, 10_000));
-    assert_eq!((count("= 'old-2064'"), count("= 'old-2065'")), (0, 1), "the oldest went");
-    assert_eq!(used_by(&served, "DB_PASSWORD").len(), 64);
+    let mut trimmed = [("acme", alice, None), ("globex", gina, None)];
+    for number in 1..=SURELY {
+        // One organization's new rows are no other's.
+        for (org, owner, when) in &mut trimmed {
+            let body = json!({ "names": ["DB_PASSWORD"], "workload": format!("new-{number}") });
+            let path = format!("/api/v1/orgs/{org}/resolve");
+            served.ask(owner, "POST", &path, &body.to_string()).is(200);
+            if when.is_none() && count(&by_hand, org, "LIKE '%'") == 10_000 {
+                *when = Some(number);
+                assert_eq!(count(&by_hand, org, "LIKE 'new-%'"), number);
+                let (gone, kept) = (2000 + number, 2001 + number);
+                assert_eq!(count(&by_hand, org, &format!("= 'old-{gone}'")), 0, "the oldest went");
+                assert_eq!(count(&by_hand, org, &format!("= 'old-{kept}'")), 1);
+            }
+        }
+        if trimmed.iter().all(|(_, _, when)| when.is_some()) {
+            assert_eq!(i64::try_from(used_by(&served, "DB_PASSWORD").len()).unwrap(), number);
+            return;
+        }
+    }
+    panic!("{:?} were trimmed", trimmed.map(|(org, _, when)| (org, when)));
+}
+
+/// Each launch over the embedded store is a process that does one thing and ends.
+#[test]
+fn launches_of_their_own_forget_old_workloads_too() {
+    let store = Store::new();
+    let names: Vec<String> = (0..25).map(|number| format!("KEY_{number}")).collect();
+    names.iter().for_each(|name| drop(store.set(name, "x").is(201)));
+    let by_hand = store.by_hand();
+    fill(&by_hand, "default");
+    for launch in 0..SURELY / 25 {
+        let body = json!({ "names": names, "workload": format!("new-{launch}") }).to_string();
+        let path = "/api/v1/orgs/default/resolve";
+        call(&store.reopened(), "POST", path, &[], body.as_bytes()).is(200);
+        if count(&by_hand, "default", "LIKE '%'") == 10_000 {
+            return;
+        }
+    }
+    panic!("nothing was forgotten");
 }

@@ -62,7 +62,7 @@ function editMember(org, member, done) {
       try {
         now = await (member ? call("PATCH", memberPath(org, member.email), { body }) : call("POST", orgPath(org, "/members"), { body: { ...body, email: address } }));
       } catch (error) {
-        if (error.kind === "last-owner") return role.error(`${member.email} is the last owner. Make somebody else an owner first.`);
+        if (error.kind === "last-owner") return role.error(`${member.email} is the last owner with a token. Make somebody else an owner first, and a token for them.`);
         if (error.status === 409) return email.error(`${address} is a member already. If their token was lost, make another under Tokens.`);
         if (error.status === 422 && !member) return email.error(NO_ADDRESS);
         throw error;

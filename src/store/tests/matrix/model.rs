@@ -90,6 +90,15 @@ impl Cell<'_> {
         match self.who {
             Who::Nobody | Who::Spent => NOBODY,
             who if who.asks_from_elsewhere() && self.method != "GET" => FORBIDDEN,
+            // Who may not do it at all is not told what is wrong with the form.
+            who if self.object == Object::Wildcard && self.is_inside() => {
+                let by_name = ["resolve", "watch"].contains(&self.operation);
+                if who.is_astray() || !(by_name || who.may(self.operation)) {
+                    FORBIDDEN
+                } else {
+                    INVALID
+                }
+            }
             _ if self.object == Object::Wildcard => INVALID,
             _ if !self.is_inside() => NO_ORGANIZATION,
             who if !who.may(self.operation) => self.refused(),
@@ -161,6 +170,10 @@ impl Cell<'_> {
 impl Who {
     pub fn asks_from_elsewhere(self) -> bool {
         matches!(self, Self::Of(Standing { session: Session::OtherPage, .. }))
+    }
+
+    fn is_astray(self) -> bool {
+        matches!(self, Self::Of(Standing { astray: true, .. }))
     }
 
     /// Whether the names of the matrix are on this one's list.
