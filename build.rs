@@ -55,7 +55,7 @@ fn pack_page() -> io::Result<()> {
         ("style", "css", "text/css; charset=utf-8", shortened(&read("style.css")?, Kind::Style)),
         ("icon", "svg", "image/svg+xml", read("icon.svg")?),
     ];
-    let mut index = read("index.html")?;
+    let mut index = read("index.html")?.replace(">\n<", "><");
     let mut packed = String::new();
     let mut weight = 0;
     for (name, end, kind, text) in &assets {

@@ -1,5 +1,7 @@
 //! Two people at once: who comes second is told of the first, and loses nothing.
 
+use serde_json::json;
+
 use super::{Browser, Site};
 
 const PATH: &str = "/orgs/acme/secrets";
@@ -67,6 +69,42 @@ fn an_update_and_a_delete() {
     });
     assert_eq!(edith.field("Secret value").value(), "again by edith");
     assert_eq!(site.names(), ["OTHER_KEY"]);
+}
+
+/// A change that waits for an old copy to be wiped is asked for again, and meets what somebody
+/// else did in between.
+#[test]
+fn somebody_is_faster_than_the_second_try() {
+    let (site, alice, _edith) = two(&["STRIPE_API_KEY"]);
+    let edith = site.day.member("erin@acme.com", &["--role", "editor"]);
+    let between = "const whole = fetch;
+        const [method, token] = arguments;
+        window.fetch = async (url, how) => {
+            if (how.method !== method) return whole(url, how);
+            window.fetch = whole;
+            await whole(url, how);
+            await whole(url, { method: 'PUT', credentials: 'omit', body: '{\"value\":\"theirs\"}',
+                headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' } });
+            return new Response('{\"type\":\"urn:inject:problem:unpurged\"}', { status: 503 });
+        }";
+    let names_the_other = |dialog: &str| {
+        alice.wait("who was in between is named", || {
+            alice.dialog(dialog).text().contains("erin@acme.com updated").then_some(())
+        });
+        assert_eq!(site.value("STRIPE_API_KEY"), "theirs");
+    };
+    updates(&alice, "mine");
+    alice.script(between, json!(["PUT", edith]));
+    alice.button("Update").click();
+    names_the_other("Update STRIPE_API_KEY");
+    for _ in 0..2 {
+        alice.press(&["Escape"]);
+    }
+    alice.button("Delete STRIPE_API_KEY").click();
+    alice.select("dialog[open] input").types("STRIPE_API_KEY");
+    alice.script(between, json!(["DELETE", edith]));
+    alice.button("Delete").click();
+    names_the_other("Delete STRIPE_API_KEY");
 }
 
 #[test]

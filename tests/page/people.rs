@@ -98,6 +98,15 @@ fn the_last_owner_stays() {
     browser.button("Remove").click();
     browser.wait("why not", || browser.text().to_lowercase().contains("last owner").then_some(()));
     assert_eq!(members(&site).len(), 1);
+    browser.button("Cancel").click();
+    // Two clicks make one token.
+    browser.button("Tokens of alice@acme.com").click();
+    let another = browser.button("Create another token").argument();
+    browser.script("arguments[0].click(); arguments[0].click()", json!([another]));
+    keeps_the_token(&browser);
+    browser.button("Create another token");
+    let tokens = site.ask("GET", "/orgs/acme/tokens", &serde_json::Value::Null);
+    assert_eq!(tokens["tokens"].as_array().map(Vec::len), Some(2), "{tokens}");
 }
 
 #[test]
@@ -121,4 +130,23 @@ fn an_organization_is_made() {
     other.link_of("labs");
     other.lacks("link", "acme You are owner");
     assert_eq!(other.script("return document.querySelectorAll('.cards li').length", json!([])), 1);
+
+    // Who signs out elsewhere keeps the token that is shown, and stays signed out.
+    browser.button("Create organization").click();
+    browser.field("Name").types("plant");
+    browser.button("Create").click();
+    browser.token();
+    let out = "fetch('/api/v1/session', { method: 'DELETE' }).then(() =>
+        new BroadcastChannel('inject-session').postMessage('out'))";
+    browser.promise(out, json!([]));
+    browser.wait("the form to sign in", || {
+        browser
+            .script("return document.title", json!([]))
+            .as_str()?
+            .contains("Sign in")
+            .then_some(())
+    });
+    keeps_the_token(&browser);
+    browser.field("Token");
+    assert_eq!(browser.cookies(), Vec::<serde_json::Value>::new());
 }

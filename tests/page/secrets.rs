@@ -297,4 +297,9 @@ fn what_is_damaged_is_named() {
     assert!(row.contains("damaged"), "{row}");
     let whole = site.ask("GET", "/orgs/acme/secrets/DB_PASSWORD_PROD", &Value::Null);
     assert_eq!(whole["version"], 1);
+    browser.button("Delete STRIPE_API_KEY").click();
+    browser.select("dialog[open] input").types("STRIPE_API_KEY");
+    browser.button("Delete").click();
+    browser.lists(&["DB_PASSWORD_PROD"]);
+    assert_eq!(site.names(), ["DB_PASSWORD_PROD"]);
 }

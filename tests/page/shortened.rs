@@ -15,7 +15,7 @@ fn what_is_quoted_stays_as_it_is() {
         "`a  b ${x} // c\n  d`",
         "`a ${`b  ${c}  `}  d`",
         r"x.replace(/[/ ]  \/ +/g,y)",
-        r"const x=/ '/;",
+        r"let x=/ '/;",
     ] {
         assert_eq!(shortened(kept, Kind::Script), kept);
     }
@@ -29,10 +29,14 @@ fn what_means_nothing_goes() {
         ("/* why\n * so */ f( a , b )", "f(a,b)"),
         ("a + +b - -c", "a+ +b- -c"),
         ("a / b / c // d", "a/b/c"),
-        ("if (x) {\n  y ( ) ;\n}\nz", "if(x){y()}\nz"),
+        ("if (x) {\n  y ( ) ;\n}\nz", "if(x){y()}z"),
         ("x = `${ a + b }` ;", "x=`${a+b}`;"),
         ("return \"x\" in y", "return\"x\"in y"),
         ("a\nb", "a\nb"),
+        ("const [a, b] = constant ;", "let[a,b]=constant;"),
+        ("f({\n  a,\n  b,\n}, [, c], \"const \",\n)", "f({a,b},[,c],\"const \")"),
+        ("f((x) => (y), async (z) => z)", "f(x=>(y),async z=>z)"),
+        ("() => (a, b) => f(c) > d", "()=>(a,b)=>f(c)>d"),
     ] {
         assert_eq!(shortened(text, Kind::Script).trim_end(), expected.trim_end(), "{text}");
     }

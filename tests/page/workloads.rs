@@ -1,6 +1,6 @@
 //! The Workloads tab: tokens, what was resolved with them, and which of it is behind.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Site;
 
@@ -40,6 +40,37 @@ fn a_token_is_made_used_and_revoked() {
     browser.button("Revoke").click();
     browser.hides("STRIPE_*");
     assert!(day.with(&token).value("STRIPE_API_KEY").is_err(), "it is worth nothing now");
+}
+
+/// A token's last use is told though its workload is far down the list.
+#[test]
+fn the_last_use_of_one_of_many_is_told() {
+    let site = Site::new();
+    site.put(&["STRIPE_API_KEY"]);
+    let browser = site.signed_in("/orgs", &site.day.owner);
+    // One token is kept for the last of them; those of the others go.
+    let launch = "(async () => {
+        const ask = async (method, path, token, body) => {
+            const answer = await fetch(`/api/v1/orgs/acme/${path}`, { method, credentials: 'omit',
+                headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+                body: body && JSON.stringify(body) });
+            return answer.status === 204 ? null : answer.json();
+        };
+        const owner = arguments[0];
+        await Promise.all(Array.from({ length: 101 }, async (_, number) => {
+            const workload = `app-${100 + number}`;
+            const made = await ask('POST', 'tokens', owner, { workload, names: ['*'] });
+            await ask('POST', 'resolve', made.token, { names: ['STRIPE_API_KEY'] });
+            if (number < 100) await ask('DELETE', `tokens/${made.id}`, owner);
+        }));
+        return 'done';
+    })()";
+    assert_eq!(browser.promise(launch, json!([site.day.owner])), "done");
+    let first = site.ask("GET", "/orgs/acme/workloads?limit=100", &Value::Null);
+    assert!(first["next"].is_string(), "there are more: {first}");
+    browser.open(PATH);
+    browser.shows("app-200");
+    browser.hides("none seen");
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! Takes out of the page's files what only their readers here need: comments, indentation, and
-//! blanks that mean nothing. `build.rs` alone uses it. It renames nothing and reorders nothing, and
+//! Takes out of the page's files what only their readers here need: comments, indentation, blanks
+//! that mean nothing, what stands around a function's one parameter, and that a name is constant,
+//! which says nothing of a script that works. `build.rs` alone uses it. It renames nothing and reorders nothing, and
 //! keeps a script's lines, for an end of line may end a statement.
 
 /// A script, or a style sheet: which of the two decides where a blank means something.
@@ -33,15 +34,23 @@ pub fn shortened(text: &str, kind: Kind) -> String {
     reader.out
 }
 
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || "_$#".contains(c)
+}
+
 struct Reader<'t> {
     rest: &'t str,
     out: String,
     kind: Kind,
 }
 
-impl Reader<'_> {
+impl<'t> Reader<'t> {
     fn code(&mut self, c: char, within: &mut Vec<Within>) {
         let is_script = self.kind == Kind::Script;
+        // A word behind a brace begins a statement, or else the browser takes nothing.
+        if is_script && is_word(c) && self.out.ends_with("}\n") {
+            self.out.pop();
+        }
         if self.rest.starts_with("/*") {
             self.drop_until("*/");
         } else if is_script && self.rest.starts_with("//") {
@@ -53,9 +62,17 @@ impl Reader<'_> {
             self.keep_quoted(c);
         } else if is_script && c == '/' && self.begins_pattern() {
             self.keep_quoted('/');
+        } else if is_script && let Some((name, after)) = self.only_parameter() {
+            self.out.push_str(if self.out.ends_with(is_word) { " " } else { "" });
+            self.out.push_str(name);
+            self.rest = after;
+        } else if is_script && self.rest.starts_with("const ") && !self.out.ends_with(is_word) {
+            self.out.push_str("let");
+            self.rest = &self.rest["const".len()..];
         } else {
             // A brace ends a statement as well as a semicolon does.
-            if c == '}' && self.out.ends_with(';') {
+            let is_spare = |last| last == ';' && c == '}' || last == ',' && ")}".contains(c);
+            if self.out.ends_with(is_spare) {
                 self.out.pop();
             }
             self.keep(c);
@@ -96,7 +113,6 @@ impl Reader<'_> {
                 self.out.push_str(if goes_on { "" } else { "\n" });
             }
             Kind::Script => {
-                let is_word = |c: char| c.is_alphanumeric() || "_$#".contains(c);
                 let is_sign = |c: char| "+-/".contains(c);
                 let joins = is_word(before) && is_word(next) || is_sign(before) && is_sign(next);
                 self.out.push_str(if joins { " " } else { "" });
@@ -106,6 +122,14 @@ impl Reader<'_> {
                 self.out.push_str(if means_nothing { "" } else { " " });
             }
         }
+    }
+
+    /// The name in `(name) =>`, and what follows its bracket.
+    fn only_parameter(&self) -> Option<(&'t str, &'t str)> {
+        let inner = self.rest.strip_prefix('(')?;
+        let (name, after) = inner.split_at(inner.find(|c| !is_word(c))?);
+        let after = after.strip_prefix(')')?;
+        (!name.is_empty() && after.trim_start().starts_with("=>")).then_some((name, after))
     }
 
     /// Whether a slash begins a pattern: a division has a value before it.

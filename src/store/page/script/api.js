@@ -48,14 +48,29 @@ async function send(method, path, { body, headers, signal, time = ANSWER_MS_MAX 
   return data;
 }
 
-/** One call. Who was signed in and no longer is signs in again, and the call goes on. */
+/** Who one is where a path leads. */
+function whoAt(path) {
+  const org = orgOf(path.split("/")[2]) ?? state.orgs?.[0];
+  return org && `${org.member}, ${org.role} of ${org.name}`;
+}
+
+/**
+ * One call. Who was signed in and no longer is signs in again, and the call goes on; under another
+ * name, or in another role, nothing goes on by itself.
+ */
 async function call(method, path, options) {
+  const who = whoAt(path);
   for (;;) {
     try {
       return await send(method, path, options);
     } catch (error) {
       if (error.status !== 401 || !state.signedIn) throw error;
       await signInAgain();
+      const now = whoAt(path);
+      if (who && now !== who) {
+        redraw();
+        throw new Failure(null, { title: `You are now ${now}. Check, and press again` });
+      }
       options?.signal?.throwIfAborted();
     }
   }
@@ -80,18 +95,18 @@ const pages = (path, list, asks) => async (cursor, signal) => {
   return { rows: page[list], next: page.next };
 };
 
-async function allPages(path, list) {
+async function allPages(path, list, ask = get) {
   const all = [];
   for (let cursor = ""; cursor != null; ) {
-    const page = await get(path + query({ limit: 1000, cursor }));
+    const page = await ask(path + query({ limit: 1000, cursor }));
     all.push(...page[list]);
     cursor = page.next;
   }
   return all;
 }
 
-async function loadOrgs() {
-  const orgs = await allPages("/orgs", "orgs");
+async function loadOrgs(ask) {
+  const orgs = await allPages("/orgs", "orgs", ask);
   state.signedIn = true;
   return (state.orgs = orgs);
 }
@@ -106,9 +121,12 @@ const may = (org, role) => {
 const others = "BroadcastChannel" in window ? new BroadcastChannel("inject-session") : null;
 
 async function signIn(token) {
-  const session = await send("POST", "/session", { body: { token } });
-  await loadOrgs();
-  return session;
+  // Elsewhere a browser keeps no cookie that is for https, and a token would go in the clear.
+  if (!isSecureContext) throw new Failure(null, { title: "This page needs https, or loopback" });
+  await send("POST", "/session", { body: { token } });
+  await loadOrgs((path) => send("GET", path)).catch((error) => {
+    throw error.status === 401 ? new Failure(null, { title: "The browser kept no cookie" }) : error;
+  });
 }
 
 async function signOut() {

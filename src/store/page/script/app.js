@@ -7,7 +7,7 @@ let shown = null;
 function parse(path) {
   const [first, org, tab, more] = path.split("/").slice(1).map(decodeSafely);
   if (first === "" && org === undefined) return { title: "Overview", view: overview };
-  if (first !== "orgs" || more !== undefined) return null;
+  if (first !== "orgs" || org === "" || more !== undefined) return null;
   if (org === undefined) return { title: "Organizations", view: organizations };
   if (tab === undefined) return { redirect: `/orgs/${encodeURIComponent(org)}/secrets` };
   return Object.hasOwn(TABS, tab) ? { title: TABS[tab][0], view: (at) => TABS[tab][1](org, at), org, tab } : null;
@@ -22,7 +22,7 @@ function decodeSafely(part) {
 }
 
 function navigate(address, replaces) {
-  if (topDialog()?.guards()) return;
+  if (guarded()) return;
   history[replaces ? "replaceState" : "pushState"](null, "", address);
   show(true);
 }
@@ -34,7 +34,7 @@ async function show(moves = false) {
   const abort = new AbortController();
   const at = (shown = { path: location.pathname, search: location.search, signal: abort.signal, ends: (stop) => stops.push(stop) });
   at.leave = () => { abort.abort(); stops.forEach((stop) => stop()); };
-  document.querySelectorAll("dialog").forEach((dialog) => dialog.close());
+  openDialogs().forEach((dialog) => dialog.stays?.() || dialog.close());
   const found = parse(location.pathname);
   if (found?.redirect) return navigate(found.redirect, true);
   const done = working($("main"));
@@ -62,6 +62,12 @@ async function show(moves = false) {
     scrollTo(0, 0);
     viewHeading()?.focus({ preventScroll: true });
   }
+}
+
+/** Who one is has changed: what stands there was drawn for another, and goes once it is in use no more. */
+function redraw() {
+  frame(parse(location.pathname));
+  topDialog() ? topDialog().addEventListener("close", redraw) : show();
 }
 
 const nothing = (title, text, adds) => [h("h1", { tabindex: -1 }, title), h("p", text), h("p", h("a", { href: "/" }, "Overview")), adds && addToken()];
@@ -144,9 +150,10 @@ function createOrg() {
         throw error;
       }
       dialog.close();
-      await showToken(`Your token for ${made.name}`, { token: made.token, intro: `${made.name} is made, and you are its owner. This token is how you sign in to it.` });
-      await signIn(made.token).catch((error) => notify(error.message));
-      navigate(`/orgs/${made.name}/secrets`);
+      // Not later: who signs out elsewhere, while the token is shown, stays signed out.
+      if (state.signedIn) await signIn(made.token).catch((error) => notify(error.message));
+      await showToken(`Your token for ${made.name}`, { token: made.token, intro: `You own ${made.name}. This token is how you sign in to it.` });
+      if (state.signedIn) navigate(`/orgs/${made.name}/secrets`);
     }
     return form({ children: name.row, submit: "Create", run, dialog });
   }, { guard: typed });
@@ -160,9 +167,9 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("keydown", (event) => !event.defaultPrevented && shown?.keys?.(event));
 addEventListener("popstate", () => {
-  if (topDialog()?.guards()) return history.pushState(null, "", shown.path + shown.search);
+  if (guarded()) return history.pushState(null, "", shown.path + shown.search);
   show(true);
 });
 addEventListener("pageshow", (event) => event.persisted && location.reload());
-addEventListener("beforeunload", (event) => topDialog()?.guards() && event.preventDefault());
+addEventListener("beforeunload", (event) => openDialogs().some((dialog) => dialog.lost()) && event.preventDefault());
 show();

@@ -89,10 +89,9 @@ function chain(org) {
     URL.revokeObjectURL(url);
     return `Saved the chain's end at record ${seen.sequence}. Keep it elsewhere: it shows later whether records were cut off.`;
   }
-  const against = (file) => act(async () => {
-    const checkpoint = JSON.parse(await file.text());
+  const against = (file) => {
     picker.value = "";
-    return verify({ checkpoint });
-  });
+    act(async () => verify({ checkpoint: JSON.parse(await file.text()) }));
+  };
   return panel;
 }

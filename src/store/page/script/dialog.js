@@ -24,7 +24,9 @@ function field(label, control, { hint, optional } = {}) {
   };
 }
 
-const input = (attributes) => h("input", { type: "text", autocomplete: "off", spellcheck: "false", autocapitalize: "off", ...attributes });
+/** The browser adds nothing of its own. */
+const PLAIN = { autocomplete: "off", spellcheck: "false", autocapitalize: "off" };
+const input = (attributes) => h("input", { type: "text", ...PLAIN, ...attributes });
 function select(options, value) {
   const control = h("select", options.map(([value, label]) => h("option", { value }, label)));
   control.value = value;
@@ -80,12 +82,18 @@ function openDialog(title, build, { guard, wide } = {}) {
   const warning = h("p.warning", { role: "alert" });
   const dialog = h("dialog", { "aria-labelledby": heading.id, class: wide && "wide-dialog", oncancel, onclose }, heading);
   let warned = false;
+  const waits = () => dialog.querySelector("form")?.running && (signingIn ? "Sign in first, or cancel." : "Wait until this is done.");
+  dialog.lost = () => waits() || guard?.(dialog);
+  dialog.warn = (text) => (warning.textContent = text || "");
   dialog.guards = () => {
-    const waits = dialog.querySelector("form")?.running;
-    const lost = waits ? "Wait until this is done." : !warned && guard?.(dialog);
-    warning.textContent = lost || "";
-    warned = Boolean(lost && !waits);
+    const lost = waits() || !warned && guard?.(dialog);
+    dialog.warn(lost);
+    warned ||= lost && !waits();
     return lost;
+  };
+  dialog.goesOn = () => {
+    warned = false;
+    dialog.warn();
   };
   dialog.leave = () => dialog.guards() || dialog.close();
   function oncancel(event) {
@@ -100,12 +108,7 @@ function openDialog(title, build, { guard, wide } = {}) {
     const back = opener?.isConnected && opener !== document.body ? opener : (openerName && named()) || viewHeading();
     back?.focus();
   }
-  for (const goesOn of ["input", "submit"]) {
-    dialog.addEventListener(goesOn, () => {
-      warned = false;
-      warning.textContent = "";
-    });
-  }
+  for (const kind of ["input", "submit"]) dialog.addEventListener(kind, () => openDialogs().forEach((one) => one.goesOn()));
   // Escape asks each time; a browser would let the second one through.
   dialog.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
@@ -120,13 +123,22 @@ function openDialog(title, build, { guard, wide } = {}) {
   return dialog;
 }
 
+const NOT_SAVED = "What you typed is not saved. Do it again to throw it away.";
 /** What was typed is not thrown away by one slip. */
 const typed = (dialog) =>
   [...dialog.querySelectorAll("input, textarea")].some((control) => control.value && control.value !== control.defaultValue && control.type !== "checkbox")
-    && "What you typed is not saved. Do it again to throw it away.";
+    && NOT_SAVED;
 
 const viewHeading = () => document.querySelector("main h1");
-const topDialog = () => [...document.querySelectorAll("dialog[open]")].at(-1);
+const openDialogs = () => [...document.querySelectorAll("dialog[open]")];
+const topDialog = () => openDialogs().at(-1);
+
+/** What would be lost if all dialogs went, said where it is seen. */
+function guarded() {
+  const lost = openDialogs().map((dialog) => dialog.guards()).find(Boolean);
+  if (lost) topDialog().warn(lost);
+  return lost;
+}
 
 /** A token, shown this once. */
 function showToken(title, { token, intro, lines = [] }) {
@@ -142,6 +154,8 @@ function showToken(title, { token, intro, lines = [] }) {
       lines,
       h("div.actions", button("Done", () => dialog.leave())),
     ], { guard: () => !isCopied && "The token was not copied, and cannot be shown again. Do it again to close all the same." });
+    // Who signs out elsewhere still needs it.
+    dialog.stays = () => !isCopied && !state.signedIn;
     dialog.addEventListener("close", resolve);
   });
 }

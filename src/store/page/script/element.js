@@ -70,7 +70,7 @@ async function copy(text, from, what = text) {
   try {
     await navigator.clipboard.writeText(text);
     notify(`Copied ${what}`);
-    const label = from.textContent;
+    const label = (from.dataset.label ??= from.textContent);
     from.textContent = "Copied";
     setTimeout(() => (from.textContent = label), 1500);
     return true;

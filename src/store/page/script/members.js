@@ -1,7 +1,7 @@
 // Who belongs to an organization, in which role, with which tokens. Only owners come here.
 
 const ROLES = [["reader", "Reader: sees names and the audit trail"], ["editor", "Editor: creates, updates and deletes secrets too"], ["owner", "Owner: manages members and tokens too"]];
-const IS_ADDRESS = /^[^\s"'`()<>[\],;:\\*/?#%&|$@]+@[^\s"'`()<>[\],;:\\*/?#%&|$@]+$/;
+const IS_ADDRESS = /^(?!.*[\s"'`()<>[\],;:\\*/?#%&|$])[^@]+@[^@]+$/;
 const NO_ADDRESS = "Enter an e-mail address, such as bob@acme.com.";
 const memberPath = (org, email) => orgPath(org, `/members/${encodeURIComponent(email)}`);
 const shownNames = (names) => (names?.length ? names.flatMap((name, index) => [index ? ", " : "", code(name)]) : quiet("none"));
@@ -11,6 +11,7 @@ function namesField(label, value, hint) {
   const made = field(label, input({ value: value.join(", ") }), { hint });
   made.names = () => {
     const names = made.value.split(/[\s,]+/).filter(Boolean);
+    if (names.length > 256) return made.error("Up to 256 are taken. Use patterns."), null;
     const wrong = names.find((name) => !/^[A-Z*][A-Z0-9_*]{0,127}$/.test(name));
     if (wrong) return made.error(`${wrong} is neither a name such as STRIPE_API_KEY nor a pattern such as STRIPE_*.`), null;
     return names;
@@ -64,14 +65,13 @@ function editMember(org, member, done) {
       } catch (error) {
         if (error.kind === "last-owner") return role.error(`${member.email} is the last owner with a token. Make somebody else an owner first, and a token for them.`);
         if (error.status === 409) return email.error(`${address} is a member already. If their token was lost, make another under Tokens.`);
-        if (error.status === 422 && !member) return email.error(NO_ADDRESS);
         throw error;
       }
       dialog.close();
       if (!member) await showToken(`Token for ${now.email}`, { token: now.token, intro: `${now.email} is added. Pass this token on in private: who has it signs in as ${now.email}.` });
       else notify(`Changed ${now.email}`);
       done(now);
-      if (now.email !== orgOf(org).member) return;
+      if (now.email !== orgOf(org)?.member) return;
       await loadOrgs();
       show();
     }
@@ -106,18 +106,22 @@ function memberTokens(org, email) {
   openDialog(`Tokens of ${email}`, (dialog) => {
     const list = h("ul.plain");
     const failure = h("p.error", { role: "alert" });
-    const guarded = (act) => async () => {
+    /** Once at a time. */
+    const alone = (act, runs) => async () => {
+      if (runs) return;
+      runs = true;
       failure.textContent = "";
       await act().catch((error) => (failure.textContent = error.message));
+      runs = false;
     };
-    const load = guarded(async () => {
+    const load = alone(async () => {
       const tokens = (await allPages(orgPath(org, "/tokens"), "tokens")).filter((token) => token.member === email);
       list.replaceChildren(...tokens.map((token) => h("li", code(token.id), quiet(" made ", when(token.created_at)), " ",
         rowButton("Revoke", token.id, () => revokeToken(org, token.id, email, load), "small bad"))));
       if (tokens.length === 0) list.replaceChildren(h("li", quiet("None: they cannot sign in.")));
     });
-    const create = guarded(async () => {
-      const made = await call("POST", orgPath(org, "/tokens"), { body: { member: email } });
+    const create = alone(async () => {
+      const made = await call("POST", orgPath(org, "/tokens"), { body: { member: email } }).finally(working(dialog));
       await showToken(`Token for ${email}`, { token: made.token, intro: `Pass it on in private: who has it signs in as ${email}.` });
       await load();
     });

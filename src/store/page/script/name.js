@@ -26,7 +26,7 @@ function advise(text) {
   return {};
 }
 
-/** The same name for each environment, and none that is there already. */
+/** The same name for each other environment; whether there is one already is seen when it is created. */
 function variants(text) {
   if (!isName(text)) return [];
   const stem = text.replace(/_(DEV|STAGING|PROD)$/, "");

@@ -5,7 +5,7 @@ const VALUE_BYTES_MAX = 65_536;
 
 /** A masked field of many lines, or a file, whose bytes are kept as they are. */
 function valueField() {
-  const text = h("textarea", { rows: 4, class: "masked", autocomplete: "off", spellcheck: "false", autocapitalize: "off", wrap: "off" });
+  const text = h("textarea", { rows: 4, class: "masked", ...PLAIN, wrap: "off" });
   const made = field("Secret value", text, { hint: "Up to 64 KiB, over many lines if need be; or drop a file here." });
   const show = h("input", { type: "checkbox", id: freshId(), onchange: () => text.classList.toggle("masked", !show.checked) });
   const empty = h("input", { type: "checkbox", id: freshId() });
@@ -17,25 +17,35 @@ function valueField() {
   let file = null;
 
   async function take(one) {
+    picker.value = "";
     if (one.size > VALUE_BYTES_MAX) return made.error(`${one.name} has ${count(one.size, "byte")}; a value has up to 65,536.`);
-    file = new Uint8Array(await one.arrayBuffer());
-    text.value = "";
-    text.hidden = true;
+    let bytes;
+    try {
+      bytes = new Uint8Array(await one.arrayBuffer());
+    } catch {
+      return made.error(`${one.name} cannot be read.`);
+    }
+    file = bytes;
+    text.hidden = note.hidden = true;
     chosen.hidden = false;
-    const drop = button("Remove", () => { clear(); text.focus(); }, { class: "small", "aria-label": `Remove the file ${one.name}` });
+    const drop = button("Remove", () => { clearFile(); text.focus(); }, { class: "small", "aria-label": `Remove the file ${one.name}` });
     chosen.replaceChildren(h("strong", one.name), ` ${count(one.size, "byte")}, kept exactly `, drop);
     made.error("");
-    note.textContent = "";
     drop.focus();
   }
 
-  function clear() {
+  /** What was typed before comes back. */
+  function clearFile() {
     file?.fill(0);
     file = null;
-    text.value = picker.value = "";
-    text.hidden = false;
+    text.hidden = note.hidden = false;
     chosen.hidden = true;
     chosen.replaceChildren();
+  }
+
+  function clear() {
+    clearFile();
+    text.value = "";
   }
 
   text.addEventListener("input", () => {
@@ -63,7 +73,7 @@ function valueField() {
     /** The body of the request, or null with an error beside the field. */
     body() {
       if (file?.length) return { value_base64: base64(file) };
-      const { value } = text;
+      const value = file ? "" : text.value;
       if (!value && !empty.checked) {
         emptyRow.hidden = false;
         made.error("Enter a value.");
@@ -82,17 +92,22 @@ function base64(bytes) {
   return btoa(text);
 }
 
-/** Puts a value; one that is set, while an old copy is still being wiped, is set. */
-async function put(org, name, body, condition) {
-  try {
-    return await call("PUT", secretPath(org, name), { body, headers: condition });
-  } catch (error) {
+/** What is changed, while an old copy is still being wiped, is asked for again: the store knows it by its condition. */
+function change(method, org, name, headers, body) {
+  const ask = () => call(method, secretPath(org, name), { body, headers });
+  return ask().catch((error) => {
     if (error.kind !== "unpurged") throw error;
-    return call("PUT", secretPath(org, name), { body });
-  }
+    return ask();
+  });
 }
 
-const unsaved = (value, more) => () => (value.isDirty() || more?.()) && "What you typed is not saved. Do it again to throw it away.";
+/** Only as it was seen; what is damaged shows no version. */
+const asSeen = ({ version }) => (version ? { "If-Match": `"${version}"` } : {});
+
+const isOwn = (org, now) => now.updated_by === orgOf(org)?.member;
+const faster = (org, name, now) => `${isOwn(org, now) ? "You" : now.updated_by} updated ${name} ${ago(now.updated_at)}, to version ${now.version}, after you opened this.`;
+
+const unsaved = (value, more) => () => (value.isDirty() || more?.()) && NOT_SAVED;
 
 function createSecret(org, done, start = "") {
   openDialog("Create secret", (dialog) => {
@@ -120,7 +135,7 @@ function createSecret(org, done, start = "") {
       if (error) return name.error(error);
       if (!body) return;
       try {
-        await put(org, text, body, { "If-None-Match": "*" });
+        await change("PUT", org, text, { "If-None-Match": "*" }, body);
       } catch (error) {
         if (error.status === 412) return name.error(await taken(org, text));
         if (error.status === 422 && error.message.includes("name")) return name.error(error.message);
@@ -146,7 +161,7 @@ async function taken(org, name) {
 
 function updateSecret(org, secret, done) {
   const { name } = secret;
-  let condition = { "If-Match": secret.version ? `"${secret.version}"` : "*" };
+  let condition = asSeen(secret);
   openDialog(`Update ${name}`, (dialog) => {
     const value = valueField();
     const workloads = h("p.hint", "Workloads get the new value at their next launch; the old one is gone for good.");
@@ -155,7 +170,7 @@ function updateSecret(org, secret, done) {
       const body = value.body();
       if (!body) return;
       try {
-        done(await put(org, name, body, condition));
+        done(await change("PUT", org, name, condition, body));
       } catch (error) {
         if (error.status !== 412) throw error;
         return conflict();
@@ -172,10 +187,10 @@ function updateSecret(org, secret, done) {
         made.submitLabel("Create");
         return made.fail(`${name} was deleted meanwhile. What you typed is still here: Create makes it anew.`);
       }
-      condition = { "If-Match": `"${now.version}"` };
+      condition = asSeen(now);
       made.submitLabel("Update");
       done(now);
-      made.fail(`${now.updated_by} updated ${name} ${ago(now.updated_at)}, to version ${now.version}, after you opened this. What you typed is still here: Update replaces theirs.`);
+      made.fail(`${faster(org, name, now)}${isOwn(org, now) ? " Your first try may have arrived." : ""} What you typed is still here: Update replaces that version.`);
     }
     dialog.addEventListener("close", value.clear);
     dialog.unsaved = unsaved(value);
@@ -185,7 +200,7 @@ function updateSecret(org, secret, done) {
 
 function deleteSecret(org, secret, done) {
   const { name } = secret;
-  let condition = { "If-Match": secret.version ? `"${secret.version}"` : "*" };
+  let condition = asSeen(secret);
   openDialog(`Delete ${name}`, (dialog) => {
     const control = input({ required: true, oninput: () => confirm.error("") });
     const confirm = field(`Type ${name} to confirm`, control);
@@ -200,19 +215,16 @@ function deleteSecret(org, secret, done) {
     async function run() {
       if (control.value.trim() !== name) return confirm.error(`This is not ${name}.`);
       try {
-        await call("DELETE", secretPath(org, name), { headers: condition }).catch((error) => {
-          if (error.kind === "unpurged") return call("DELETE", secretPath(org, name));
-          throw error;
-        });
+        await change("DELETE", org, name, condition);
       } catch (error) {
         // Gone is gone, by whoever: also where an answer was lost on its way.
         if (error.status === 404 && error.kind === "no-secret") return gone();
         if (error.status !== 412) throw error;
         const now = await get(secretPath(org, name)).catch(unless(404));
         if (!now) return gone();
-        condition = { "If-Match": `"${now.version}"` };
+        condition = asSeen(now);
         showUsers(now);
-        return made.fail(`${now.updated_by} updated ${name} ${ago(now.updated_at)}, after you opened this. Delete removes that version too.`);
+        return made.fail(`${faster(org, name, now)} Delete removes that version too.`);
       }
       gone();
     }
@@ -250,7 +262,7 @@ function showSecret(org, { name }) {
     return [
       h("h3", "Reference it"),
       h("dl.spellings", spellings.map(([where, text]) => [h("dt", where), h("dd", copyable(text, `for ${where}`))])),
-      h("p.hint", "Compose halves a doubled dollar, so it is written twice there. Kubernetes leaves ", code("$NAME"), " alone; ", code("$(NAME)"), " is its own."),
+      h("p.hint", "Compose halves a doubled dollar. Kubernetes leaves ", code("$NAME"), " alone; ", code("$(NAME)"), " is its own."),
       h("h3", "In use"), facts,
       h("div.actions", button("Close", () => dialog.close())),
     ];

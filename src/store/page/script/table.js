@@ -17,7 +17,7 @@ function pagedTable({ caption, columns, read, cells, sort, onsort, noun, empty }
   const rowOf = (row) => h("tr", { role: "row" }, cells(row).map((cell, index) => h("td", { role: "cell", "data-label": columns[index][0] }, h("div", cell))));
   const near = new IntersectionObserver((entries) => entries.forEach(seen), { rootMargin: "1500px 0px" });
   const bottom = new IntersectionObserver(([entry]) => entry.isIntersecting && more(), { rootMargin: "2500px 0px" });
-  let parts = [], next = "", reading = null, order = sort;
+  let parts = [], next = "", reading = null, order = sort, isBehind = false;
 
   function heading(label, key) {
     if (!key) return h("th", { scope: "col", role: "columnheader", "data-of": label }, label);
@@ -63,13 +63,13 @@ function pagedTable({ caption, columns, read, cells, sort, onsort, noun, empty }
 
   function tell() {
     const rows = length();
-    status.textContent = next != null ? `More than ${count(rows, noun)}` : rows ? count(rows, noun) : "";
+    status.textContent = isBehind ? "" : next != null ? `More than ${count(rows, noun)}` : rows ? count(rows, noun) : "";
     table.hidden = rows === 0;
-    end.replaceChildren(...(rows === 0 && next == null ? [empty()].flat() : []));
+    end.replaceChildren(...(rows === 0 && !isBehind && next == null ? [empty()].flat() : []));
   }
 
   async function more() {
-    if (reading || next == null) return;
+    if (reading || isBehind || next == null) return;
     const own = (reading = new AbortController());
     const done = working(whole);
     try {
@@ -108,6 +108,7 @@ function pagedTable({ caption, columns, read, cells, sort, onsort, noun, empty }
         parts.forEach((part) => part.body.remove());
         parts = [];
         next = page.next;
+        isBehind = false;
         mark();
         fault.replaceChildren();
         if (page.rows.length) add(page.rows);
@@ -117,6 +118,9 @@ function pagedTable({ caption, columns, read, cells, sort, onsort, noun, empty }
         if (whole.isConnected && document.activeElement === document.body) viewHeading()?.focus();
       } catch (error) {
         if (own.signal.aborted || error.name === "AbortError") return;
+        // What stands there answers what was asked before: it has no total, and does not go on.
+        isBehind = true;
+        tell();
         fault.replaceChildren(...failed(error, () => this.load()));
       } finally {
         if (reading === own) reading = null;

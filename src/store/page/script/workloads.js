@@ -3,13 +3,13 @@
 const SOON = 14 * DAY;
 
 function workloadsView(org, at) {
-  const read = pages(orgPath(org, "/workloads"), "workloads");
+  const path = orgPath(org, "/workloads");
+  const read = pages(path, "workloads");
   const first = read("", at.signal);
   first.catch(() => {});
 
   return async () => {
     const isOwner = may(orgOf(org), "owner");
-    const lastUse = new Map();
     const launches = pagedTable({
       caption: "What each workload resolved", read,
       columns: [["Workload"], ["Last launched"], ["Secrets"]],
@@ -20,9 +20,11 @@ function workloadsView(org, at) {
         copyable("inject -- your-program")),
     });
     at.ends(launches.stop);
-    for (const one of (await first).rows) lastUse.set(one.workload, one.last_resolved_at);
     await launches.load(first);
     const top = [h("h2", "Launches"), launches.element];
+    const { rows, next } = await first;
+    const all = isOwner && next ? await allPages(path, "workloads") : rows;
+    const lastUse = new Map(all.map((one) => [one.workload, one.last_resolved_at]));
     return isOwner ? [...top, ...(await tokensOf(org, at, lastUse))] : [...top, h("p.hint", "Owners see and make the tokens of workloads.")];
   };
 }
@@ -36,7 +38,7 @@ function resolved({ secrets, behind }) {
     one.current == null ? tag("Deleted", "bad") : isOld(one) && tag(`Version ${one.current} is current`, "warn"));
   const fill = () => list.childElementCount || list.append(...secrets.toSorted((one, other) => isOld(other) - isOld(one)).map(line));
   return h("details", { ontoggle: fill }, h("summary", count(secrets.length, "secret"),
-    (behind || old > 0) && tag(`${old || ""} behind`.trim(), "warn", "It has an older version. Launch it again to get the current one.")), list);
+    (behind || old > 0) && tag(`${old || ""} behind`.trim(), "warn", "Launch it again to get the current version.")), list);
 }
 
 async function tokensOf(org, at, lastUse) {
@@ -81,14 +83,10 @@ function createToken(org, done) {
       const list = names.names();
       if (!list) return;
       if (list.length === 0) return names.error("Name at least one secret or pattern; * is all of them.");
-      const body = { workload: name, names: list, expires_at: new Date(Date.now() + expires.value * DAY).toISOString(), network: network.value.trim() || null };
-      let made;
-      try {
-        made = await call("POST", orgPath(org, "/tokens"), { body });
-      } catch (error) {
-        if (error.status === 422 && body.network) return network.error("Enter an address or a network, such as 10.0.0.0/8.");
-        throw error;
-      }
+      const place = network.value.trim();
+      if (place && !/^[0-9a-f.:]+(\/\d+)?$/i.test(place)) return network.error("Enter an address or a network, such as 10.0.0.0/8.");
+      const body = { workload: name, names: list, expires_at: new Date(Date.now() + expires.value * DAY).toISOString(), network: place || null };
+      const made = await call("POST", orgPath(org, "/tokens"), { body });
       dialog.close();
       const lines = [h("h3", "Launch with it"), h("p.hint", "And with INJECT_STORE, as the store printed it."), copyable(`INJECT_ORG=${org} INJECT_TOKEN_FILE=/run/secrets/inject inject -- your-program`, "the command")];
       await showToken(`Token for ${made.workload}`, { token: made.token, intro: `Put it where ${made.workload} launches, in a file or a secret of the platform.`, lines });
