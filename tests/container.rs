@@ -2,9 +2,9 @@
 //! process 1, a store that is found by its name, and what contrib/ has for Kubernetes. Images are
 //! built from what is on this machine: none is pulled.
 //!
-//! podman 4.3 plays Pods, Deployments, ConfigMaps and claims. What it does not know, the StatefulSet,
-//! Jobs and native sidecars, `pods.py` makes plain pods of, and `manifests.rs` holds to Kubernetes'
-//! own schema.
+//! podman 4.3 plays Pods, Deployments, ConfigMaps and claims. What it does not know, the
+//! StatefulSet, Jobs and native sidecars, `pods.py` makes plain pods of, and `manifests.rs` holds
+//! to Kubernetes' own schema.
 
 mod cluster;
 mod entrypoint;

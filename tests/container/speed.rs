@@ -11,14 +11,14 @@ use crate::harness::probe;
 /// Launches of one turn, and turns on each side.
 const LAUNCHES: usize = 30;
 const TURNS: usize = 4;
-/// A container's system calls go through its seccomp filter, and what else runs on this machine
-/// hits one side more than the other. Measured with nothing else running: 1.0.
+/// A container's system calls go through its seccomp filter. Measured with nothing else running: 1.0.
 const RATIO_MAX: f64 = 1.5;
 
-/// The median of what `probe repeat` printed, in microseconds.
-fn median(mut times: Vec<u64>) -> u64 {
+/// What a tenth of the launches stayed below, in microseconds: whatever else runs on this machine
+/// delays some of them, and hits one side more than the other.
+fn undisturbed(mut times: Vec<u64>) -> u64 {
     times.sort_unstable();
-    times[times.len() / 2]
+    times[times.len() / 10]
 }
 
 fn times(printed: &[u8]) -> Vec<u64> {
@@ -74,7 +74,7 @@ fn a_launch_inside_costs_what_it_costs_outside() {
         within.extend(inside());
         without.extend(outside());
     }
-    let (within, without) = (median(within), median(without));
+    let (within, without) = (undisturbed(within), undisturbed(without));
     let ratio = within as f64 / without as f64;
     assert!(ratio <= RATIO_MAX, "inside {within} us, outside {without} us: {ratio:.2}");
 }

@@ -12,8 +12,8 @@ use nix::sys::signal::Signal;
 use crate::harness::{Started, World, eventually};
 
 const UNITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/contrib/systemd");
-/// Each with the most that `systemd-analyze security` may hold against it, from 0.0 to 10.0: what is
-/// left is the network, and for the sidecar that it sees and signals its user's other processes.
+/// Each with the most that `systemd-analyze security` may hold against it, from 0.0 to 10.0: what
+/// is left is the network, and for the sidecar that it sees and signals its user's other processes.
 const EXPOSURE: [(&str, f32); 3] =
     [("inject-store.service", 1.2), ("inject-sidecar.service", 1.6), ("app.service", 1.4)];
 
