@@ -256,17 +256,16 @@ fn others_are_answered(server: &Server, olga: &str, ask: &str) {
     assert_eq!(line.request("PATCH", &other("members/olga@other.com"), olga, names).status, 200);
     let one = r#"{"names":["LARGE_0"]}"#;
     let mut unread = Vec::new();
-    for ask in [ask, one] {
-        loop {
-            let mut asker = server.connect(1);
-            asker.begin_resolve(ask.len());
-            asker.send(ask);
-            let head = asker.try_head().expect("it answers");
-            unread.push(asker);
-            if head.starts_with("HTTP/1.1 503") {
-                break;
-            }
+    loop {
+        let mut asker = server.connect(1);
+        asker.begin_resolve(ask.len());
+        asker.send(ask);
+        let head = asker.try_head().expect("it answers");
+        unread.push(asker);
+        if head.starts_with("HTTP/1.1 503") {
+            break;
         }
+        assert!(unread.len() < 10, "there is room for so many");
     }
     assert_eq!(line.request("POST", &other("resolve"), olga, one.as_bytes()).status, 200);
 }
