@@ -85,7 +85,8 @@ fn somebody_is_faster_than_the_second_try() {
             await whole(url, how);
             await whole(url, { method: 'PUT', credentials: 'omit',
                 body: JSON.stringify({ value: 'theirs' }),
-                headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' } });
+                headers: { authorization: `Bearer ${token}`,
+                    'content-type': 'application/json' } });
             return new Response('{\"type\":\"urn:inject:problem:unpurged\"}', { status: 503 });
         }";
     let names_the_other = |dialog: &str| {
