@@ -83,8 +83,10 @@ fn somebody_is_faster_than_the_second_try() {
             if (how.method !== method) return whole(url, how);
             window.fetch = whole;
             await whole(url, how);
-            await whole(url, { method: 'PUT', credentials: 'omit', body: '{\"value\":\"theirs\"}',
-                headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' } });
+            await whole(url, { method: 'PUT', credentials: 'omit',
+                body: JSON.stringify({ value: 'theirs' }),
+                headers: { authorization: `Bearer ${token}`,
+                    'content-type': 'application/json' } });
             return new Response('{\"type\":\"urn:inject:problem:unpurged\"}', { status: 503 });
         }";
     let names_the_other = |dialog: &str| {

@@ -1,7 +1,7 @@
 //! Takes out of the page's files what only their readers here need: comments, indentation, blanks
 //! that mean nothing, what stands around a function's one parameter, and that a name is constant,
-//! which says nothing of a script that works. `build.rs` alone uses it. It renames nothing and reorders nothing, and
-//! keeps a script's lines, for an end of line may end a statement.
+//! which says nothing of a script that works. `build.rs` alone uses it. It renames nothing and
+//! reorders nothing, and keeps a script's lines, for an end of line may end a statement.
 
 /// A script, or a style sheet: which of the two decides where a blank means something.
 #[derive(Clone, Copy, Eq, PartialEq)]
