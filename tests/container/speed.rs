@@ -11,7 +11,7 @@ use crate::harness::probe;
 /// Launches of one turn, and turns on each side.
 const LAUNCHES: usize = 30;
 const TURNS: usize = 4;
-/// A container's system calls go through its seccomp filter. Measured with nothing else running: 1.0.
+/// A container's system calls go through its seccomp filter. With nothing else running it was 1.0.
 const RATIO_MAX: f64 = 1.5;
 
 /// What a tenth of the launches stayed below, in microseconds: whatever else runs on this machine
