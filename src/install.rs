@@ -1,13 +1,12 @@
 //! Copies this program to a path: beside its place first, whole and synced, then renamed. Who
 //! starts it there gets the old one or the new one, and a copy that runs is not disturbed.
 
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::private_file::folder_of;
+use crate::private_file::{folder_of, staged_beside};
 use crate::sys;
 
 /// This program, whatever its path is by now (proc_pid_exe(5)).
@@ -63,13 +62,4 @@ fn write(mut source: File, length: u64, staged: &Path) -> io::Result<()> {
         true => Ok(()),
         false => Err(io::ErrorKind::UnexpectedEof.into()),
     }
-}
-
-fn staged_beside(path: &Path) -> io::Result<PathBuf> {
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    let random = u64::from_ne_bytes(sys::random()?);
-    let mut staged = OsString::from(".");
-    staged.push(name);
-    staged.push(format!(".{random:016x}"));
-    Ok(path.with_file_name(staged))
 }

@@ -38,7 +38,8 @@ pub fn folder_of(path: &Path) -> &Path {
     }
 }
 
-fn staged_beside(path: &Path) -> io::Result<PathBuf> {
+/// A name in the same folder that nothing has yet: hidden, and random.
+pub fn staged_beside(path: &Path) -> io::Result<PathBuf> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let random = u64::from_ne_bytes(sys::random()?);
     let mut staged = OsString::from(".");

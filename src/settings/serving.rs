@@ -66,22 +66,29 @@ impl Resolver {
         let transport = self.transport(options);
         let listen = self.listen(&options.listen, transport == Transport::Plaintext);
         let listen_mode = options.listen_mode.as_ref();
+        let listen_mode = self.parsed("--listen-mode", "listen-mode", listen_mode, value::mode);
         let (format, level) = (options.log_format.as_ref(), options.log_level.as_ref());
+        let (log_format, log_level) = self.log(format, level);
         Some(ServingSettings {
             listen,
-            listen_mode: self
-                .parsed("--listen-mode", "listen-mode", listen_mode, value::mode)
-                .unwrap_or(LISTEN_MODE_DEFAULT),
+            listen_mode: listen_mode.unwrap_or(LISTEN_MODE_DEFAULT),
             transport,
-            log_format: self
-                .parsed("--log-format", "log-format", format, log_format)
-                .unwrap_or(Format::Text),
-            log_level: self
-                .parsed("--log-level", "log-level", level, log_level)
-                .unwrap_or(Level::Info),
+            log_format,
+            log_level,
             service: Service::of(environment),
             data: data?,
         })
+    }
+
+    /// How whatever stays tells what happens.
+    pub(super) fn log(
+        &mut self,
+        format: Option<&OsString>,
+        level: Option<&OsString>,
+    ) -> (Format, Level) {
+        let format = self.parsed("--log-format", "log-format", format, log_format);
+        let level = self.parsed("--log-level", "log-level", level, log_level);
+        (format.unwrap_or(Format::Text), level.unwrap_or(Level::Info))
     }
 
     fn listen(&mut self, options: &[OsString], is_plain: bool) -> Vec<ListenAddress> {
@@ -180,10 +187,10 @@ fn any_port(address: &ListenAddress) -> bool {
     matches!(address, ListenAddress::Tcp(address) if address.port() == 0)
 }
 
-pub(super) fn log_format(text: &str) -> Result<Format, String> {
+fn log_format(text: &str) -> Result<Format, String> {
     Format::parse(text).ok_or_else(|| "write `text` or `json`".to_owned())
 }
 
-pub(super) fn log_level(text: &str) -> Result<Level, String> {
+fn log_level(text: &str) -> Result<Level, String> {
     Level::parse(text).ok_or_else(|| "write `error`, `warn`, `info` or `debug`".to_owned())
 }

@@ -7,7 +7,6 @@ use std::path::{Component, Path, PathBuf};
 
 use nix::sys::signal::Signal;
 
-use super::serving::{log_format, log_level};
 use super::{Asks, Origin, Resolver, Settings, Store, names, setting, value};
 use crate::cli::{Common, Sidecar, Sources};
 use crate::launch::document::Target;
@@ -74,20 +73,17 @@ impl Resolver {
     fn staying(&mut self, options: &Sidecar, settings: Settings) -> StayingSettings {
         let listen = self.parsed("--listen", "listen", options.listen.as_ref(), address);
         let signal = self.signal(options);
-        let format = options.log_format.as_ref();
-        let level = options.log_level.as_ref();
+        let proxy = self.proxy(options, &settings);
+        let (format, level) = (options.log_format.as_ref(), options.log_level.as_ref());
+        let (log_format, log_level) = self.log(format, level);
         let staying = StayingSettings {
             into: options.into.clone(),
             signal,
             once: options.once,
             listen: listen.filter(|_| !options.once),
-            proxy: self.proxy(options, &settings),
-            log_format: self
-                .parsed("--log-format", "log-format", format, log_format)
-                .unwrap_or(Format::Text),
-            log_level: self
-                .parsed("--log-level", "log-level", level, log_level)
-                .unwrap_or(Level::Info),
+            proxy,
+            log_format,
+            log_level,
             settings,
         };
         if let Some(folder) = &options.into {
