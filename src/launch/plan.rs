@@ -230,3 +230,6 @@ impl Plan {
 fn variable_source(name: &[u8], text: Cow<'static, [u8]>) -> Source {
     Source::Variable { name: String::from_utf8_lossy(name).into_owned(), text }
 }
+
+#[cfg(test)]
+mod tests;
