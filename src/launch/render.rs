@@ -154,3 +154,6 @@ fn rendered_length(text: &[u8], edits: &[Edit], values: &Values) -> usize {
     let removed: usize = edits.iter().map(|edit| edit.range().len()).sum();
     text.len() - removed + edits.iter().map(|edit| edit.dollars() + value(edit)).sum::<usize>()
 }
+
+#[cfg(test)]
+mod tests;
