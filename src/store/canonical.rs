@@ -54,4 +54,24 @@ mod tests {
         let empty = Canonical::new("t").optional(Some(""));
         assert_ne!(absent.as_bytes(), empty.as_bytes());
     }
+
+    #[test]
+    fn the_form_is_as_it_was() {
+        let all = Canonical::new("t").number(-2).optional(Some("a")).optional(None).bytes(b"");
+        let length = |bytes: u8| [0, 0, 0, 0, 0, 0, 0, bytes];
+        let expected: [&[u8]; 11] = [
+            &length(1),
+            b"t",
+            &length(8),
+            b"\xff\xff\xff\xff\xff\xff\xff\xfe",
+            &length(1),
+            b"\x01",
+            &length(1),
+            b"a",
+            &length(1),
+            b"\x00",
+            &length(0),
+        ];
+        assert_eq!(all.as_bytes(), expected.concat());
+    }
 }
