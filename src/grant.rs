@@ -120,4 +120,25 @@ mod tests {
         }
         assert_eq!(Grant::parse(&vec!["A"; GRANT_PATTERNS_MAX + 1]), Err(GrantError::TooMany));
     }
+
+    #[test]
+    fn a_list_has_256_at_most() {
+        let most = Grant::parse(&["A"; GRANT_PATTERNS_MAX]).expect("as many as there may be");
+        assert_eq!(most.texts().count(), GRANT_PATTERNS_MAX);
+        let longest = "A".repeat(SECRET_NAME_BYTES_MAX);
+        assert!(Grant::parse(&[&longest]).is_ok());
+        assert!(Grant::parse(&[longest + "A"]).is_err());
+    }
+
+    #[test]
+    fn it_is_read_and_written_as_it_was_given() {
+        let texts = r#"["STRIPE_*","A1*","*_2","*"]"#;
+        let grant: Grant = serde_json::from_str(texts).expect("a list");
+        assert_eq!(serde_json::to_string(&grant).expect("JSON"), texts);
+        assert_eq!(grant.texts().collect::<Vec<_>>(), ["STRIPE_*", "A1*", "*_2", "*"]);
+        assert!(!grant.is_empty() && Grant::default().is_empty());
+        let bad = serde_json::from_str::<Grant>(r#"["A","b"]"#).expect_err("no list");
+        assert!(bad.to_string().starts_with("number 2 of the names is neither"), "{bad}");
+        assert!(GrantError::TooMany.to_string().contains("more than 256"));
+    }
 }

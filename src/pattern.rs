@@ -57,6 +57,12 @@ mod tests {
             ("", "", true),
             ("", "A", false),
             ("**", "A", true),
+            ("A**", "A", true),
+            ("A*B", "AB", true),
+            ("A*", "B", false),
+            ("*AB", "AAB", true),
+            ("*A*AB", "AAAB", true),
+            ("A", "", false),
         ] {
             assert_eq!(
                 Pattern::new(pattern.as_bytes()).matches(name.as_bytes()),

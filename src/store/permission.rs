@@ -222,4 +222,24 @@ mod tests {
             assert!(!authorize(&principal, resolve, &organization, None));
         }
     }
+
+    #[test]
+    fn each_has_a_name_for_the_records() {
+        let operator = Principal::Operator { name: "root".to_owned() };
+        let member = Principal::Bearer(Arc::new(member(Role::Reader)));
+        let workload = Principal::Bearer(Arc::new(workload()));
+        let all = [&operator, &member, &workload];
+        assert_eq!(all.map(Principal::actor), ["os:root", "a@b", "token:0123456789ab"]);
+        let names = all.map(|one| one.workload().map(WorkloadName::as_str));
+        assert_eq!(names, [None, None, Some("billing")]);
+        let members = all.map(|one| one.member().map(EmailAddress::as_str));
+        assert_eq!(members, [None, Some("a@b"), None]);
+    }
+
+    #[test]
+    fn the_operator_may_do_everything() {
+        let operator = Principal::Operator { name: "root".to_owned() };
+        let organization = OrgName::parse("acme").expect("a slug");
+        assert!(ALL.iter().all(|one| authorize(&operator, *one, &organization, None)));
+    }
 }
