@@ -142,3 +142,23 @@ fn masked_end(found: &Found<'_>, text: &[u8]) -> usize {
         _ => found.end,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_an_output_goes() {
+        for (path, folder) in
+            [("a", "."), ("d/a", "d"), ("/a", "/"), ("./a", "."), ("/d/e/a", "/d/e")]
+        {
+            assert_eq!(folder_of(Path::new(path)), Path::new(folder), "{path}");
+        }
+        let output = Output::new(PathBuf::from("d/a"));
+        let target = Target::Path(output.clone());
+        assert_eq!((target.output(), target.path()), (Some(&output), Some(Path::new("d/a"))));
+        for other in [Target::Variable(b"A".to_vec()), Target::Descriptor(9), Target::Stdout] {
+            assert_eq!((other.output(), other.path()), (None, None));
+        }
+    }
+}

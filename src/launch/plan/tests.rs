@@ -229,6 +229,12 @@ fn what_cannot_be_read_in_its_format_still_says_what_it_wants() {
 }
 
 #[test]
+fn what_holds_no_reference_is_not_judged() {
+    let plan = of_documents(vec![document(APP, "{ oops $lower")]);
+    assert!(plan.problems.is_empty() && plan.documents[0].whole);
+}
+
+#[test]
 fn a_comment_holds_no_reference_but_in_a_text() {
     let text = "# $A\nb: $B # ${C\n";
     let plan = of_documents(vec![document("a.yaml", text)]);
