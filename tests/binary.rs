@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::harness::INJECT;
+use crate::harness::{INJECT, contains};
 
 const PT_DYNAMIC: u32 = 2;
 const PT_INTERP: u32 = 3;
@@ -15,8 +15,13 @@ const WRITABLE: u32 = 2;
 const PT_LOAD: u32 = 1;
 const DT_NULL: u64 = 0;
 const DT_NEEDED: u64 = 1;
+const DT_RPATH: u64 = 15;
+const DT_TEXTREL: u64 = 22;
 const DT_BIND_NOW: u64 = 24;
+const DT_RUNPATH: u64 = 29;
+const DT_FLAGS: u64 = 30;
 const DT_FLAGS_1: u64 = 0x6fff_fffb;
+const DF_TEXTREL: u64 = 4;
 const DF_1_PIE: u64 = 0x0800_0000;
 
 struct Segment {
@@ -55,6 +60,29 @@ fn relocations_are_read_only_and_nothing_is_writable_and_executable() {
     assert_eq!(stack.expect("it says what its stack is").flags & EXECUTABLE, 0, "stack");
     for segment in segments.iter().filter(|segment| segment.kind == PT_LOAD) {
         assert_ne!(segment.flags & (WRITABLE | EXECUTABLE), WRITABLE | EXECUTABLE);
+    }
+}
+
+#[test]
+fn nothing_is_looked_for_elsewhere_and_no_code_is_written_to() {
+    let (bytes, segments) = binary();
+    for (tag, value) in dynamic(&bytes, &segments) {
+        assert!(![DT_RPATH, DT_RUNPATH].contains(&tag), "a path to look for libraries in");
+        let writes_code = tag == DT_TEXTREL || (tag == DT_FLAGS && value & DF_TEXTREL != 0);
+        assert!(!writes_code, "relocations in code");
+    }
+    let code = segments.iter().filter(|each| each.kind == PT_LOAD && each.flags & EXECUTABLE != 0);
+    assert_eq!(code.count(), 1, "code lies in one segment");
+}
+
+/// What the debugger reads names them all, and is in no segment; a release has none of it.
+#[test]
+fn what_is_loaded_names_no_folder_of_the_sources() {
+    let (bytes, segments) = binary();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/");
+    for segment in segments.iter().filter(|each| each.kind == PT_LOAD) {
+        let loaded = &bytes[segment.offset..segment.offset + segment.size];
+        assert!(!contains(loaded, folder.as_bytes()), "`{folder}`");
     }
 }
 
