@@ -4,6 +4,7 @@
 //!     launch [--rounds N | --instructions]
 
 mod document;
+mod measured;
 mod stage;
 mod store;
 mod table;
@@ -15,7 +16,8 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use stage::{Contestant, INJECT, Outcome, Stage, print_peak, succeed};
+use measured::inject;
+use stage::{Contestant, Outcome, Stage, print_peak, succeed};
 use turns::{Order, launch, median_and_p90};
 
 const ROUNDS: usize = 1000;
@@ -42,7 +44,7 @@ fn measure(rounds: usize) -> Outcome {
     let stage = Stage::set()?;
     times(&stage, rounds)?;
     peaks(&stage)?;
-    let size = fs::metadata(INJECT)?.len() as f64 / (1024.0 * 1024.0);
+    let size = fs::metadata(inject())?.len() as f64 / (1024.0 * 1024.0);
     let cells = ["size of the binary", &format!("{size:.1} MiB"), "", ""];
     table::row(cells, (size, " MiB"), Some(('≤', BINARY_MIB_MAX)))?;
     Ok(())

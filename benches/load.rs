@@ -5,6 +5,7 @@
 
 mod lines;
 mod many;
+mod measured;
 mod plot;
 mod processors;
 mod rounds;
@@ -24,8 +25,6 @@ use rounds::{Contestant, Found, median, memory};
 use served::{Outcome, Server, printed};
 use table::row;
 use wrk::{Load, PERCENTILES};
-
-const INJECT: &str = env!("CARGO_BIN_EXE_inject");
 
 const USAGE: &str = "usage: load [five | many] [--rounds N] [--plot FILE]";
 const ROUNDS: usize = 9;
@@ -86,7 +85,7 @@ impl Stage {
         let own = env::current_exe()?;
         let release = own.parent().and_then(Path::parent).ok_or("it is in no directory")?;
         let inject = directory.join("inject");
-        fs::copy(INJECT, &inject)?;
+        fs::copy(measured::inject(), &inject)?;
         let floor = release.join("examples/floor-serve");
         fs::copy(&floor, directory.join("floor-serve")).map_err(|error| {
             format!("`{}`: {error}; start `benches/run`, which builds it", floor.display())

@@ -6,6 +6,7 @@
 
 mod bars;
 mod document;
+mod measured;
 mod peer;
 mod plot;
 #[expect(dead_code, reason = "floors and limits of its contestants are the matter of `launch`")]

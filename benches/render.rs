@@ -5,6 +5,7 @@
 //!     render [ROUNDS]
 
 mod document;
+mod measured;
 mod parse;
 mod table;
 
@@ -25,6 +26,7 @@ use inject::launch::render::{Values, render};
 use inject::secret::Secret;
 
 use document::{SECRETS, document};
+use measured::inject;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
@@ -79,7 +81,7 @@ fn whole_processes(folder: &Path, rounds: &Rounds) -> Outcome {
     let copy = rounds.speed(text.len(), || run(&mut Command::new("cat"), &path))?;
     row("`cat`, a plain copy of 10 MB", copy, None, None)?;
     let ours = rounds.speed(text.len(), || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_inject"));
+        let mut command = Command::new(inject());
         run(command.args(["render", "-", "--format", "text"]).env("INJECT_DATA", &data), &path)
     })?;
     row("`inject render` of 10 MB of text", ours, Some(copy), None)?;
@@ -135,7 +137,7 @@ fn verify(ending: &str, text: &Rc<Vec<u8>>) -> Outcome {
 
 fn set_secret(data: &Path, name: &str, value: &str) -> Outcome {
     use std::io::Write as _;
-    let mut set = Command::new(env!("CARGO_BIN_EXE_inject"));
+    let mut set = Command::new(inject());
     let set = set.args(["secret", "set", name]).env("INJECT_DATA", data).stdin(Stdio::piped());
     let mut set = set.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     set.stdin.take().expect("it is piped").write_all(value.as_bytes())?;

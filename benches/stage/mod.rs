@@ -13,11 +13,11 @@ use std::process::{self, Command, Stdio};
 use nix::sys::resource::{UsageWho, getrusage};
 
 use crate::document::{SECRETS, document};
+use crate::measured::inject;
 use crate::store::{self, Answered};
 
 pub type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
-pub const INJECT: &str = env!("CARGO_BIN_EXE_inject");
 const TOKEN: &str = "inj_w_0123456789abcdef_0123456789abcdefghijklmnopqrstuv";
 
 /// How many launches the peak of memory is taken from.
@@ -172,7 +172,7 @@ fn install(bin: &Path) -> Outcome {
     let own = env::current_exe()?;
     let release = own.parent().and_then(Path::parent).ok_or("this program is in no directory")?;
     for built in [
-        PathBuf::from(INJECT),
+        inject(),
         release.join("examples/floor-exec"),
         release.join("examples/floor-fetch"),
         release.join("examples/floor-tls"),
@@ -187,7 +187,7 @@ fn install(bin: &Path) -> Outcome {
 
 fn fill_embedded_store(data: &Path) -> Outcome {
     for (name, value) in SECRETS {
-        let mut set = Command::new(INJECT)
+        let mut set = Command::new(inject())
             .args(["secret", "set", name])
             .env_clear()
             .env("INJECT_DATA", data)
@@ -206,7 +206,7 @@ fn contestants(directory: &Path, stores: [&str; 3]) -> Outcome<Vec<Contestant>> 
     let exec = || installed("floor-exec");
     let fetch = || installed("floor-fetch");
     let fetch_tls = || installed("floor-tls");
-    let inject = || installed("inject");
+    let ours = || installed("inject");
     let values = || SECRETS.map(|(name, value)| (name, value.into())).to_vec();
     let [tcp, tls, unix] = stores.map(|store| {
         move || {
@@ -230,23 +230,23 @@ fn contestants(directory: &Path, stores: [&str; 3]) -> Outcome<Vec<Contestant>> 
     let rows: [Row; 13] = [
         ("`true` alone", None, values(), 0, None),
         ("floor: exec only", exec(), values(), 0, None),
-        ("inject, no reference", inject(), values(), 0, most("floor: exec only", 1.15)),
+        ("inject, no reference", ours(), values(), 0, most("floor: exec only", 1.15)),
         ("floor: fetch over tcp", fetch(), tcp(), 1, beside("floor: exec only")),
-        (FIVE, inject(), tcp(), 1, most("floor: fetch over tcp", 1.2)),
-        ("inject, five over tcp, and 4 KiB of text", inject(), text, 1, beside(FIVE)),
-        ("inject, five over tcp, and 4 KiB of json", inject(), json, 1, beside(FIVE)),
-        ("inject, five over tcp, and 4 KiB of yaml", inject(), yaml, 1, beside(FIVE)),
+        (FIVE, ours(), tcp(), 1, most("floor: fetch over tcp", 1.2)),
+        ("inject, five over tcp, and 4 KiB of text", ours(), text, 1, beside(FIVE)),
+        ("inject, five over tcp, and 4 KiB of json", ours(), json, 1, beside(FIVE)),
+        ("inject, five over tcp, and 4 KiB of yaml", ours(), yaml, 1, beside(FIVE)),
         ("floor: fetch over pinned tls", fetch_tls(), tls(), 1, beside("floor: fetch over tcp")),
         (
             "inject, five over pinned tls",
-            inject(),
+            ours(),
             tls(),
             1,
             most("floor: fetch over pinned tls", 1.2),
         ),
         ("floor: fetch over unix", fetch(), unix(), 1, beside("floor: fetch over tcp")),
-        ("inject, five over unix", inject(), unix(), 1, most("floor: fetch over unix", 1.2)),
-        ("inject, five embedded", inject(), embedded, 0, most("floor: fetch over tcp", 2.0)),
+        ("inject, five over unix", ours(), unix(), 1, most("floor: fetch over unix", 1.2)),
+        ("inject, five embedded", ours(), embedded, 0, most("floor: fetch over tcp", 2.0)),
     ];
     let contestant = |(what, program, environment, requests, floor): Row| Contestant {
         what,
