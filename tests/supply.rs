@@ -25,12 +25,12 @@ fn read(path: &str) -> String {
 }
 
 /// Runs with this machine's Cargo, which knows its registry without a network.
-fn bill(world: &World) -> String {
+fn printed<const N: usize>(world: &World, script: &str, args: [&str; N]) -> String {
     let home = std::env::var("HOME").expect("a home");
     let cargo = std::env::var("CARGO_HOME").unwrap_or_else(|_| format!("{home}/.cargo"));
     let rust = std::env::var("RUSTUP_HOME").unwrap_or_else(|_| format!("{home}/.rustup"));
     let path = std::env::var("PATH").expect("a path");
-    let run = world.command(format!("{ROOT}/contrib/supply/sbom"), [""; 0]).env("PATH", path);
+    let run = world.command(format!("{ROOT}/contrib/supply/{script}"), args).env("PATH", path);
     let run =
         run.env("CARGO_HOME", cargo).env("RUSTUP_HOME", rust).env("CARGO_NET_OFFLINE", "true");
     run.run().code(0).out()
@@ -53,8 +53,8 @@ fn the_bill_of_materials_is_valid_whole_and_the_same_each_time() {
          target/sbom/bin/pip install -r tests/supply/requirements.txt`"
     );
     let world = World::new();
-    let text = bill(&world);
-    assert_eq!(text, bill(&world));
+    let text = printed(&world, "sbom", []);
+    assert_eq!(text, printed(&world, "sbom", []));
     let file = world.write("bill.json", &text);
     let file = file.to_str().expect("temporary paths are UTF-8");
     world.command(PYTHON, ["-c", JUDGE, file]).run().code(0);
@@ -99,4 +99,37 @@ fn each_dependency_has_a_row_that_says_what_it_is_for() {
     let all = direct("dependencies");
     let all: BTreeSet<&str> = all.iter().map(String::as_str).collect();
     assert_eq!(named, all);
+}
+
+#[test]
+fn sizes_are_counted_for_whom_code_is_named() {
+    let world = World::new();
+    let rust = "/t/deps/inject-1.inject.2-cgu.0.rcgu.o";
+    let sqlite = "/t/deps/liblibsqlite3_sys-1f.rlib(2-sqlite3.o)";
+    let sections = [
+        (2000, rust, ".text._ZN5tokio7runtime4work17h0123456789abcdefE"),
+        (3000, rust, ".text._ZN60_$LT$mio..Poll$u20$as$u20$core..fmt..Debug$GT$3fmt17h01E"),
+        (4000, rust, ".text._ZN4core3ptr4drop17h0123456789abcdefE"),
+        (5000, rust, ".text._RNvNtCs1a2B_3std2io4read"),
+        (6000, rust, ".rodata..Lanon.0123"),
+        (7000, sqlite, ".text"),
+        (8000, "/usr/lib/libc.a(malloc.o)", ".text"),
+        (9000, rust, ".debug_info"),
+    ];
+    let line = |(size, file, section)| {
+        format!("{:16x} {:16x} {size:8x}     1         {file}:({section})\n", 0, 0)
+    };
+    let map = world.write("map", sections.map(line).concat());
+    let map = map.to_str().expect("temporary paths are UTF-8");
+    let table = printed(&world, "sizes", [map]);
+    for row in [
+        "| tokio | 5 |",
+        "| rusqlite | 7 |",
+        "| Rust's own library | 9 |",
+        "| constants without a name | 6 |",
+        "| the C library | 8 |",
+        "| in all | 35 |",
+    ] {
+        assert!(table.contains(row), "`{row}` is not in\n{table}");
+    }
 }
