@@ -45,7 +45,7 @@ fn measure(rounds: usize) -> Outcome {
     times(&stage, rounds)?;
     peaks(&stage)?;
     let size = fs::metadata(inject())?.len() as f64 / (1024.0 * 1024.0);
-    let cells = ["size of the binary", &format!("{size:.1} MiB"), "", ""];
+    let cells = ["size of the binary", &format!("{size:.2} MiB"), "", ""];
     table::row(cells, (size, " MiB"), Some(('≤', BINARY_MIB_MAX)))?;
     Ok(())
 }
@@ -92,7 +92,7 @@ fn peaks(stage: &Stage) -> Outcome {
         let peak = contestant.peak_mib(COMMAND)?;
         let target = contestant.is_inject().then_some(('≤', PEAK_MIB_MAX));
         let what = format!("peak memory: {}", contestant.what);
-        table::row([&what, &format!("{peak:.1} MiB"), "", ""], (peak, " MiB"), target)?;
+        table::row([&what, &format!("{peak:.2} MiB"), "", ""], (peak, " MiB"), target)?;
     }
     Ok(())
 }

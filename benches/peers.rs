@@ -27,6 +27,8 @@ use turns::{Order, launch, median_and_p90};
 
 const ROUNDS: usize = 300;
 const WARM_UP: usize = 3;
+/// Who takes longer than that has its caches warm by then.
+const WARM_UP_MICROS_MAX: f64 = 1e6;
 /// Who takes long takes part in fewer rounds, but in this many at least.
 const LAUNCHES_MIN: usize = 5;
 /// About how many seconds one contestant may have in all.
@@ -135,16 +137,16 @@ fn labelled(program: &str, version: &str) -> String {
 }
 
 fn measure(entries: &mut [Entry], rounds: usize, answered: &Answered) -> Outcome {
-    let before = answered.count();
     for entry in entries.iter_mut() {
         let mut micros = Vec::new();
-        for _ in 0..WARM_UP {
+        while micros.len() < WARM_UP && micros.iter().sum::<f64>() < WARM_UP_MICROS_MAX {
             micros.push(timed(&entry.contestant)?);
         }
         let (median, _) = median_and_p90(&mut micros);
         let most = (SECONDS_MAX * 1e6 / median) as usize;
         entry.every = (rounds / most.clamp(LAUNCHES_MIN, rounds)).max(1);
     }
+    let before = answered.count();
     let mut order = Order::of(entries.len());
     for round in 0..rounds {
         for &turn in order.shuffled() {
@@ -155,8 +157,8 @@ fn measure(entries: &mut [Entry], rounds: usize, answered: &Answered) -> Outcome
             }
         }
     }
-    let launches = |entry: &Entry| (WARM_UP + entry.micros.len()) * entry.contestant.requests;
-    if answered.count() - before != entries.iter().map(launches).sum::<usize>() {
+    let requests = |entry: &Entry| entry.micros.len() * entry.contestant.requests;
+    if answered.count() - before != entries.iter().map(requests).sum::<usize>() {
         return Err("a contestant did not ask exactly once for each launch".into());
     }
     Ok(())
