@@ -16,11 +16,11 @@ mod turns;
 
 use std::env;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use bars::{Bar, Kind};
-use peer::{PEERS, Scene};
+use peer::{PEERS, Peer, Scene};
 use stage::{Contestant, FIVE, Outcome, Stage, print_peak, succeed};
 use store::Answered;
 use turns::{Order, launch, median_and_p90};
@@ -86,22 +86,8 @@ fn main() -> Outcome {
 
 /// Who takes part, each after it has proved that it does the job; and a row for each that does not.
 fn entries(stage: Stage, scene: &Scene) -> Outcome<(Vec<Entry>, Vec<String>)> {
-    let entry = |contestant: Contestant, label, kind, stays| Entry {
-        contestant,
-        label,
-        kind,
-        stays,
-        every: 1,
-        micros: Vec::new(),
-    };
     let own = stage.contestants.into_iter().filter(|each| OWN.contains(&each.what));
-    let kind = |each: &Contestant| if each.is_inject() { Kind::Inject } else { Kind::Floor };
-    let mut entries: Vec<Entry> = own
-        .map(|each| {
-            let (label, kind) = (each.what.to_owned(), kind(&each));
-            entry(each, label, kind, false)
-        })
-        .collect();
+    let mut entries: Vec<Entry> = own.map(Entry::own).collect();
     let mut absent = Vec::new();
     for peer in &PEERS {
         let Some(path) = peer.path() else {
@@ -109,31 +95,40 @@ fn entries(stage: Stage, scene: &Scene) -> Outcome<(Vec<Entry>, Vec<String>)> {
             absent.push(format!("| {program}: not on PATH; `{line}` | | | | | | |"));
             continue;
         };
-        let version = peer.version(&path);
-        let proved = peer.contestants(&path, scene).and_then(|all| {
-            let prove = |each: Contestant| Ok((each.verify(&scene.directory)?.stays, each));
-            all.into_iter().map(prove).collect::<Outcome<Vec<_>>>()
-        });
-        match proved {
-            Ok(proved) => entries.extend(proved.into_iter().map(|(stays, each)| {
-                let label = each.what.replacen(peer.program, &labelled(peer.program, &version), 1);
-                entry(each, label, Kind::Peer, stays)
-            })),
+        match proved(peer, &path, scene) {
+            Ok(proved) => entries.extend(proved),
             Err(error) => {
                 let error = error.to_string().replace(['\n', '|'], " ");
-                let row = format!(
-                    "{} does not do the job here: {error}",
-                    labelled(peer.program, &version)
-                );
-                absent.push(format!("| {row} | | | | | | |"));
+                let program = peer.program;
+                absent.push(format!("| {program} does not do the job here: {error} | | | | | | |"));
             }
         }
     }
     Ok((entries, absent))
 }
 
-fn labelled(program: &str, version: &str) -> String {
-    format!("{program} {version}").trim_end().to_owned()
+/// A peer's contestants under its version, which all must do the job.
+fn proved(peer: &Peer, path: &Path, scene: &Scene) -> Outcome<Vec<Entry>> {
+    let program = format!("{} {}", peer.program, peer.version(path));
+    let prove = |contestant: Contestant| {
+        let label = contestant.what.replacen(peer.program, program.trim_end(), 1);
+        let stays = contestant.verify(&scene.directory)?.stays;
+        Ok(Entry::new(contestant, label, Kind::Peer, stays))
+    };
+    peer.contestants(path, scene)?.into_iter().map(prove).collect()
+}
+
+impl Entry {
+    fn new(contestant: Contestant, label: String, kind: Kind, stays: bool) -> Self {
+        Self { contestant, label, kind, stays, every: 1, micros: Vec::new() }
+    }
+
+    /// A floor or `inject`, which the stage has seen become its command.
+    fn own(contestant: Contestant) -> Self {
+        let kind = if contestant.is_inject() { Kind::Inject } else { Kind::Floor };
+        let label = contestant.what.to_owned();
+        Self::new(contestant, label, kind, false)
+    }
 }
 
 fn measure(entries: &mut [Entry], rounds: usize, answered: &Answered) -> Outcome {
