@@ -4,21 +4,21 @@
 //!     launch [--rounds N | --instructions]
 
 mod document;
+mod measured;
 mod stage;
 mod store;
 mod table;
+mod turns;
 
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Instant;
 
-use nix::sys::resource::{UsageWho, getrusage};
-
-use stage::{Contestant, INJECT, Outcome, Stage, succeed};
+use measured::inject;
+use stage::{Contestant, Outcome, Stage, print_peak, succeed};
+use turns::{Order, launch, median_and_p90};
 
 const ROUNDS: usize = 1000;
 /// Rounds before the first that counts: they fill the caches.
@@ -44,8 +44,8 @@ fn measure(rounds: usize) -> Outcome {
     let stage = Stage::set()?;
     times(&stage, rounds)?;
     peaks(&stage)?;
-    let size = fs::metadata(INJECT)?.len() as f64 / (1024.0 * 1024.0);
-    let cells = ["size of the binary", &format!("{size:.1} MiB"), "", ""];
+    let size = fs::metadata(inject())?.len() as f64 / (1024.0 * 1024.0);
+    let cells = ["size of the binary", &format!("{size:.2} MiB"), "", ""];
     table::row(cells, (size, " MiB"), Some(('≤', BINARY_MIB_MAX)))?;
     Ok(())
 }
@@ -56,7 +56,8 @@ fn times(Stage { contestants, answered, .. }: &Stage, rounds: usize) -> Outcome 
     let before = answered.count();
     for round in 0..WARM_UP + rounds {
         for &turn in order.shuffled() {
-            let elapsed = launch(&contestants[turn])?;
+            let (elapsed, success) = launch(contestants[turn].command(&[], COMMAND)?)?;
+            succeed(contestants[turn].what, success)?;
             if round >= WARM_UP {
                 micros[turn].push(elapsed);
             }
@@ -85,65 +86,14 @@ fn times(Stage { contestants, answered, .. }: &Stage, rounds: usize) -> Outcome 
     Ok(())
 }
 
-/// Microseconds from before the process is there until it was waited for.
-fn launch(contestant: &Contestant) -> Outcome<f64> {
-    let mut command = contestant.command(&[], COMMAND);
-    let start = Instant::now();
-    let status = command.status()?;
-    let elapsed = start.elapsed();
-    succeed(contestant.what, status.success())?;
-    Ok(elapsed.as_secs_f64() * 1e6)
-}
-
-/// Who comes first gains or loses by it, so everybody's turn changes from round to round.
-struct Order {
-    turns: Vec<usize>,
-    /// Of an xorshift generator: the same order in each run.
-    state: u64,
-}
-
-impl Order {
-    fn of(length: usize) -> Self {
-        Self { turns: (0..length).collect(), state: 0x9E37_79B9_7F4A_7C15 }
-    }
-
-    fn shuffled(&mut self) -> &[usize] {
-        for i in (1..self.turns.len()).rev() {
-            self.state ^= self.state << 13;
-            self.state ^= self.state >> 7;
-            self.state ^= self.state << 17;
-            self.turns.swap(i, (self.state % (i as u64 + 1)) as usize);
-        }
-        &self.turns
-    }
-}
-
-fn median_and_p90(all: &mut [f64]) -> (f64, f64) {
-    all.sort_by(f64::total_cmp);
-    (all[all.len() / 2], all[all.len() * 9 / 10])
-}
-
-/// Each contestant's peak memory, seen by a process of its own whose only children they are.
+/// Each contestant's peak memory.
 fn peaks(stage: &Stage) -> Outcome {
-    let own = env::current_exe()?;
     for contestant in &stage.contestants {
-        let mut command = contestant.command(&[own.as_os_str(), OsStr::new("--peak")], COMMAND);
-        let output = command.stderr(Stdio::inherit()).output()?;
-        succeed("launch --peak", output.status.success())?;
-        let peak: f64 = String::from_utf8(output.stdout)?.trim().parse::<f64>()? / 1024.0;
+        let peak = contestant.peak_mib(COMMAND)?;
         let target = contestant.is_inject().then_some(('≤', PEAK_MIB_MAX));
         let what = format!("peak memory: {}", contestant.what);
-        table::row([&what, &format!("{peak:.1} MiB"), "", ""], (peak, " MiB"), target)?;
+        table::row([&what, &format!("{peak:.2} MiB"), "", ""], (peak, " MiB"), target)?;
     }
-    Ok(())
-}
-
-/// What this shows is at least this process's own memory: until its exec, the child shares it.
-fn print_peak(program: &str, args: &[&str]) -> Outcome {
-    for _ in 0..5 {
-        succeed(program, Command::new(program).args(args).status()?.success())?;
-    }
-    writeln!(io::stdout(), "{}", getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss())?;
     Ok(())
 }
 
@@ -173,7 +123,7 @@ fn instructions(contestant: &Contestant, file: &Path) -> Outcome<f64> {
     let mut option = OsString::from("--callgrind-out-file=");
     option.push(file);
     let valgrind = ["valgrind", "-q", "--tool=callgrind", "--dump-before=execve"].map(OsStr::new);
-    let mut command = contestant.command(&[&valgrind[..], &[&option]].concat(), COMMAND);
+    let mut command = contestant.command(&[&valgrind[..], &[&option]].concat(), COMMAND)?;
     succeed("valgrind", command.status()?.success())?;
     let dump = PathBuf::from(format!("{}.1", file.display()));
     let text = fs::read_to_string(&dump)

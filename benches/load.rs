@@ -1,9 +1,12 @@
 //! The served store under load, beside a bare hyper server in the same run and in turns: resolves,
 //! writes among 100,000 secrets, memory, and how soon it is ready. README.md says how to read it.
 //!
-//!     load [--rounds N]
+//!     load [five | many] [--rounds N] [--plot FILE]
 
+mod lines;
 mod many;
+mod measured;
+mod plot;
 mod processors;
 mod rounds;
 mod served;
@@ -16,14 +19,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use lines::Line;
 use processors::Processors;
-use rounds::{Contestant, median, memory};
+use rounds::{Contestant, Found, median, memory};
 use served::{Outcome, Server, printed};
 use table::row;
-use wrk::Load;
+use wrk::{Load, PERCENTILES};
 
-const INJECT: &str = env!("CARGO_BIN_EXE_inject");
-
+const USAGE: &str = "usage: load [five | many] [--rounds N] [--plot FILE]";
 const ROUNDS: usize = 9;
 /// How often the store with many secrets is started.
 const STARTS: usize = 7;
@@ -47,16 +50,24 @@ struct Stage {
 
 fn main() -> Outcome {
     let args: Vec<String> = env::args().skip(1).filter(|arg| arg != "--bench").collect();
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let rounds = match args[..] {
-        [] => ROUNDS,
-        ["--rounds", rounds] => rounds.parse()?,
-        _ => return Err("usage: load [--rounds N]".into()),
-    };
+    let mut args = args.iter().map(String::as_str);
+    let (mut part, mut rounds, mut plot) = (None, ROUNDS, None);
+    while let Some(arg) = args.next() {
+        match (arg, part) {
+            ("five" | "many", None) => part = Some(arg),
+            ("--rounds", _) => rounds = args.next().ok_or(USAGE)?.parse()?,
+            ("--plot", _) => plot = Some(PathBuf::from(args.next().ok_or(USAGE)?)),
+            _ => return Err(USAGE.into()),
+        }
+    }
     let stage = Stage::set(rounds)?;
     let processors = Processors::now()?;
-    stage.resolves()?;
-    stage.among_many()?;
+    if part != Some("many") {
+        stage.resolves(plot.as_deref())?;
+    }
+    if part != Some("five") {
+        stage.among_many()?;
+    }
     // All servers have ended, so that their time is known as this program's children's.
     let others = format!("{:.0} %", processors.taken_by_others()? * 100.0);
     row(["machine: processors taken by others meanwhile", &others, "", ""], (0.0, ""), None)?;
@@ -74,7 +85,7 @@ impl Stage {
         let own = env::current_exe()?;
         let release = own.parent().and_then(Path::parent).ok_or("it is in no directory")?;
         let inject = directory.join("inject");
-        fs::copy(INJECT, &inject)?;
+        fs::copy(measured::inject(), &inject)?;
         let floor = release.join("examples/floor-serve");
         fs::copy(&floor, directory.join("floor-serve")).map_err(|error| {
             format!("`{}`: {error}; start `benches/run`, which builds it", floor.display())
@@ -83,7 +94,7 @@ impl Stage {
     }
 
     /// Resolves of a workload, beside the bare server's answers of the same bytes.
-    fn resolves(&self) -> Outcome {
+    fn resolves(&self, plot: Option<&Path>) -> Outcome {
         let data = self.directory.join("data");
         let init = ["store", "init", "--org", "acme", "--owner", "alice@acme.com", "--data"];
         let init: Vec<_> = init.iter().map(Path::new).chain([&*data]).collect();
@@ -131,7 +142,9 @@ impl Stage {
         for each in &found {
             each.processor((each.what != bare.what).then_some(bare))?;
         }
-        memory("after these", &store, None)
+        memory("after these", &store, None)?;
+        let classes = [(bare, "floor"), (healthz, "peer"), (five, "inject")];
+        plot.map_or(Ok(()), |file| draw(file, &classes.map(|(found, class)| line(found, class))))
     }
 
     /// Starts, memory and writes with many secrets.
@@ -221,6 +234,16 @@ impl Stage {
         );
         Load::new(&self.directory, "updates", 8, &script)
     }
+}
+
+fn line(found: &Found, class: &'static str) -> Line {
+    let label = found.what.trim_end_matches(", 32 connections").to_owned();
+    Line { label, class, millis: found.percentiles() }
+}
+
+fn draw(file: &Path, lines: &[Line]) -> Outcome {
+    let percentiles = PERCENTILES.map(|one| format!("p{one}"));
+    Ok(lines::write(file, "How long an answer takes, at 32 connections", &percentiles, lines)?)
 }
 
 fn name(number: usize) -> String {

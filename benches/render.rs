@@ -2,12 +2,14 @@
 //! the file's bytes to the new text through the launcher's own stages, beside the bare parser of
 //! the format, and as whole processes beside a plain copy and `envsubst`.
 //!
-//!     render
+//!     render [ROUNDS]
 
 mod document;
+mod measured;
 mod parse;
 mod table;
 
+use std::env;
 use std::error::Error;
 use std::fs::{self, File};
 use std::hint::black_box;
@@ -24,6 +26,7 @@ use inject::launch::render::{Values, render};
 use inject::secret::Secret;
 
 use document::{SECRETS, document};
+use measured::inject;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
@@ -42,6 +45,8 @@ const SPEEDS_MIN: [(&str, f64); 8] = [
 ];
 
 fn main() -> Outcome {
+    let rounds = env::args().skip(1).find(|arg| arg != "--bench");
+    let rounds = Rounds(rounds.map_or(Ok(ROUNDS), |text| text.parse())?);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("render");
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
@@ -50,10 +55,10 @@ fn main() -> Outcome {
     for (ending, least) in SPEEDS_MIN {
         let text: Rc<Vec<u8>> = document(ending, DOCUMENT_BYTES).into_bytes().into();
         verify(ending, &text)?;
-        let ours =
-            speed(text.len(), || render_once(ending, &text).map(|out| drop(black_box(out))))?;
+        let ours = rounds
+            .speed(text.len(), || render_once(ending, &text).map(|out| drop(black_box(out))))?;
         let parser = match parse::parser(ending) {
-            Some(parse) => Some(speed(text.len(), || parse(&text))?),
+            Some(parse) => Some(rounds.speed(text.len(), || parse(&text))?),
             None => None,
         };
         row(&format!("render {ending}, in memory"), ours, parser, Some(('≥', least)))?;
@@ -61,11 +66,11 @@ fn main() -> Outcome {
             row(&format!("its parser alone, {ending}"), parser, None, None)?;
         }
     }
-    whole_processes(&folder)
+    whole_processes(&folder, &rounds)
 }
 
 /// `inject render` with its start, the embedded store and the output, beside others.
-fn whole_processes(folder: &Path) -> Outcome {
+fn whole_processes(folder: &Path, rounds: &Rounds) -> Outcome {
     let data = folder.join("data");
     for (name, value) in SECRETS {
         set_secret(&data, name, value)?;
@@ -73,16 +78,16 @@ fn whole_processes(folder: &Path) -> Outcome {
     let path = folder.join("config.txt");
     let text = document("txt", DOCUMENT_BYTES);
     fs::write(&path, &text)?;
-    let copy = speed(text.len(), || run(&mut Command::new("cat"), &path))?;
+    let copy = rounds.speed(text.len(), || run(&mut Command::new("cat"), &path))?;
     row("`cat`, a plain copy of 10 MB", copy, None, None)?;
-    let ours = speed(text.len(), || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_inject"));
+    let ours = rounds.speed(text.len(), || {
+        let mut command = Command::new(inject());
         run(command.args(["render", "-", "--format", "text"]).env("INJECT_DATA", &data), &path)
     })?;
     row("`inject render` of 10 MB of text", ours, Some(copy), None)?;
     match find("envsubst") {
         Some(found) => {
-            let envsubst = speed(text.len(), || {
+            let envsubst = rounds.speed(text.len(), || {
                 run(Command::new(&found).envs(SECRETS.iter().copied()), &path)
             })?;
             row("`envsubst` of the same", envsubst, Some(copy), None)
@@ -132,7 +137,7 @@ fn verify(ending: &str, text: &Rc<Vec<u8>>) -> Outcome {
 
 fn set_secret(data: &Path, name: &str, value: &str) -> Outcome {
     use std::io::Write as _;
-    let mut set = Command::new(env!("CARGO_BIN_EXE_inject"));
+    let mut set = Command::new(inject());
     let set = set.args(["secret", "set", name]).env("INJECT_DATA", data).stdin(Stdio::piped());
     let mut set = set.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     set.stdin.take().expect("it is piped").write_all(value.as_bytes())?;
@@ -146,21 +151,26 @@ fn run(command: &mut Command, input: &Path) -> Outcome {
 }
 
 fn find(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|path| path.exists())
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|folder| folder.join(program)).find(|path| path.exists())
 }
 
-/// Megabytes of input a second: the median, and what nine of ten rounds reach.
-fn speed(bytes: usize, mut work: impl FnMut() -> Outcome) -> Outcome<(f64, f64)> {
-    work()?;
-    let mut all = Vec::with_capacity(ROUNDS);
-    for _ in 0..ROUNDS {
-        let start = Instant::now();
+/// How often each is done, after once that does not count.
+struct Rounds(usize);
+
+impl Rounds {
+    /// Megabytes of input a second: the median, and what nine of ten rounds reach.
+    fn speed(&self, bytes: usize, mut work: impl FnMut() -> Outcome) -> Outcome<(f64, f64)> {
         work()?;
-        all.push(bytes as f64 / 1e6 / start.elapsed().as_secs_f64());
+        let mut all = Vec::new();
+        for _ in 0..self.0.max(1) {
+            let start = Instant::now();
+            work()?;
+            all.push(bytes as f64 / 1e6 / start.elapsed().as_secs_f64());
+        }
+        all.sort_by(f64::total_cmp);
+        Ok((all[all.len() / 2], all[all.len() / 10]))
     }
-    all.sort_by(f64::total_cmp);
-    Ok((all[ROUNDS / 2], all[ROUNDS / 10]))
 }
 
 fn row(

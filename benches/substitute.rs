@@ -1,10 +1,11 @@
 //! How fast a text's references are found and replaced: 100 MB with one every 200 bytes, through the
 //! launcher's own path, beside a plain copy and the programs that people use instead.
 //!
-//!     substitute
+//!     substitute [ROUNDS]
 
 mod table;
 
+use std::env;
 use std::error::Error;
 use std::fs::{self, File};
 use std::hint::black_box;
@@ -29,6 +30,8 @@ const VALUE: &str = "ahgh8Iquoo9ohth2Aif1";
 const SPEED_MIN: f64 = 1000.0;
 
 fn main() -> Outcome {
+    let rounds = env::args().skip(1).find(|arg| arg != "--bench");
+    let rounds = rounds.map_or(Ok(ROUNDS), |text| text.parse())?;
     let line = format!("{REFERENCE}{}\n", "x".repeat(PERIOD_BYTES - REFERENCE.len() - 1));
     let text: Rc<Vec<u8>> = line.repeat(TEXT_BYTES / PERIOD_BYTES).into_bytes().into();
     let expected = String::from_utf8_lossy(&text).replace(REFERENCE, VALUE);
@@ -36,11 +39,11 @@ fn main() -> Outcome {
         return Err("the substitution is wrong".into());
     }
     drop(expected);
-    let copy = speed(|| {
+    let copy = speed(rounds, || {
         black_box(text.to_vec());
         Ok(())
     })?;
-    let ours = speed(|| {
+    let ours = speed(rounds, || {
         black_box(replace(&text)?);
         Ok(())
     })?;
@@ -52,7 +55,9 @@ fn main() -> Outcome {
     let others: [(&str, &[&str]); 2] = [("envsubst", &[]), ("sed", &[&script])];
     for (program, args) in others {
         match find(program) {
-            Some(found) => row(program, speed(|| filter(&found, args, &path))?, copy, None)?,
+            Some(found) => {
+                row(program, speed(rounds, || filter(&found, args, &path))?, copy, None)?
+            }
             None => table::row([program, "not on PATH", "", ""], (0.0, ""), None)?,
         }
     }
@@ -83,20 +88,20 @@ fn filter(program: &Path, args: &[&str], input: &Path) -> Outcome {
 }
 
 fn find(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|path| path.exists())
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|folder| folder.join(program)).find(|path| path.exists())
 }
 
 /// Megabytes of input a second: the median, and what nine of ten rounds reach.
-fn speed(mut work: impl FnMut() -> Outcome) -> Outcome<(f64, f64)> {
-    let mut all = Vec::with_capacity(ROUNDS);
-    for _ in 0..ROUNDS {
+fn speed(rounds: usize, mut work: impl FnMut() -> Outcome) -> Outcome<(f64, f64)> {
+    let mut all = Vec::with_capacity(rounds);
+    for _ in 0..rounds.max(1) {
         let start = Instant::now();
         work()?;
         all.push(TEXT_BYTES as f64 / 1e6 / start.elapsed().as_secs_f64());
     }
     all.sort_by(f64::total_cmp);
-    Ok((all[ROUNDS / 2], all[ROUNDS / 10]))
+    Ok((all[all.len() / 2], all[all.len() / 10]))
 }
 
 fn row(what: &str, (median, p90): (f64, f64), copy: (f64, f64), target: table::Target) -> Outcome {

@@ -4,6 +4,7 @@
 mod api;
 mod applications;
 mod authority;
+mod benches;
 mod binary;
 mod bounds;
 mod canary;
@@ -36,6 +37,7 @@ mod settings;
 mod sidecar;
 mod store_embedded;
 mod store_faults;
+mod supply;
 mod template_input;
 mod template_reports;
 mod template_settings;

@@ -5,7 +5,7 @@ use std::io;
 
 use crate::served::{Outcome, Server};
 use crate::table::{self, Target};
-use crate::wrk::{Load, Seen};
+use crate::wrk::{Load, PERCENTILES, Seen};
 
 /// Short, so that what else the machine does is the same for all that take their turns.
 const ROUND_SECONDS: u64 = 1;
@@ -93,9 +93,9 @@ impl Found {
 
     /// How long an answer takes; the target is for the ratio to the floor's.
     pub fn latency(&self, floor: Option<&Self>, target: Target) -> io::Result<()> {
-        let median = self.median(|round| round.seen.median_micros);
+        let median = self.median(|round| round.seen.median_micros());
         let p99 = self.median(p99_millis);
-        let ratio = floor.map(|floor| self.ratio(floor, |round| round.seen.median_micros));
+        let ratio = floor.map(|floor| self.ratio(floor, |round| round.seen.median_micros()));
         let cells = [self.what, &format!("{median:.0} µs"), &format!("p99 {p99:.2} ms")];
         row(cells, ratio, (ratio.unwrap_or(1.0), ""), target)
     }
@@ -106,6 +106,13 @@ impl Found {
         let ratio = floor.map(|floor| self.ratio(floor, |round| round.processor_micros));
         let what = format!("processor: {}", self.what);
         row([&what, &format!("{micros:.1} µs"), ""], ratio, (0.0, ""), None)
+    }
+
+    /// How long answers take, in milliseconds, for each of the percentiles.
+    pub fn percentiles(&self) -> Vec<f64> {
+        let millis =
+            |place: usize| self.rounds.iter().map(move |round| round.seen.micros[place] / 1e3);
+        (0..PERCENTILES.len()).map(|place| median(millis(place))).collect()
     }
 
     fn median(&self, figure: fn(&Round) -> f64) -> f64 {
@@ -120,7 +127,7 @@ impl Found {
 }
 
 fn p99_millis(round: &Round) -> f64 {
-    round.seen.p99_micros / 1e3
+    round.seen.p99_micros() / 1e3
 }
 
 /// The memory that a server has resident, and had at most; the target is for the most.

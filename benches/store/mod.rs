@@ -35,6 +35,11 @@ impl Answered {
 
 /// Listens on loopback; gives what goes into `INJECT_STORE`.
 pub fn over_tcp(answered: &Answered) -> io::Result<String> {
+    answering(body(), answered)
+}
+
+/// The same for whoever expects another body. It answers any request with that.
+pub fn answering(body: String, answered: &Answered) -> io::Result<String> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let store = format!("http://{}", listener.local_addr()?);
     let answered = answered.clone();
@@ -42,7 +47,7 @@ pub fn over_tcp(answered: &Answered) -> io::Result<String> {
         for stream in listener.incoming() {
             let served = stream.and_then(|stream| {
                 stream.set_nodelay(true)?;
-                serve(stream, &answered)
+                serve(stream, &body, &answered)
             });
             served.expect("the contestants send whole requests");
         }
@@ -73,7 +78,7 @@ pub fn over_tls(answered: &Answered) -> Result<String, Box<dyn Error>> {
                 stream.set_nodelay(true)?;
                 let connection = ServerConnection::new(Arc::clone(&config));
                 let connection = connection.map_err(io::Error::other)?;
-                serve(StreamOwned::new(connection, stream), &answered)
+                serve(StreamOwned::new(connection, stream), &body(), &answered)
             });
             // Exec closes the connection without TLS' own farewell.
             let left = |error: &io::Error| error.kind() == io::ErrorKind::UnexpectedEof;
@@ -89,7 +94,7 @@ pub fn over_unix(path: &Path, answered: &Answered) -> io::Result<String> {
     let answered = answered.clone();
     thread::spawn(move || {
         for stream in listener.incoming() {
-            let served = stream.and_then(|stream| serve(stream, &answered));
+            let served = stream.and_then(|stream| serve(stream, &body(), &answered));
             served.expect("the contestants send whole requests");
         }
     });
@@ -97,8 +102,8 @@ pub fn over_unix(path: &Path, answered: &Answered) -> io::Result<String> {
 }
 
 /// Answers each request of a connection until the other side closes it, which exec does.
-fn serve(stream: impl Read + Write, answered: &Answered) -> io::Result<()> {
-    let answer = answer();
+fn serve(stream: impl Read + Write, body: &str, answered: &Answered) -> io::Result<()> {
+    let answer = answer(body);
     let mut stream = BufReader::new(stream);
     while let Some(length) = read_head(&mut stream)? {
         let mut body = vec![0; length.min(BODY_BYTES_MAX)];
@@ -130,10 +135,14 @@ fn read_head(stream: &mut impl BufRead) -> io::Result<Option<usize>> {
     }
 }
 
-fn answer() -> Vec<u8> {
+/// What a store of ours says to a resolve of all five.
+fn body() -> String {
     let secrets =
         SECRETS.map(|(name, value)| format!("\"{name}\":{{\"value\":\"{value}\",\"version\":3}}"));
-    let body = format!("{{\"secrets\":{{{}}}}}", secrets.join(","));
+    format!("{{\"secrets\":{{{}}}}}", secrets.join(","))
+}
+
+fn answer(body: &str) -> Vec<u8> {
     format!(
         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
          content-length: {}\r\n\r\n{body}",

@@ -14,13 +14,28 @@ pub struct Load {
     script: PathBuf,
 }
 
+/// Which percentiles of a round are known; the median and the 99th are among them.
+pub const PERCENTILES: [f64; 6] = [50.0, 75.0, 90.0, 95.0, 99.0, 99.9];
+const MEDIAN: usize = 0;
+const P99: usize = 4;
+
 /// What came of one round.
 #[derive(Clone, Copy)]
 pub struct Seen {
     pub requests: f64,
     pub per_second: f64,
-    pub median_micros: f64,
-    pub p99_micros: f64,
+    /// How long answers took, for each of the percentiles.
+    pub micros: [f64; PERCENTILES.len()],
+}
+
+impl Seen {
+    pub fn median_micros(&self) -> f64 {
+        self.micros[MEDIAN]
+    }
+
+    pub fn p99_micros(&self) -> f64 {
+        self.micros[P99]
+    }
 }
 
 /// Figures of this run alone, and as they are counted: the report for people rounds them.
@@ -28,7 +43,9 @@ const DONE: &str = "
 function done(all, latency)
     local errors = all.errors
     local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
-    print('figures', all.requests, all.duration, latency:percentile(50), latency:percentile(99), failed)
+    io.write('figures\\t', all.requests, '\\t', all.duration, '\\t', failed)
+    for _, one in ipairs(percentiles) do io.write('\\t', latency:percentile(one)) end
+    io.write('\\n')
 end
 ";
 
@@ -36,7 +53,8 @@ impl Load {
     /// `script` sets what is asked; `wrk` hands it the round's number.
     pub fn new(directory: &Path, name: &str, connections: usize, script: &str) -> Outcome<Self> {
         let file = directory.join(name).with_extension("lua");
-        fs::write(&file, format!("{script}{DONE}"))?;
+        let percentiles = PERCENTILES.map(|one| one.to_string()).join(", ");
+        fs::write(&file, format!("{script}\nlocal percentiles = {{ {percentiles} }}{DONE}"))?;
         Ok(Self { connections, script: file })
     }
 
@@ -57,9 +75,10 @@ impl Load {
         })?;
         let figures: Vec<f64> = figures.split('\t').map(str::parse).collect::<Result<_, _>>()?;
         match figures[..] {
-            [requests, micros, median_micros, p99_micros, 0.0] if requests > 0.0 => {
-                let per_second = requests / micros * 1e6;
-                Ok(Seen { requests, per_second, median_micros, p99_micros })
+            [requests, duration, 0.0, ref micros @ ..] if requests > 0.0 => {
+                let per_second = requests / duration * 1e6;
+                let micros = micros.try_into().map_err(|_| "`wrk` gives other percentiles")?;
+                Ok(Seen { requests, per_second, micros })
             }
             _ => Err(format!("{}: not all succeeded: {text}", self.script.display()).into()),
         }

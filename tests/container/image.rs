@@ -174,7 +174,8 @@ fn noted(architecture: &str, host: &str, libraries: &str, compilers: &[&str]) ->
         at("lib")
     );
     // It takes the place of the binary that Cargo would have left.
-    let cargo = "#!/bin/sh\nname=$(echo $6 | tr - _)\neval cc=\\${CC_$name:-}\n\
+    let cargo = "#!/bin/sh\n[ \"$1\" = build ] || exit 0\n\
+        name=$(echo $6 | tr - _)\neval cc=\\${CC_$name:-}\n\
         echo \"cargo $6 cc=$cc\" >> \"$NOTES\"\n\
         mkdir -p \"$CARGO_TARGET_DIR/$6/release\"\n: > \"$CARGO_TARGET_DIR/$6/release/inject\"\n";
     let rustup = "#!/bin/sh\necho \"rustup $3\" >> \"$NOTES\"\n";
