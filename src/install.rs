@@ -6,8 +6,8 @@ use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::private_file::{folder_of, staged_beside};
-use crate::sys;
+use crate::private_file::folder_of;
+use crate::{staging, sys};
 
 /// This program, whatever its path is by now (proc_pid_exe(5)).
 const OWN: &str = "/proc/self/exe";
@@ -37,11 +37,12 @@ pub fn install(path: &Path) -> Result<(), InstallError> {
     let own = |error| InstallError { path: OWN.into(), doing: "read", error };
     let source = File::open(OWN).map_err(own)?;
     let length = source.metadata().map_err(own)?.len();
-    let staged = staged_beside(&path).map_err(failed("write"))?;
+    staging::remove_left(folder_of(&path), path.file_name().into_iter());
+    let staged = staging::beside(&path).map_err(failed("write"))?;
     let _unfinished = sys::remove_at_end(&staged).map_err(failed("write"))?;
     let put = write(source, length, &staged)
         .map_err(failed("write"))
-        .and_then(|()| fs::rename(&staged, &path).map_err(failed("replace")));
+        .and_then(|_held| fs::rename(&staged, &path).map_err(failed("replace")));
     if put.is_err() {
         // Where it was never made, nothing is to be removed.
         let _ = fs::remove_file(&staged);
@@ -51,15 +52,18 @@ pub fn install(path: &Path) -> Result<(), InstallError> {
     synced.map_err(failed("sync the folder of"))
 }
 
-/// The whole of it, or an error: a copy that is short would be started all the same.
-fn write(mut source: File, length: u64, staged: &Path) -> io::Result<()> {
+/// The whole of it, or an error: a copy that is short would be started all the same. What holds it
+/// is open for reading alone: what is open for writing cannot be started.
+fn write(mut source: File, length: u64, staged: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     let mut file = options.write(true).create_new(true).mode(0o700).open(staged)?;
+    let held = File::open(staged)?;
+    staging::hold(&held);
     let copied = io::copy(&mut source, &mut file)?;
     file.set_permissions(Permissions::from_mode(MODE))?;
     file.sync_all()?;
     match copied == length && file.metadata()?.len() == length {
-        true => Ok(()),
+        true => Ok(held),
         false => Err(io::ErrorKind::UnexpectedEof.into()),
     }
 }

@@ -17,6 +17,7 @@ pub mod run;
 pub mod secret;
 pub mod settings;
 pub mod sidecar;
+pub mod staging;
 pub mod store;
 pub mod sys;
 pub mod wire;

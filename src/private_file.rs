@@ -1,13 +1,12 @@
 //! A file for its owner's eyes, replaced as a whole: staged beside its place with mode 0600,
 //! synced, then renamed. Who reads it sees the old one or the new one.
 
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::sys;
+use crate::{staging, sys};
 
 /// Puts these bytes at a path. A link there stays one: what it leads to is replaced.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -19,10 +18,12 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
         Err(error) => return Err(error),
     };
-    let staged = staged_beside(&path)?;
+    staging::remove_left(folder_of(&path), path.file_name().into_iter());
+    let staged = staging::beside(&path)?;
     // What is staged never remains, whatever signal comes.
     let _held = sys::hold_signals();
-    let put = write_new(&staged, bytes).and_then(|()| fs::rename(&staged, &path));
+    let written = write_new(&staged, bytes);
+    let put = written.and_then(|_held| fs::rename(&staged, &path));
     if put.is_err() {
         // Where it was never made, nothing is to be removed.
         let _ = fs::remove_file(&staged);
@@ -38,26 +39,20 @@ pub fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// A name in the same folder that nothing has yet: hidden, and random.
-pub fn staged_beside(path: &Path) -> io::Result<PathBuf> {
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    let random = u64::from_ne_bytes(sys::random()?);
-    let mut staged = OsString::from(".");
-    staged.push(name);
-    staged.push(format!(".{random:016x}"));
-    Ok(path.with_file_name(staged))
-}
-
-/// Mode 0600, whatever the umask.
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Mode 0600, whatever the umask; held as long as it is open.
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<File> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    staging::hold(&file);
     file.set_permissions(Permissions::from_mode(0o600))?;
     file.write_all(bytes)?;
-    file.sync_all()
+    file.sync_all()?;
+    Ok(file)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use super::*;
 
     fn names(folder: &Path) -> Vec<OsString> {

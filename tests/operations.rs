@@ -2,7 +2,6 @@
 //! key comes from. Its files are judged by bytes, and damaged as somebody with an editor would.
 
 mod backup;
-mod crash;
 mod flips;
 mod init;
 mod keys;

@@ -9,7 +9,6 @@ mod drain;
 mod full;
 mod kill;
 mod organization;
-mod steps;
 mod wall_clock;
 mod witness;
 mod worker;
@@ -17,9 +16,12 @@ mod worker;
 use std::fs::OpenOptions;
 use std::io::Write;
 
-use organization::Organization;
-use witness::{Witness, holds};
-use worker::{Act, Worker, said};
+pub use organization::Organization;
+pub use wall_clock::{Clock, Kind};
+pub use witness::holds;
+pub use worker::{Act, CANARY, Worker, is_told, said};
+
+use witness::Witness;
 
 /// Where it is set, things are done as often as it takes to be sure, and what was counted is added
 /// to the file that it names.
@@ -39,16 +41,16 @@ pub fn report(line: &str) {
 }
 
 /// A source of chance whose seed can be told (xorshift64; Marsaglia, 2003).
-struct Chance(u64);
+pub struct Chance(u64);
 
 impl Chance {
     /// Another one each time; a failure says which.
-    fn new() -> Self {
+    pub fn new() -> Self {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         Self(now.expect("it is later than 1970").as_nanos() as u64 | 1)
     }
 
-    fn below(&mut self, end: u64) -> u64 {
+    pub fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

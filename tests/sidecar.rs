@@ -9,4 +9,4 @@ mod side;
 mod tell;
 mod trouble;
 
-use side::Side;
+pub use side::{Scene, Side};

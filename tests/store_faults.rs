@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 
 use nix::fcntl::{FcntlArg, fcntl};
 
-use crate::harness::{INJECT, World, eventually, files, needs_root};
+use crate::harness::{INJECT, World, eventually, needs_root};
 
 #[test]
 fn what_four_processes_change_is_changed_once_each() {
@@ -70,39 +70,6 @@ fn a_full_disk_at_first_use_leaves_no_half_store() {
     let failures = said.lines().filter(|line| line.starts_with("inject: "));
     let reasons: Vec<_> = failures.filter(|line| !line.contains("no room is left")).collect();
     assert!(reasons.is_empty(), "{reasons:#?}");
-}
-
-/// Syncs and writes of a first use fail in their turn; the next command makes the store, or finds
-/// it, and nothing stays that was half made.
-#[test]
-fn a_failing_disk_at_first_use_leaves_no_half_store() {
-    let faults = [
-        ("fdatasync:error=EIO", 1..=8),
-        ("fsync:error=EIO", 1..=8),
-        ("pwrite64:error=ENOSPC", 28..=48),
-    ];
-    let mut refused = 0;
-    for (fault, times) in faults {
-        for when in times {
-            let world = World::new();
-            let (call, _) = fault.split_once(':').expect("a call and what it answers");
-            // Strace changes only what it traces.
-            let trace = format!("trace={call}");
-            let inject = format!("inject={fault}:when={when}");
-            let trace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject];
-            let set = || world.inject(["secret", "set", "A_KEY"]);
-            let first = set().stdin("first").within(trace).run();
-            assert!([0, 74].contains(&first.exit()), "{inject}\n{}", first.whole());
-            refused += usize::from(first.exit() != 0);
-            set().stdin("second").run().code(0);
-            let seen = world.launch(["--export", "A_KEY"]).run().seen();
-            assert_eq!(seen.text("A_KEY"), "second", "{inject}");
-            for (path, _) in files(&world.path("data")) {
-                assert!(!path.to_string_lossy().contains("new"), "{inject}: {}", path.display());
-            }
-        }
-    }
-    assert!(refused > 10, "only {refused} of the faults were met");
 }
 
 /// A log with something in it has a name on the disk: it is synced before the first commit, also

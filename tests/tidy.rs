@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::harness::{World, files};
 
 /// Which part of the house may not name which others. A part is a file or a directory of `src`.
-const FORBIDDEN: [(&str, &[&str]); 19] = [
+const FORBIDDEN: [(&str, &[&str]); 20] = [
     ("name", &["client", "launch", "store", "admin", "settings", "cli", "run", "sys", "wire"]),
     ("sys", &["client", "launch", "store", "admin", "settings", "cli", "run", "wire"]),
     ("secret", &["client", "launch", "store", "admin", "settings", "cli", "run", "sys", "wire"]),
@@ -22,6 +22,7 @@ const FORBIDDEN: [(&str, &[&str]); 19] = [
     ("admin", &["launch", "store", "run"]),
     ("sidecar", &["store", "admin", "run", "cli"]),
     ("install", &["client", "launch", "store", "admin", "settings", "cli", "run", "wire"]),
+    ("staging", &["client", "launch", "store", "admin", "settings", "cli", "run", "wire"]),
     ("launch/reference.rs", &["client", "sys", "launch::plan", "launch::render", "launch::exec"]),
     (
         "launch/format",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::launch::document::Target;
+use crate::launch::document::{Target, folder_of};
 use crate::launch::place;
 use crate::launch::problem::Problem;
 use crate::launch::render::Rendered;
@@ -13,6 +13,7 @@ use crate::sidecar::folder::Folder;
 use crate::sidecar::outputs::{is_there, stands};
 use crate::sidecar::source::Source;
 use crate::sidecar::state::{Condition, State, count};
+use crate::staging;
 
 /// Where outputs go.
 pub enum Place {
@@ -83,6 +84,10 @@ fn news(mut rendered: Rendered) -> (Rendered, Placed) {
         let Some(output) = file.target.as_ref().and_then(Target::output) else { return false };
         let is_new = !stands(&output.path, output, &file.contents);
         placed.replaced |= is_new && is_there(&output.path);
+        if !is_new {
+            // Of the others it goes when they are staged.
+            staging::remove_left(folder_of(&output.path), output.path.file_name().into_iter());
+        }
         is_new
     });
     placed.changed = rendered.files.len();

@@ -13,7 +13,8 @@ pub fn probe() -> &'static Path {
     static PROBE: OnceLock<PathBuf> = OnceLock::new();
     PROBE.get_or_init(|| {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/probe");
-        let parts = ["main.c", "repeat.c", "start.c", "view.c"].map(|part| source.join(part));
+        let parts = ["fault.c", "main.c", "pause.c", "repeat.c", "start.c", "view.c"]
+            .map(|part| source.join(part));
         let mut hasher = DefaultHasher::new();
         for part in &parts {
             fs::read(part).expect("the probe's source is in tests/probe").hash(&mut hasher);

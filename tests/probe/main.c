@@ -6,6 +6,8 @@
  *   probe wait                 says `ready` on stdout and waits for a signal
  *   probe signals              says `ready` and each signal that it gets, and ends at SIGTERM
  *   probe repeat N -- C        runs C so many times, and prints how long each took
+ *   probe pause N -- C         becomes C, and stops where the Nth program from there begins
+ *   probe fault LOG KIND …     becomes a command of which one call that writes goes wrong
  *
  * It is linked statically, so that it runs in an empty image, and knows nothing of inject.
  */
@@ -17,6 +19,8 @@
 int view(int argc, char **argv);
 int start(int argc, char **argv);
 int repeat(int argc, char **argv);
+int fault(int argc, char **argv);
+int pause_at(int argc, char **argv);
 
 extern char **environ;
 
@@ -56,6 +60,10 @@ int main(int argc, char **argv)
         return start(argc, argv);
     if (strcmp(face, "repeat") == 0)
         return repeat(argc, argv);
+    if (strcmp(face, "fault") == 0)
+        return fault(argc, argv);
+    if (strcmp(face, "pause") == 0)
+        return pause_at(argc, argv);
     if (strcmp(face, "signals") == 0)
         return signals();
     if (strcmp(face, "print") == 0)
@@ -66,6 +74,6 @@ int main(int argc, char **argv)
         pause();
         return 0;
     }
-    fputs("usage: probe view|start|print|wait|signals|repeat\n", stderr);
+    fputs("usage: probe view|start|print|wait|signals|repeat|fault|pause\n", stderr);
     return 2;
 }

@@ -9,8 +9,7 @@ use nix::sys::signal::Signal;
 use crate::harness::eventually;
 use crate::serve::server::Server;
 
-use super::steps::is_told;
-use super::{Organization, Worker};
+use super::{Organization, Worker, is_told};
 
 const WORKERS: [&str; 6] = ["ann", "ben", "cat", "dan", "eve", "fay"];
 

@@ -6,8 +6,7 @@ use serde_json::Value;
 
 use crate::serve::server::Server;
 
-use super::wall_clock::Clock;
-use super::{Act, Organization, Worker, said};
+use super::{Act, Clock, Kind, Organization, Worker, said};
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -35,7 +34,7 @@ fn tokens_end_by_the_clock_that_is() {
     let server = organization.serve();
     let statuses = || [&short, &usual, &lasting].map(|token| status(&server, token));
     assert_eq!(statuses(), [200, 200, 200]);
-    let clock = Clock::of(server.pid());
+    let clock = Clock::of(server.pid(), Kind::Wall);
     let over = [
         (0, [200, 200, 200]),
         (3590, [200, 200, 200]),
@@ -58,7 +57,7 @@ fn whatever_time_it_is_the_chain_holds() {
     let organization = Organization::new();
     let mut worker = Worker::new(&organization, "ann");
     let server = organization.serve();
-    let clock = Clock::of(server.pid());
+    let clock = Clock::of(server.pid(), Kind::Wall);
     worker.connect(&server.addresses[0]);
     let after = organization.last();
     // From the first time that Linux can be set to, through one before the store was made, to the

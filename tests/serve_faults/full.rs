@@ -11,8 +11,7 @@ use crate::harness::needs_root;
 use crate::serve::server::{Server, serve};
 
 use super::organization::LISTEN;
-use super::steps::is_told;
-use super::{Act, Organization, Worker, said};
+use super::{Act, Organization, Worker, is_told, said};
 
 #[test]
 fn a_full_disk_is_told_and_with_room_it_goes_on() {

@@ -2,8 +2,8 @@
 //! SQLite itself, the trail by `inject store verify`.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, Permissions};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -102,11 +102,6 @@ impl Organization {
         let rows = statement.query_map([], row).into_iter().flatten();
         rows.filter_map(Result::ok).collect()
     }
-}
-
-/// A directory of the owner's alone.
-pub fn make_private(path: &Path) {
-    DirBuilder::new().mode(0o700).create(path).expect("a free name");
 }
 
 /// A file of the owner's alone.

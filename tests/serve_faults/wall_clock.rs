@@ -1,48 +1,78 @@
-//! Another process's clock, set forward and back while it runs. A static binary takes no preloaded
-//! library, and it is told the time by the kernel's page in its own memory, without a system call:
-//! so it is that page's function which is replaced, in that one process.
+//! Another process's clock, set forward and back while it runs, or from its first moment on. A
+//! static binary takes no preloaded library, and it is told the time by the kernel's page in its
+//! own memory, without a system call: so it is that page's function which is replaced, in that one
+//! process.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt;
 
-use crate::harness::needs_root;
+use nix::sys::signal::Signal;
 
-/// The wall clock of one process, this much ahead of everybody else's.
+use crate::harness::{Run, Started, eventually, needs_root, probe};
+
+/// Which of the kernel's clocks (clock_gettime(2)).
+#[derive(Clone, Copy)]
+pub enum Kind {
+    Wall = 0,
+    /// What deadlines are counted by. It never goes back.
+    Monotonic = 1,
+}
+
+/// A clock of one process, this much ahead of everybody else's. A process has one such clock.
 pub struct Clock {
     memory: File,
     /// Where its seconds stand.
     seconds: u64,
 }
 
-/// `clock_gettime(which, *time)` as the system call, with seconds added where it is the wall clock
-/// (`CLOCK_REALTIME` is 0); the eight bytes behind it are the seconds.
+/// `clock_gettime(which, *time)` as the system call, with seconds added where it is that clock; the
+/// eight bytes behind it are the seconds.
 #[cfg(target_arch = "x86_64")]
-const SHIFTED: [u8; 24] = [
-    0xb8, 0xe4, 0x00, 0x00, 0x00, // mov eax, 228
-    0x0f, 0x05, // syscall
-    0x85, 0xff, // test edi, edi
-    0x75, 0x0a, // jne to the end
-    0x48, 0x8b, 0x0d, 0x06, 0x00, 0x00, 0x00, // mov rcx, [the seconds]
-    0x48, 0x01, 0x0e, // add [rsi], rcx
-    0xc3, // ret
-    0x90, 0x90,
-];
+const fn shifted(kind: Kind) -> [u8; 24] {
+    [
+        0xb8, 0xe4, 0x00, 0x00, 0x00, // mov eax, 228
+        0x0f, 0x05, // syscall
+        0x83, 0xff, kind as u8, // cmp edi, kind
+        0x75, 0x0a, // jne to the end
+        0x48, 0x8b, 0x0d, 0x05, 0x00, 0x00, 0x00, // mov rcx, [the seconds]
+        0x48, 0x01, 0x0e, // add [rsi], rcx
+        0xc3, // ret
+        0x90,
+    ]
+}
 #[cfg(not(target_arch = "x86_64"))]
 compile_error!("say here how this processor calls `clock_gettime`");
 
 impl Clock {
     /// Of a process that waits for something at the moment.
-    pub fn of(pid: u32) -> Self {
+    pub fn of(pid: u32, kind: Kind) -> Self {
         needs_root();
         let memory = OpenOptions::new().read(true).write(true).open(format!("/proc/{pid}/mem"));
         let memory = memory.expect("root may look into it");
         let (start, page) = kernel_page(pid, &memory);
         let function = start + symbol(&page, b"__vdso_clock_gettime");
-        let seconds = function + SHIFTED.len() as u64;
+        let code = shifted(kind);
+        let seconds = function + code.len() as u64;
         let clock = Self { memory, seconds };
         clock.set(0);
-        clock.memory.write_all_at(&SHIFTED, function).expect("a tracer may write there");
+        clock.memory.write_all_at(&code, function).expect("a tracer may write there");
         clock
+    }
+
+    /// A program that begins at so many seconds from now: it stops before its first instruction,
+    /// and goes on when its clock is set.
+    pub fn start(run: Run<'_>, seconds: i64) -> Started {
+        // What arranges its situation is the first program.
+        let probe = probe().to_str().expect("the target directory is UTF-8");
+        let started = run.within([probe, "pause", "2", "--"]).start();
+        let is_stopped = || {
+            let stat = fs::read_to_string(format!("/proc/{}/stat", started.pid())).ok()?;
+            stat.rsplit_once(") ")?.1.starts_with('T').then_some(())
+        };
+        eventually(is_stopped).expect("it stops before its first instruction");
+        Self::of(started.pid(), Kind::Wall).set(seconds);
+        started.signal(Signal::SIGCONT);
+        started
     }
 
     /// From now on it is so many seconds later for that process.

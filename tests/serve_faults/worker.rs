@@ -255,9 +255,11 @@ impl Worker {
 
     /// Compares the books with the trail: every answer is there, in its order, and at most what was
     /// asked last beside it. That is booked as done too, where it is there. Says whether it was.
+    /// What was asked for again, and done before, is done once.
     #[track_caller]
     pub fn reconcile(&mut self, organization: &Organization, after: i64, context: &str) -> bool {
-        let records = organization.records(&self.actor, after);
+        let mut records = organization.records(&self.actor, after);
+        records.retain(|record| !record.ends_with(" repeated"));
         let more = match records.strip_prefix(self.done.as_slice()) {
             Some(more) => more.to_vec(),
             None => panic!("{context}: answered {:#?}\non record {records:#?}", self.done),
@@ -297,4 +299,14 @@ impl Worker {
 /// An answer, for a message.
 pub fn said(reply: &Reply) -> String {
     format!("{} {}", reply.status, String::from_utf8_lossy(&reply.body))
+}
+
+/// A request that failed is told why, and what to do.
+#[track_caller]
+pub fn is_told(reply: &Reply, context: &str) {
+    assert!([500, 503, 507].contains(&reply.status), "{context}: {}", said(reply));
+    let kind = reply.header("content-type");
+    assert_eq!(kind, Some("application/problem+json"), "{context}: {}", said(reply));
+    let problem: Value = serde_json::from_slice(&reply.body).expect("it is JSON");
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.len() > 10), "{context}");
 }

@@ -10,7 +10,6 @@ use std::thread;
 use insta::assert_snapshot;
 use nix::sys::signal::Signal;
 
-use super::Side;
 use super::side::Scene;
 use crate::harness::eventually;
 
@@ -146,25 +145,4 @@ fn somebody_elses_file_is_not_replaced() {
     assert_eq!(names(&scene.world().path("work/out")), ["key"]);
     let missing = scene.describe(&["--into=none", "--render=key.txt:key"]).run();
     missing.code(74);
-}
-
-#[test]
-fn killed_at_any_step_the_set_is_whole() {
-    let scene = Scene::new();
-    scene.describe(&[&SET[..], &["--once"]].concat()).run().code(0);
-    for (number, step) in (2..).zip(["linkat", "symlink", "rename", "unlinkat"]) {
-        scene.set("DB_KEY", &format!("key-{number}"));
-        let kill = format!("inject={step}:signal=KILL:when=1");
-        let traced =
-            ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={step}"), "-e", &kill]
-                .map(str::to_owned);
-        scene.describe(&[&SET[..], &["--once"]].concat()).within(traced).run();
-        let (key, other) = (scene.text("out/key"), scene.text("out/conf/key"));
-        assert_eq!(key, other, "killed at {step}");
-        assert!(key.starts_with("key key-"), "killed at {step}: {key:?}");
-    }
-    let side = Side::of(scene.world(), scene.describe(&SET), "last");
-    scene.becomes("out/key", "key key-5\n");
-    side.end().code(0);
-    assert_eq!(names(&scene.world().path("work/out")), ["..data", "SET", "conf", "key"]);
 }

@@ -1,7 +1,9 @@
 //! Files at paths: each is staged in the folder of its place, and renamed onto it when all are
 //! staged. If one of them fails, those before it are undone.
 
-use crate::launch::place::path::check::places;
+use std::rc::Rc;
+
+use crate::launch::place::path::check::{Place, places};
 use crate::launch::place::path::staged::Staged;
 use crate::launch::problem::Problem;
 use crate::launch::render::RenderedFile;
@@ -30,6 +32,7 @@ impl StagedFiles {
         let with_path =
             || files.iter().filter_map(|file| Some((file, file.target.as_ref()?.output()?)));
         let places = places(with_path().map(|(_, output)| output), inputs)?;
+        remove_left(&places);
         let mut staged = Self(Vec::with_capacity(places.len()));
         let mut problems = Vec::new();
         for ((file, _), place) in with_path().zip(places) {
@@ -68,5 +71,16 @@ impl StagedFiles {
     /// Removes all that stands beside the places, and tells what cannot be removed.
     pub fn discard(&mut self) -> Vec<Problem> {
         self.0.iter_mut().flat_map(Staged::discard).collect()
+    }
+}
+
+/// Looks once into each folder for what a process that was killed left of these files.
+fn remove_left(places: &[Place]) {
+    let is_in = |place: &Place, other: &Place| Rc::ptr_eq(&place.folder, &other.folder);
+    for (index, place) in places.iter().enumerate() {
+        if !places[..index].iter().any(|other| is_in(place, other)) {
+            let same = places.iter().filter(|other| is_in(place, other));
+            place.folder.remove_left(same.map(Place::name));
+        }
     }
 }

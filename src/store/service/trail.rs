@@ -46,7 +46,7 @@ impl Desk {
     ) -> Judged<Result<TrailPage, Refusal>> {
         or_refuse!(self.admit_to(tx, knock, organization, Operation::ReadAudit)?);
         let mut before = ask.before.unwrap_or(i64::MAX);
-        let (mut records, mut looked, mut bytes) = (Vec::new(), 0, 0);
+        let (mut records, mut looked, mut bytes, mut in_a_row) = (Vec::new(), 0, 0, 0);
         let step = u32::try_from(ask.rows_max + 1).unwrap_or(u32::MAX).min(PAGE_STEP_ROWS_MAX);
         while looked < SCAN_ROWS_MAX && bytes < PAGE_BYTES_MAX {
             let rows = tx.records_before(organization.as_str(), before, step)?;
@@ -58,9 +58,10 @@ impl Desk {
                 before = row.record.sequence;
                 looked += 1;
                 bytes += row.record.secrets.len();
-                // Records are in the order of their time, but for a clock that was set back.
-                if ask.since.is_some_and(|since| row.record.at.saturating_add(CLOCK_SLACK) < since)
-                {
+                // Records are in the order of their time, but for a clock that was wrong.
+                let is_before = ask.since.is_some_and(|since| row.record.at < since);
+                in_a_row = if is_before { in_a_row + 1 } else { 0 };
+                if in_a_row > WRONG_RECORDS_MAX {
                     return Ok(Ok(TrailPage { records, next: None }));
                 }
                 if ask.fits(&row) {
@@ -131,8 +132,9 @@ pub fn verified(walk: ChainWalk) -> VerifyAnswer {
     }
 }
 
-/// How far clocks are taken to have been set back, in milliseconds.
-const CLOCK_SLACK: i64 = 60 * 60 * 1000;
+/// So many records in a row may be of a clock that was wrong, as on a machine that begins in 1970
+/// until it is told the time: behind them are those of before.
+const WRONG_RECORDS_MAX: usize = 1000;
 
 impl TrailAsk {
     fn fits(&self, chained: &Chained) -> bool {

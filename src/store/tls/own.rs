@@ -38,6 +38,7 @@ const LINE_BYTES: usize = 64;
 /// The paths of both in a data directory, in which they are made if they are not there.
 pub fn find_or_make(directory: &Path) -> Result<(PathBuf, PathBuf), TlsError> {
     let (certificate, key) = (directory.join(CERTIFICATE_NAME), directory.join(KEY_NAME));
+    remove_left(directory, [&certificate, &key]);
     if !(is_there(&certificate)? && is_there(&key)?) {
         let deadline = Deadline::after(LOCK_WAIT_MAX);
         let _lock = DirectoryLock::take(directory, deadline).map_err(TlsError::Lock)?;
@@ -54,6 +55,18 @@ pub fn find_or_make(directory: &Path) -> Result<(PathBuf, PathBuf), TlsError> {
         }
     }
     Ok((certificate, key))
+}
+
+/// A crash between a file's two names left it both: a key that is taken away would stay there under
+/// the other. What cannot be removed is nothing that a start depends on.
+fn remove_left(directory: &Path, paths: [&Path; 2]) {
+    let staged = paths.map(|path| beside(path, STAGED));
+    if staged.iter().any(|path| path.symlink_metadata().is_ok()) {
+        // Another process may be between the two names just now.
+        if let Ok(_lock) = DirectoryLock::take(directory, Deadline::after(LOCK_WAIT_MAX)) {
+            staged.iter().for_each(|path| drop(remove(path)));
+        }
+    }
 }
 
 fn is_there(path: &Path) -> Result<bool, TlsError> {

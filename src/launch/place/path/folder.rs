@@ -17,7 +17,7 @@ use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 use nix::unistd::{AccessFlags, UnlinkatFlags, faccessat, linkat, unlinkat};
 
 use crate::launch::document::FileId;
-use crate::sys;
+use crate::{staging, sys};
 
 /// The folder with a name for each descriptor of this process (proc(5)).
 const DESCRIPTORS: &str = "/proc/self/fd";
@@ -83,6 +83,12 @@ impl Folder {
             (above, here) = (Some(next), next_id);
         }
         Ok(false)
+    }
+
+    /// Removes what a process that was killed left here of the files with these names.
+    pub fn remove_left<'n>(&self, of: impl Iterator<Item = &'n OsStr> + Clone) {
+        let path = format!("{DESCRIPTORS}/{}", self.descriptor.as_raw_fd());
+        staging::remove_left(Path::new(&path), of);
     }
 
     /// A file with no name (open(2), `O_TMPFILE`); none where the file system has no such files, or

@@ -4,7 +4,6 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Seek, Write};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{PermissionsExt, fchown};
 use std::path::PathBuf;
 
@@ -15,7 +14,7 @@ use crate::launch::place::path::check::{Place, kind_fault};
 use crate::launch::place::path::folder::{Folder, id};
 use crate::launch::problem::{OutputFault, Problem};
 use crate::secret::Secret;
-use crate::sys;
+use crate::staging;
 
 /// How often another name is tried where one is taken.
 const NAMES_MAX: usize = 8;
@@ -28,6 +27,8 @@ pub struct Staged {
     place: Place,
     /// Open while it has no name at all, so that it goes with the process however that ends.
     unnamed: Option<File>,
+    /// Says, once it has a name, that somebody works on it.
+    held: Option<File>,
     /// By this it is known again in its place.
     id: Option<FileId>,
     /// Its name beside its place, where it has one; after an exchange, that of what it replaced.
@@ -55,6 +56,7 @@ impl Staged {
         Self {
             place,
             unnamed: None,
+            held: None,
             id: None,
             beside: None,
             kept: None,
@@ -67,7 +69,10 @@ impl Staged {
         let unnamed = self.place.folder.create_unnamed();
         let is_unnamed = unnamed.is_some();
         let mut made = match unnamed {
-            Some(made) => made,
+            Some(made) => {
+                staging::hold(&made);
+                made
+            }
             None => self.create_beside()?,
         };
         let written = made.write_all(contents.expose_secret());
@@ -121,14 +126,19 @@ impl Staged {
     }
 
     fn create_beside(&mut self) -> Result<File, Problem> {
-        let made = with_new_name(&self.place, |folder, beside| folder.create(beside));
+        let made = with_new_name(&self.place, |folder, beside| {
+            let made = folder.create(beside)?;
+            let is_held = staging::hold(&made) && folder.look_at(beside).is_ok();
+            if is_held { Ok(made) } else { Err(Errno::EEXIST) }
+        });
         let (made, beside) = made.map_err(|errno| self.problem("write", errno.into()))?;
         self.beside = Some(beside);
         Ok(made)
     }
 
-    /// A quota or a full disk of another machine may show only now.
-    fn close(&self, file: File) -> Result<(), Problem> {
+    /// A quota or a full disk of another machine may show only now. It stays held.
+    fn close(&mut self, file: File) -> Result<(), Problem> {
+        self.held = file.try_clone().ok();
         nix::unistd::close(file).map_err(|errno| self.problem("write", errno.into()))
     }
 
@@ -168,6 +178,8 @@ impl Staged {
     fn look_at_replaced(&self) -> Result<(), Problem> {
         match self.place.folder.look_at(self.beside()) {
             Ok(file) => kind_fault(&file).map_or(Ok(()), |why| Err(self.fault(why))),
+            // Another launch took it for left: nobody holds what was there before.
+            Err(Errno::ENOENT) => Ok(()),
             Err(errno) => Err(self.problem("replace", errno.into())),
         }
     }
@@ -290,7 +302,8 @@ fn with_new_name<T>(
 ) -> nix::Result<(T, OsString)> {
     let mut taken = Errno::EEXIST;
     for _ in 0..NAMES_MAX {
-        let beside = staged_name(place.name())?;
+        let beside = staging::name(place.name());
+        let beside = beside.map_err(|error| Errno::try_from(error).unwrap_or(Errno::EIO))?;
         match make(&place.folder, &beside) {
             Ok(made) => return Ok((made, beside)),
             Err(Errno::EEXIST) => taken = Errno::EEXIST,
@@ -298,12 +311,4 @@ fn with_new_name<T>(
         }
     }
     Err(taken)
-}
-
-fn staged_name(name: &OsStr) -> nix::Result<OsString> {
-    let random = sys::random().map_err(|error| Errno::try_from(error).unwrap_or(Errno::EIO))?;
-    // A name may have 255 bytes; what is left of it says whose file this is.
-    let stem = &name.as_bytes()[..name.len().min(200)];
-    let random = u64::from_ne_bytes(random);
-    Ok(OsString::from_vec([b".", stem, format!(".{random:016x}").as_bytes()].concat()))
 }
