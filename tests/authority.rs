@@ -78,6 +78,13 @@ impl Identity {
         Self { key: KeyPair::generate().expect("a key"), ..self }
     }
 
+    /// Another certificate for the same key.
+    pub fn again(&self, names: &[&str]) -> Self {
+        let key = KeyPair::from_pem(&self.key.serialize_pem()).expect("it was just written");
+        let own = params(names, Says::Valid).self_signed(&key).expect("a certificate");
+        Self { chain: vec![own.der().clone()], key }
+    }
+
     pub fn pin(&self) -> String {
         pin(&self.key)
     }

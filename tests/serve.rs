@@ -8,5 +8,6 @@ mod log;
 mod probes;
 pub mod server;
 mod supervisor;
+mod watchers;
 
 use server::{Connection, Reply, Server};

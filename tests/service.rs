@@ -9,7 +9,7 @@ mod login;
 pub mod served;
 mod tokens;
 mod trail;
-mod trust;
+pub mod trust;
 mod upkeep;
 
 pub use served::{Day, Served, init};

@@ -8,5 +8,6 @@ mod proxy;
 mod side;
 mod tell;
 mod trouble;
+mod trust;
 
 pub use side::{Scene, Side};

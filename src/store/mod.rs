@@ -165,6 +165,11 @@ impl Store {
         }
     }
 
+    /// Ends the watches of whoever may no longer hold one.
+    fn tell_of_people(&self) {
+        self.shared.watches.hurry();
+    }
+
     fn with(lane: Lane, keys: Arc<Keys>, operator: &str) -> Self {
         let (sessions, lately) = (Sessions::default(), Lately::default());
         let (mirrors, watches) = (Arc::default(), Watches::default());

@@ -29,7 +29,7 @@ use crate::store::tls::{self, ServerIdentity, TlsError};
 use crate::store::{Store, http};
 use crate::sys::serving::{Signals, Told, raise_descriptor_limit, watch_signals};
 
-use admission::Admission;
+use admission::{Admission, Places};
 use context::RequestIds;
 use limits::{DRAIN_TIME_MAX, LINES_PER_SECOND_MAX, WORKERS_MAX};
 use listener::Listener;
@@ -113,7 +113,8 @@ pub fn serve(
     let Config { listen, listen_mode, acceptor, log, notifier, watchdog } = config;
     let notifier = Arc::new(notifier);
     let (drain, drains) = watch::channel(false);
-    let server = Arc::new(Server::new(store, log.clone(), drains));
+    let places = places(&log);
+    let server = Arc::new(Server::new(store, log.clone(), places, drains));
     let runtime = runtime().map_err(system("start its threads"))?;
     let listeners = {
         let _inside = runtime.enter();
@@ -150,14 +151,28 @@ pub fn serve(
     Ok(())
 }
 
+/// As many connections as there may be descriptors for; fewer than it could have are told.
+fn places(log: &Log) -> Places {
+    let descriptors = raise_descriptor_limit();
+    let places = Places::of(descriptors);
+    if places.are_few() {
+        log.warn("few_descriptors", |line| {
+            line.number("descriptors", descriptors);
+            line.number("connections", places.any as u64);
+            line.number("watching", places.watching as u64);
+        });
+    }
+    places
+}
+
 impl Server {
-    fn new(store: Store, log: Log, drain: watch::Receiver<bool>) -> Self {
+    fn new(store: Store, log: Log, places: Places, drain: watch::Receiver<bool>) -> Self {
         let routes = http::route_names().collect();
         Self {
             store,
             log,
             metrics: Metrics::new(routes),
-            admission: Admission::new(raise_descriptor_limit()),
+            admission: Admission::new(places),
             ids: RequestIds::new(),
             readiness: Readiness::default(),
             shown: Shown::default(),

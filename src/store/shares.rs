@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// The places that there are, and who has how many of them.
 pub struct Shares<K> {
     places: usize,
+    parts: usize,
     free_per_one: usize,
     taken: Mutex<Taken<K>>,
 }
@@ -38,8 +39,17 @@ pub struct Share<K: Clone + Eq + Hash> {
 impl<K: Clone + Eq + Hash> Shares<K> {
     /// Each may have one part in `free_per_one` of those that are free then.
     pub fn new(places: usize, free_per_one: usize) -> Arc<Self> {
+        Self::of_parts(places, 1, free_per_one)
+    }
+
+    /// Each may have so many times as many as are free then.
+    pub fn generous(places: usize, times: usize) -> Arc<Self> {
+        Self::of_parts(places, times, 1)
+    }
+
+    fn of_parts(places: usize, parts: usize, free_per_one: usize) -> Arc<Self> {
         let taken = Mutex::new(Taken { all: 0, by_one: HashMap::new() });
-        Arc::new(Self { places, free_per_one, taken })
+        Arc::new(Self { places, parts, free_per_one, taken })
     }
 
     pub fn take(self: &Arc<Self>, one: K, places: usize) -> Result<Share<K>, Full> {
@@ -49,7 +59,7 @@ impl<K: Clone + Eq + Hash> Shares<K> {
 
     /// As many as one that is alone always gets.
     pub fn alone(&self) -> usize {
-        self.places / (self.free_per_one + 1)
+        self.places * self.parts / (self.free_per_one + self.parts)
     }
 
     /// How many are taken, by all together.
@@ -65,7 +75,7 @@ impl<K: Clone + Eq + Hash> Shares<K> {
             return Err(Full::All);
         }
         let had = taken.by_one.get(one).copied().unwrap_or(0);
-        if had > 0 && (had + more).saturating_sub(1) * self.free_per_one >= free {
+        if had > 0 && (had + more).saturating_sub(1) * self.free_per_one >= free * self.parts {
             return Err(Full::One);
         }
         taken.all += more;
@@ -135,6 +145,18 @@ mod tests {
         drop((greedy, next, third));
         assert_eq!(shares.taken(), 0);
         assert!(shares.lock().by_one.is_empty(), "nothing is remembered");
+    }
+
+    #[test]
+    fn a_generous_share_leaves_some_too() {
+        let shares = Shares::generous(100, 3);
+        let mut greedy = shares.take('a', 1).expect("there is room");
+        while greedy.grow(1).is_ok() {}
+        assert_eq!((greedy.places(), shares.alone()), (75, 75));
+        let mut next = shares.take('b', 1).expect("who has nothing is let in");
+        while next.grow(1).is_ok() {}
+        assert_eq!(next.places(), 19);
+        assert!(shares.take('c', 1).is_ok());
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Who waits for another version of which secrets: a place for each name, so that a change wakes
-//! those who wait for it and nobody else. It judges nobody, and knows no version: who is woken
-//! looks again.
+//! Who waits for another version of which secrets: a place for each name, and for each token and
+//! member by which somebody was let in, so that a change wakes those whom it concerns and nobody
+//! else. It judges nobody, and knows no version: who is woken looks again.
 
 mod looks;
 mod poll;
@@ -13,14 +13,15 @@ use tokio::sync::Notify;
 
 use crate::name::{OrgName, SecretName, TokenId};
 use crate::store::Store;
+use crate::store::service::Looked;
 use crate::store::shares::{Share, Shares};
 use crate::store::watches::looks::Looks;
 
 pub use crate::store::watches::looks::look;
 
 /// Requests that are held at a time, and names that all of them wait for.
-const HELD_MAX: usize = 16_384;
-const HELD_NAMES_MAX: usize = 400_000;
+const HELD_MAX: usize = 20_000;
+const HELD_NAMES_MAX: usize = 800_000;
 /// Names of one organization, and of one token: one part in so many of those that are free then.
 /// That is half of all, and a quarter, for one that is alone.
 const HELD_NAMES_FREE_PER_ORGANIZATION: usize = 1;
@@ -35,6 +36,8 @@ pub struct Watches {
     names: Arc<Shares<OrgName>>,
     names_of_tokens: Arc<Shares<TokenId>>,
     looks: Looks,
+    /// Somebody's rights changed: that is looked for at once.
+    hurried: Notify,
     draining: AtomicBool,
 }
 
@@ -54,7 +57,8 @@ struct Waiting {
     /// Changes up to the record with this sequence were told, or were there when each looked;
     /// `None` until one has.
     told: Option<i64>,
-    names: HashMap<SecretName, HashMap<u64, Arc<Notify>>>,
+    /// By what may change, as the subjects of records call it.
+    subjects: HashMap<Box<str>, HashMap<u64, Arc<Notify>>>,
 }
 
 /// One request that is held; no longer once this is dropped.
@@ -64,6 +68,8 @@ pub struct Held<'a> {
     versions: &'a Versions,
     id: u64,
     wake: Arc<Notify>,
+    /// By what it was let in.
+    people: Vec<String>,
     _names: Share<OrgName>,
     _names_of_token: Option<Share<TokenId>>,
 }
@@ -93,31 +99,35 @@ impl<'a> Held<'a> {
         let waiting = all.organizations.entry(organization.clone()).or_default();
         waiting.requests += 1;
         for name in versions.keys() {
-            let place = match waiting.names.get_mut(name) {
-                Some(place) => place,
-                None => waiting.names.entry(name.clone()).or_default(),
-            };
-            place.insert(id, Arc::clone(&wake));
+            waiting.put(name.as_str(), id, &wake);
         }
         if !std::mem::replace(&mut all.polled, true) {
             tokio::spawn(poll::poll(store.clone()));
         }
         drop(all);
         let (_names, _names_of_token) = (names, names_of_token);
-        Some(Self { store, organization, versions, id, wake, _names, _names_of_token })
+        let people = Vec::new();
+        Some(Self { store, organization, versions, id, wake, people, _names, _names_of_token })
     }
 
-    /// Until one of the names changes, or the store drains. What happened meanwhile counts.
+    /// Until one of the names changes, or what it was let in by, or the store drains. What happened
+    /// meanwhile counts.
     pub async fn woken(&self) {
         self.wake.notified().await;
     }
 
-    /// The request has seen everything up to the record with this sequence, and nothing behind it.
-    /// Another one may have seen more before: then that is told again.
-    pub fn looked(&self, sequence: i64) {
+    /// The request has seen everything up to a record, and nothing behind it. Another one may have
+    /// seen more before: then that is told again. So a change of what it was let in by, which is
+    /// known only now, wakes it too.
+    pub fn looked(&mut self, looked: &Looked) {
         let mut all = self.store.shared.watches.held();
-        if let Some(waiting) = all.organizations.get_mut(self.organization) {
-            waiting.told = Some(waiting.told.map_or(sequence, |told| told.min(sequence)));
+        let Some(waiting) = all.organizations.get_mut(self.organization) else { return };
+        let sequence = looked.sequence;
+        waiting.told = Some(waiting.told.map_or(sequence, |told| told.min(sequence)));
+        if self.people != looked.people {
+            self.people.iter().for_each(|subject| waiting.take(subject, self.id));
+            self.people.clone_from(&looked.people);
+            self.people.iter().for_each(|subject| waiting.put(subject, self.id, &self.wake));
         }
     }
 }
@@ -132,13 +142,9 @@ impl Drop for Held<'_> {
             all.organizations.remove(self.organization);
             return;
         }
-        for name in self.versions.keys() {
-            if let Some(place) = waiting.names.get_mut(name) {
-                place.remove(&self.id);
-                if place.is_empty() {
-                    waiting.names.remove(name);
-                }
-            }
+        let people = self.people.iter().map(String::as_str);
+        for subject in self.versions.keys().map(SecretName::as_str).chain(people) {
+            waiting.take(subject, self.id);
         }
     }
 }
@@ -150,6 +156,7 @@ impl Default for Watches {
             names: Shares::new(HELD_NAMES_MAX, HELD_NAMES_FREE_PER_ORGANIZATION),
             names_of_tokens: Shares::new(HELD_NAMES_MAX, HELD_NAMES_FREE_PER_TOKEN),
             looks: Looks::default(),
+            hurried: Notify::new(),
             draining: AtomicBool::default(),
         }
     }
@@ -159,8 +166,13 @@ impl Watches {
     /// Wakes who waits for this name.
     pub fn tell(&self, organization: &OrgName, name: &SecretName) {
         if let Some(waiting) = self.held().organizations.get(organization) {
-            waiting.tell(name);
+            waiting.tell(name.as_str());
         }
+    }
+
+    /// A token or a member is not what it was: whoever waits by it is told now.
+    pub fn hurry(&self) {
+        self.hurried.notify_one();
     }
 
     /// From now on nobody waits.
@@ -186,13 +198,30 @@ impl Watches {
 }
 
 impl Waiting {
-    fn tell(&self, name: &SecretName) {
-        if let Some(place) = self.names.get(name) {
+    fn put(&mut self, subject: &str, id: u64, wake: &Arc<Notify>) {
+        let place = match self.subjects.get_mut(subject) {
+            Some(place) => place,
+            None => self.subjects.entry(subject.into()).or_default(),
+        };
+        place.insert(id, Arc::clone(wake));
+    }
+
+    fn take(&mut self, subject: &str, id: u64) {
+        if let Some(place) = self.subjects.get_mut(subject) {
+            place.remove(&id);
+            if place.is_empty() {
+                self.subjects.remove(subject);
+            }
+        }
+    }
+
+    fn tell(&self, subject: &str) {
+        if let Some(place) = self.subjects.get(subject) {
             place.values().for_each(|wake| wake.notify_one());
         }
     }
 
     fn tell_all(&self) {
-        self.names.values().flat_map(HashMap::values).for_each(|wake| wake.notify_one());
+        self.subjects.values().flat_map(HashMap::values).for_each(|wake| wake.notify_one());
     }
 }

@@ -16,7 +16,7 @@ use crate::harness::World;
 const FEW: [&str; 2] = ["--limit", "7:96:96"];
 
 /// On loopback and on a socket, so that one is asked while the other is full.
-fn start(world: &World, situation: &[&str], options: &[&str]) -> Server {
+pub fn start(world: &World, situation: &[&str], options: &[&str]) -> Server {
     let socket = format!("unix:{}", world.text("s.sock"));
     let options =
         ["--listen", "127.0.0.1:0", "--listen", &socket].into_iter().chain(options.iter().copied());
@@ -24,7 +24,7 @@ fn start(world: &World, situation: &[&str], options: &[&str]) -> Server {
     Server::of(world, serve(world, &options).situation(situation), 2)
 }
 
-fn address(server: &Server) -> SocketAddr {
+pub fn address(server: &Server) -> SocketAddr {
     let address = server.addresses[0].strip_prefix("http://").expect("plain http");
     address.parse().expect("an address")
 }

@@ -20,7 +20,7 @@ pub fn install(world: &World, identity: &Identity) {
 }
 
 /// A day whose server shows this certificate.
-fn with_certificate(identity: &Identity) -> Day {
+pub fn with_certificate(identity: &Identity) -> Day {
     let world = World::new();
     let owner = init(&world);
     install(&world, identity);

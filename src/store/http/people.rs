@@ -66,6 +66,7 @@ impl Asked<'_> {
         let member = store
             .write(move |desk, tx| desk.change_member(tx, &knock, &org, &email, &change))
             .await;
+        store.tell_of_people();
         Ok(answer::as_json(StatusCode::OK, &member.map_err(Fault::Refusal)?))
     }
 
@@ -74,6 +75,7 @@ impl Asked<'_> {
         let (store, knock) = (self.store, self.knock);
         let removed =
             store.write(move |desk, tx| desk.remove_member(tx, &knock, &org, &email)).await;
+        store.tell_of_people();
         removed.map_err(Fault::Refusal)?;
         Ok(answer::nothing())
     }
@@ -105,6 +107,7 @@ impl Asked<'_> {
         let (org, id) = (self.found.org()?, self.found.id()?);
         let (store, knock) = (self.store, self.knock);
         let revoked = store.write(move |desk, tx| desk.revoke_token(tx, &knock, &org, &id)).await;
+        store.tell_of_people();
         revoked.map_err(Fault::Refusal)?;
         Ok(answer::nothing())
     }

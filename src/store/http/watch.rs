@@ -48,16 +48,19 @@ impl Asked<'_> {
         }
         // It counts as waiting before it looks, so that no change falls in between.
         let held = Held::begin(store, watch.token(), &org, &versions);
-        let held = held.ok_or(Fault::Refusal(Refusal::Overloaded))?;
+        let mut held = held.ok_or(Fault::Refusal(Refusal::Overloaded))?;
+        context.watches(&org);
         // Until then the names counted as the body that brought them.
         context.forget_body();
         loop {
-            let (sequence, answer) = watch.answer(&line.on_record, over).await?;
+            let (looked, answer) = watch.answer(&line.on_record, over).await?;
             if let Some(answer) = answer {
                 return Ok(answer);
             }
-            held.looked(sequence);
-            over = timeout_at(end, held.woken()).await.is_err();
+            held.looked(&looked);
+            // A token that ends meanwhile ends it too.
+            let until = looked.lasts.map_or(end, |lasts| end.min(Instant::now() + lasts));
+            over = timeout_at(until, held.woken()).await.is_err() && Instant::now() >= end;
         }
     }
 }
@@ -71,17 +74,17 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    /// Up to which record it has looked, and the answer where there is a reason for one.
+    /// What it has seen, and the answer where there is a reason for one.
     async fn answer(
         &self,
         on_record: &OnRecord,
         over: bool,
-    ) -> Result<(i64, Option<Answer>), Fault> {
+    ) -> Result<(Looked, Option<Answer>), Fault> {
         let looked = self.look(on_record).await.map_err(Fault::Refusal)?;
         let (changed, answer) = compared(self.versions, &looked);
         let is_due = changed || over || self.store.shared.watches.is_draining();
         let answer = is_due.then(|| answer::as_json(StatusCode::OK, &answer));
-        Ok((looked.sequence, answer))
+        Ok((looked, answer))
     }
 
     /// Whose places it takes: of several tokens in a session, the latest.

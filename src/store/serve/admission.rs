@@ -1,9 +1,10 @@
-//! Who is let in: connections in all and from one address, requests under way, bytes of bodies.
+//! Who is let in: connections in all and from one address, those that watch, requests under way,
+//! bytes of bodies.
 //! Each is counted before it costs anything, and nobody waits here.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
@@ -12,7 +13,8 @@ use crate::store::room::{Room, Rooms, Whose};
 use crate::store::serve::limits::{
     ANSWER_BYTES_FREE_PER_ORGANIZATION, ANSWER_BYTES_UNCOUNTED, ANSWERS_BYTES_MAX,
     BODIES_BYTES_MAX, BODY_BYTES_FREE_PER_ADDRESS, CONNECTIONS_FREE_PER_ADDRESS, CONNECTIONS_MAX,
-    DESCRIPTORS_KEPT, HANDSHAKES_MAX, HANDSHAKES_PER_ADDRESS_MAX, REQUESTS_MAX,
+    CONNECTIONS_WATCHING_MAX, CONNECTIONS_WATCHING_TIMES_FREE, DESCRIPTORS_KEPT, HANDSHAKES_MAX,
+    HANDSHAKES_PER_ADDRESS_MAX, REQUESTS_MAX,
 };
 use crate::store::shares::{Full, Share, Shares};
 
@@ -37,6 +39,7 @@ pub enum Crowded {
 /// The places that there are.
 pub struct Admission {
     connections: Arc<Shares<Source>>,
+    watching: Arc<Shares<OrgName>>,
     emptied: Arc<Notify>,
     handshakes: Arc<Semaphore>,
     handshakes_by_source: Mutex<HashMap<Source, Weak<Semaphore>>>,
@@ -56,8 +59,26 @@ pub enum Source {
 
 /// A connection's place, until it is dropped.
 pub struct Slot {
-    share: Option<Share<Source>>,
+    place: Mutex<Option<Place>>,
     emptied: Arc<Notify>,
+}
+
+/// With whom a connection is counted. It is held for nothing but its end.
+enum Place {
+    Any {
+        _share: Share<Source>,
+    },
+    /// A watch was let in on it.
+    Watching {
+        _share: Share<OrgName>,
+    },
+}
+
+/// How many connections there can be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Places {
+    pub any: usize,
+    pub watching: usize,
 }
 
 /// A handshake's place among those of its address, and among all.
@@ -73,12 +94,11 @@ pub type RequestPermit = OwnedSemaphorePermit;
 pub type BodyPermit = Share<Source>;
 
 impl Admission {
-    pub fn new(descriptors_max: u64) -> Self {
-        let descriptors = usize::try_from(descriptors_max).unwrap_or(usize::MAX);
-        let connections_max = descriptors.saturating_sub(DESCRIPTORS_KEPT).max(1);
-        let connections_max = connections_max.min(CONNECTIONS_MAX);
+    pub fn new(places: Places) -> Self {
+        let Places { any, watching } = places;
         Self {
-            connections: Shares::new(connections_max, CONNECTIONS_FREE_PER_ADDRESS),
+            connections: Shares::new(any, CONNECTIONS_FREE_PER_ADDRESS),
+            watching: Shares::generous(watching, CONNECTIONS_WATCHING_TIMES_FREE),
             emptied: Arc::default(),
             handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
             handshakes_by_source: Mutex::default(),
@@ -97,7 +117,18 @@ impl Admission {
             Full::All => Crowded::All,
             Full::One => Crowded::Address,
         })?;
-        Ok(Slot { share: Some(share), emptied: Arc::clone(&self.emptied) })
+        let place = Mutex::new(Some(Place::Any { _share: share }));
+        Ok(Slot { place, emptied: Arc::clone(&self.emptied) })
+    }
+
+    /// From here on it counts among those that watch, if its organization has a place there.
+    pub fn watches(&self, slot: &Slot, organization: &OrgName) {
+        let mut place = slot.place();
+        if let Some(Place::Any { .. }) = *place
+            && let Ok(share) = self.watching.take(organization.clone(), 1)
+        {
+            *place = Some(Place::Watching { _share: share });
+        }
     }
 
     /// Waits for a place behind others of the same address alone, before it waits behind all: one
@@ -139,7 +170,7 @@ impl Admission {
     }
 
     pub fn connections(&self) -> usize {
-        self.connections.taken()
+        self.connections.taken() + self.watching.taken()
     }
 
     /// Waits until there is no connection.
@@ -170,9 +201,34 @@ impl Admission {
     }
 }
 
+impl Places {
+    /// As many as so many descriptors are enough for. Launchers come first.
+    pub fn of(descriptors_max: u64) -> Self {
+        let descriptors = usize::try_from(descriptors_max).unwrap_or(usize::MAX);
+        let free = descriptors.saturating_sub(DESCRIPTORS_KEPT).max(1);
+        let any = free.min(CONNECTIONS_MAX);
+        Self { any, watching: (free - any).min(CONNECTIONS_WATCHING_MAX) }
+    }
+
+    /// Whether there are fewer than there would be with more descriptors.
+    pub fn are_few(self) -> bool {
+        self.any + self.watching < CONNECTIONS_MAX + CONNECTIONS_WATCHING_MAX
+    }
+}
+
+impl Slot {
+    pub fn is_watching(&self) -> bool {
+        matches!(*self.place(), Some(Place::Watching { .. }))
+    }
+
+    fn place(&self) -> MutexGuard<'_, Option<Place>> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.share = None;
+        *self.place() = None;
         // Each says so: whoever waits for the last one looks whether it was that.
         self.emptied.notify_waiters();
     }
@@ -220,111 +276,4 @@ impl Crowded {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn peer(address: &str) -> Peer {
-        Peer::Address(address.parse().expect(address))
-    }
-
-    /// As many as are let in.
-    fn fill(admission: &Admission, peer: Peer) -> Vec<Slot> {
-        std::iter::from_fn(|| admission.connection(peer).ok()).collect()
-    }
-
-    /// What one address gets that is alone.
-    const ALONE: usize = CONNECTIONS_MAX / (CONNECTIONS_FREE_PER_ADDRESS + 1);
-
-    #[test]
-    fn one_address_leaves_room_for_others() {
-        let admission = Admission::new(u64::MAX);
-        let slots = fill(&admission, peer("10.0.0.1"));
-        assert_eq!(slots.len(), ALONE);
-        // The same machine, through the other family's socket.
-        assert_eq!(admission.connection(peer("::ffff:10.0.0.1")).err(), Some(Crowded::Address));
-        assert!(admission.connection(peer("10.0.0.2")).is_ok());
-        drop(slots);
-        assert_eq!(admission.connections(), 0);
-        assert_eq!(fill(&admission, peer("10.0.0.1")).len(), ALONE);
-    }
-
-    #[test]
-    fn many_greedy_addresses_leave_room_too() {
-        let admission = Admission::new(u64::MAX);
-        let greedy = (0..20).map(|n| fill(&admission, peer(&format!("10.1.0.{n}"))));
-        let greedy: Vec<Vec<Slot>> = greedy.collect();
-        assert!(greedy.iter().all(|slots| slots.len() > 1), "each gets some");
-        assert!(admission.connections() < CONNECTIONS_MAX, "and some are left");
-        assert!(admission.connection(peer("10.0.0.1")).is_ok());
-        assert!(admission.connection(Peer::Unix).is_ok());
-    }
-
-    #[test]
-    fn an_ipv6_network_is_one_address() {
-        let admission = Admission::new(u64::MAX);
-        let slots = fill(&admission, peer("2001:db8::1"));
-        let other = |address| admission.connection(peer(address)).err();
-        assert_eq!(slots.len(), ALONE);
-        assert_eq!(other("2001:db8::ffff:1:2:3"), Some(Crowded::Address));
-        assert_eq!(other("2001:db8:0:1::1"), None);
-    }
-
-    #[test]
-    fn few_descriptors_are_few_connections() {
-        let admission = Admission::new(DESCRIPTORS_KEPT as u64 + 8);
-        assert_eq!(fill(&admission, peer("10.0.0.1")).len(), 2);
-        let slots: Vec<_> =
-            (0..8).map(|n| admission.connection(peer(&format!("10.0.1.{n}")))).collect();
-        assert!(slots.iter().all(Result::is_ok));
-        assert_eq!(admission.connection(Peer::Unix).err(), Some(Crowded::All));
-        drop(slots);
-        assert!(admission.connection(Peer::Unix).is_ok());
-        assert_eq!(fill(&Admission::new(0), Peer::Unix).len(), 1);
-    }
-
-    #[test]
-    fn requests_and_bodies_have_an_end() {
-        let admission = Admission::new(u64::MAX);
-        let requests: Vec<_> = std::iter::from_fn(|| admission.request()).collect();
-        assert_eq!((requests.len(), admission.requests_under_way()), (REQUESTS_MAX, REQUESTS_MAX));
-        // One address leaves as much as it has, and the next one half of that.
-        let mut taken: Vec<BodyPermit> = Vec::new();
-        for (one, most) in [("10.0.0.1", 1 << 25), ("10.0.0.2", 1 << 24), ("10.0.0.3", 1 << 23)] {
-            let mut body = admission.body(peer(one), most).expect("it is the first of its address");
-            assert!(body.grow(1).is_err());
-            assert!(admission.body(peer(one), 1).is_none());
-            taken.push(body);
-        }
-        assert_eq!(admission.body_bytes(), BODIES_BYTES_MAX / 8 * 7);
-        drop(taken);
-        assert!(admission.body(peer("10.0.0.1"), BODIES_BYTES_MAX).is_some());
-    }
-
-    #[test]
-    fn handshakes_of_one_address_wait_for_each_other_and_for_nobody_else() {
-        use std::pin::pin;
-        use std::task::{Context, Poll, Waker};
-        let admission = Admission::new(u64::MAX);
-        let begin = |address: &str| match pin!(admission.handshake(peer(address)))
-            .poll(&mut Context::from_waker(Waker::noop()))
-        {
-            Poll::Ready(permit) => Some(permit),
-            Poll::Pending => None,
-        };
-        let mut greedy: Vec<_> = std::iter::from_fn(|| begin("10.0.0.1")).collect();
-        assert_eq!(greedy.len(), HANDSHAKES_PER_ADDRESS_MAX);
-        assert!(begin("10.0.0.2").is_some());
-        greedy.pop();
-        assert!(begin("10.0.0.1").is_some());
-        let others =
-            (0..HANDSHAKES_MAX).map_while(|n| begin(&format!("10.1.{}.{}", n / 256, n % 256)));
-        let others: Vec<_> = others.collect();
-        assert_eq!(others.len() + greedy.len(), HANDSHAKES_MAX, "and all together have an end");
-        drop((greedy, others));
-        for n in 0..2 * CONNECTIONS_MAX {
-            begin(&format!("10.2.{}.{}", n / 256, n % 256)).expect("there is room");
-        }
-        let remembered = admission.handshakes_by_source.lock().expect("whole").len();
-        assert!(remembered <= CONNECTIONS_MAX, "{remembered}");
-    }
-}
+mod tests;

@@ -10,10 +10,10 @@ use std::task::Poll;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
-use hyper::header::HeaderValue;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, Interest};
 use tokio::net::{TcpStream, UnixStream};
@@ -54,20 +54,21 @@ pub enum Ending {
 
 /// Serves a connection to its end; the slot is its place among all connections.
 pub async fn serve(server: Arc<Server>, accepted: Accepted, peer: Peer, slot: Slot) {
+    let slot = Arc::new(slot);
     let ending = match accepted {
         Accepted::Unix(stream) => match begin(&server, Phase::Head, has_input(&stream)).await {
-            Ok(()) => converse(&server, Box::new(stream), peer).await,
+            Ok(()) => converse(&server, Box::new(stream), peer, &slot).await,
             Err(ending) => ending,
         },
         Accepted::Tcp(stream, acceptor) => match begin(&server, Phase::Head, begins(&stream)).await
         {
             Ok(()) => match acceptor {
-                Acceptor::Plain => converse(&server, Box::new(stream), peer).await,
+                Acceptor::Plain => converse(&server, Box::new(stream), peer, &slot).await,
                 Acceptor::Tls { acceptor, .. } => {
                     let place = server.admission.handshake(peer);
                     let shaken = acceptor.accept(stream, place);
                     match begin(&server, Phase::Handshake, shaken).await {
-                        Ok(stream) => converse(&server, stream, peer).await,
+                        Ok(stream) => converse(&server, stream, peer, &slot).await,
                         // Who does not speak TLS, or not with this key, is told by TLS itself.
                         Err(ending) => {
                             server.metrics.handshakes_failed.add(1);
@@ -132,19 +133,25 @@ pub fn converse<'a>(
     server: &'a Arc<Server>,
     stream: Box<dyn Stream>,
     peer: Peer,
+    slot: &'a Arc<Slot>,
 ) -> Pin<Box<dyn Future<Output = Ending> + Send + 'a>> {
     // Boxed: a connection that is silent yet has no room for it.
-    Box::pin(speak(server, stream, peer))
+    Box::pin(speak(server, stream, peer, slot))
 }
 
-async fn speak(server: &Arc<Server>, stream: Box<dyn Stream>, peer: Peer) -> Ending {
+async fn speak(
+    server: &Arc<Server>,
+    stream: Box<dyn Stream>,
+    peer: Peer,
+    slot: &Arc<Slot>,
+) -> Ending {
     let pace = Arc::new(Pace::new());
     let stream = Paced::new(stream, Arc::clone(&pace));
     let line = http::Line::new(match peer {
         Peer::Own => server.store.own(),
         Peer::Address(_) | Peer::Unix => http::Peer::Stranger { address: peer.address() },
     });
-    let service = service_fn(|request| answer(server, &pace, peer, &line, request));
+    let service = service_fn(|request| answer(server, &pace, (peer, slot), &line, request));
     let connection = http1::Builder::new()
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
@@ -218,14 +225,14 @@ async fn held(context: &mut Context, answer: Answer) -> Answer {
 async fn answer(
     server: &Arc<Server>,
     pace: &Pace,
-    peer: Peer,
+    (peer, slot): (Peer, &Arc<Slot>),
     line: &http::Line,
     request: Request<Incoming>,
 ) -> Result<Answer, Infallible> {
     let begun = pace.works();
     let permit = server.admission.request();
     let is_crowded = permit.is_none();
-    let mut context = Context::served(Arc::clone(server), peer, permit);
+    let mut context = Context::served(Arc::clone(server), peer, Arc::clone(slot), permit);
     let id = context.id;
     let has_body = !request.body().is_end_stream();
     let probe = Probe::of(request.uri().path());
@@ -245,6 +252,10 @@ async fn answer(
         pace.lingers();
     }
     answer = held(&mut context, answer).await;
+    // A place among those that watch is for who may.
+    if answer.status() == StatusCode::UNAUTHORIZED && slot.is_watching() {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     let named = HeaderValue::try_from(id.to_string()).expect("hex digits are a header's value");
     answer.headers_mut().insert(REQUEST_ID, named);
     context.finish(answer.status(), pace.answers() - begun);

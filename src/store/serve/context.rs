@@ -16,7 +16,7 @@ use crate::log::{Level, Throttle};
 use crate::name::OrgName;
 use crate::secret::Secret;
 use crate::store::room::Room;
-use crate::store::serve::admission::{BodyPermit, Peer, RequestPermit};
+use crate::store::serve::admission::{BodyPermit, Peer, RequestPermit, Slot};
 use crate::store::serve::limits::{
     BODY_BYTES_UNCOUNTED, BODY_TIME_MAX, LINES_PER_SECOND_MAX, LOGGED_NAMES_MAX,
 };
@@ -40,6 +40,7 @@ pub struct Context {
     pub(super) has_read: bool,
     /// None where the request comes from within this process.
     server: Option<Arc<Server>>,
+    slot: Option<Arc<Slot>>,
 }
 
 /// A request's name in log and answer: 16 hex digits.
@@ -80,16 +81,22 @@ impl Context {
             room: None,
             has_read: false,
             server: None,
+            slot: None,
         }
     }
 
-    pub(super) fn served(server: Arc<Server>, peer: Peer, permit: Option<RequestPermit>) -> Self {
+    pub(super) fn served(
+        server: Arc<Server>,
+        peer: Peer,
+        slot: Arc<Slot>,
+        permit: Option<RequestPermit>,
+    ) -> Self {
         let id = server.ids.next();
         let names = Vec::new();
-        let server = Some(server);
+        let (server, slot) = (Some(server), Some(slot));
         let (route, body, organization, room) = (None, None, None, None);
         let has_read = false;
-        Self { id, peer, route, names, permit, body, organization, room, has_read, server }
+        Self { id, peer, route, names, permit, body, organization, room, has_read, server, slot }
     }
 
     /// The client's address, where it has one.
@@ -210,6 +217,13 @@ impl Context {
     /// is another's. It keeps its connection's.
     pub fn step_aside(&mut self) {
         self.permit = None;
+    }
+
+    /// Whoever asks may watch in this organization: its connection counts as one that does.
+    pub fn watches(&self, organization: &OrgName) {
+        if let (Some(server), Some(slot)) = (&self.server, &self.slot) {
+            server.admission.watches(slot, organization);
+        }
     }
 
     /// What its body said is counted elsewhere by now, or not kept.

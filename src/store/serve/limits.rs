@@ -3,13 +3,21 @@
 
 use std::time::Duration;
 
-/// Connections in all. Fewer where the process may have fewer descriptors open.
+/// Connections in all, but for those that watch. Fewer where the process may have fewer descriptors
+/// open.
 pub const CONNECTIONS_MAX: usize = 4096;
 /// Connections from one address: one part in so many of those that are free then. That is 1024 for
 /// one that is alone, and fewer where others have many, so that several greedy ones leave some. An
 /// address is an IPv4 address, an IPv6 network of 64 bits (which is one machine's to choose from),
 /// or all unix sockets together.
 pub const CONNECTIONS_FREE_PER_ADDRESS: usize = 3;
+/// Connections on which a watch was let in, beside all others: so as many sidecars as these leave
+/// the places of launchers alone, and those of one address may come from behind one address, too.
+/// What descriptors are left over for them, where the process may have fewer open.
+pub const CONNECTIONS_WATCHING_MAX: usize = 15_000;
+/// Those of one organization: so many times as many as are free then. That is 11,250 for one that
+/// is alone. What is over this counts as any other connection.
+pub const CONNECTIONS_WATCHING_TIMES_FREE: usize = 3;
 /// Descriptors that are kept for files, listeners and the log.
 pub const DESCRIPTORS_KEPT: usize = 64;
 

@@ -58,6 +58,8 @@ struct Route {
 pub struct Now {
     pub connections: usize,
     pub requests: usize,
+    /// Requests that wait for a change.
+    pub held: usize,
     pub body_bytes: usize,
     pub answer_bytes: usize,
     /// Since the server began.
@@ -173,6 +175,8 @@ impl Metrics {
     fn show_requests(&self, out: &mut Exposition, now: &Now) {
         out.gauge("inject_requests_under_way", "Requests that are being answered.");
         out.sample(&[], now.requests as u64);
+        out.gauge("inject_watches_held", "Requests that wait for a change.");
+        out.sample(&[], now.held as u64);
         out.gauge("inject_request_body_bytes", "Bytes of request bodies in memory.");
         out.sample(&[], now.body_bytes as u64);
         out.gauge("inject_answer_bytes", "Bytes of long answers that wait to be read.");
@@ -216,9 +220,9 @@ mod tests {
     }
 
     fn now() -> Now {
-        let (connections, requests, body_bytes, answer_bytes) = (2, 1, 7, 9);
+        let (connections, requests, held, body_bytes, answer_bytes) = (2, 1, 3, 7, 9);
         let (answers_refused, store) = (0, Figures::default());
-        Now { connections, requests, body_bytes, answer_bytes, answers_refused, store }
+        Now { connections, requests, held, body_bytes, answer_bytes, answers_refused, store }
     }
 
     #[test]

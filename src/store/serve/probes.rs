@@ -119,6 +119,7 @@ fn now(server: &Server) -> Now {
     Now {
         connections: server.admission.connections(),
         requests: server.admission.requests_under_way(),
+        held: server.store.held(),
         body_bytes: server.admission.body_bytes(),
         answer_bytes: server.admission.answer_bytes(),
         answers_refused: server.admission.answers_refused(),

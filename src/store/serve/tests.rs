@@ -12,7 +12,7 @@ use tokio::runtime::Builder;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::admission::Peer;
+use super::admission::{Peer, Places};
 use super::connection::{Ending, converse};
 use super::limits::{
     ANSWER_TIME_MAX, BODIES_BYTES_MAX, BODY_BYTES_UNCOUNTED, BODY_TIME_MAX, HEAD_TIME_MAX,
@@ -50,7 +50,7 @@ impl World {
         let store = Store::open(directory.path(), &key, mode, "alice", wait).unwrap().store;
         let (log, _end) = Log::start(Level::Error, Format::Text, crate::sys::stderr()).unwrap();
         let (drain, drains) = watch::channel(false);
-        let server = Arc::new(Server::new(store, log, drains));
+        let server = Arc::new(Server::new(store, log, Places::of(u64::MAX), drains));
         Self { _directory: directory, server, drain }
     }
 
@@ -58,7 +58,9 @@ impl World {
     fn connect(&self, bytes: usize) -> Client {
         let (stream, far) = duplex(bytes);
         let server = Arc::clone(&self.server);
-        let ending = tokio::spawn(async move { converse(&server, Box::new(far), Peer::Own).await });
+        let slot = Arc::new(server.admission.connection(Peer::Own).unwrap());
+        let ending =
+            tokio::spawn(async move { converse(&server, Box::new(far), Peer::Own, &slot).await });
         Client { stream, ending }
     }
 }

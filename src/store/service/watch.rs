@@ -3,13 +3,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::name::{OrgName, SecretName};
-use crate::store::audit::{Action, NamedList, Outcome};
+use crate::store::audit::{Action, NamedList, Outcome, subject};
 use crate::store::permission::Operation;
 use crate::store::service::desk::Said;
 use crate::store::service::{
-    Caller, Damage, Decided, Desk, Done, Judged, Knock, Refusal, or_refuse,
+    Caller, Credential, Damage, Decided, Desk, Done, Judged, Knock, Refusal, now, or_refuse,
 };
 use crate::store::storage::transaction::Transaction;
 use crate::store::watches::Versions;
@@ -28,6 +29,10 @@ pub struct Looked {
     pub versions: Vec<Option<i64>>,
     /// The organization's last record.
     pub sequence: i64,
+    /// By what it was let in, as the subjects of records call it.
+    pub people: Vec<String>,
+    /// How long that lasts, unless it changes.
+    pub lasts: Option<Duration>,
 }
 
 /// What is so of one name; nothing where its record is not as it was written.
@@ -59,7 +64,7 @@ impl Desk {
         let workload = caller.principal.workload().map(ToString::to_string);
         let said = Said { secrets, workload, ..Said::new(Action::Watch, outcome) };
         let sequence = self.record(tx, &caller, said)?;
-        Ok(seen.map(|versions| Done::with(Looked { versions, sequence })))
+        Ok(seen.map(|versions| Done::with(self.looked(look, &caller, versions, sequence))))
     }
 
     /// Later looks, of many at a time. What one of them fails at is that one's.
@@ -88,7 +93,26 @@ impl Desk {
                 sequence
             }
         };
-        Ok(Ok(Looked { versions, sequence }))
+        Ok(Ok(self.looked(look, &caller, versions, sequence)))
+    }
+
+    fn looked(
+        &self,
+        look: &Look,
+        caller: &Caller,
+        versions: Vec<Option<i64>>,
+        sequence: i64,
+    ) -> Looked {
+        let member = caller.principal.member().map(|email| subject::member(email.as_str()));
+        let mut people: Vec<String> = member.into_iter().collect();
+        let mut lasts = None;
+        if let Credential::Tokens(proofs) = &look.knock.credential {
+            people.extend(proofs.iter().map(|proof| subject::token(proof.id.as_str())));
+            let ends = proofs.iter().filter_map(|proof| self.known_token(&proof.id)?.expires_at);
+            let left = ends.filter_map(|end| u64::try_from(end - now()).ok());
+            lasts = left.filter(|left| *left > 0).min().map(Duration::from_millis);
+        }
+        Looked { versions, sequence, people, lasts }
     }
 
     fn seen(

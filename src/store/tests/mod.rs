@@ -14,6 +14,7 @@ mod purge;
 mod records;
 mod rekey;
 mod replaced;
+mod revoked;
 mod served;
 mod sessions;
 mod tamper;

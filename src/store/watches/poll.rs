@@ -1,9 +1,12 @@
 //! Looks for what other processes changed, as long as a request is held: one look at each
-//! organization's change records for all who wait there. What this process changes is told at once.
+//! organization's change records for all who wait there. What this process changes is told at once,
+//! or, where it is not a secret, looked for at once.
 
 use std::time::Duration;
 
-use crate::name::{OrgName, SecretName};
+use tokio::time::timeout;
+
+use crate::name::OrgName;
 use crate::store::Store;
 use crate::store::service::Refusal;
 use crate::store::watches::Watches;
@@ -36,7 +39,7 @@ struct Polling {
 impl Polling {
     async fn run(mut self) {
         loop {
-            tokio::time::sleep(PAUSE).await;
+            let _early = timeout(PAUSE, self.store.shared.watches.hurried.notified()).await;
             let Some(told) = self.store.shared.watches.told() else {
                 self.ended = true;
                 return;
@@ -79,10 +82,7 @@ impl Watches {
                 waiting.told = Some(one.sequence);
             }
             match &one.subjects {
-                Some(subjects) => {
-                    let names = subjects.iter().filter_map(|name| SecretName::parse(name).ok());
-                    names.for_each(|name| waiting.tell(&name));
-                }
+                Some(subjects) => subjects.iter().for_each(|subject| waiting.tell(subject)),
                 None => waiting.tell_all(),
             }
         }
