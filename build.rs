@@ -1,6 +1,7 @@
-//! Packs the web page and the public authorities for the binary, and leaves out of a released one what nothing in it reads: the
-//! tables for unwinding, for a panic aborts there; and two thirds of the table of relocations, in a
-//! form that is shorter. What a launch calls stands together in it. It decides nothing about the code.
+//! Packs the web page and the public authorities for the binary, and leaves out of a released one
+//! what nothing in it reads: the tables for unwinding, for a panic aborts there; and two thirds of
+//! the table of relocations, in a form that is shorter. What a launch calls stands together in it.
+//! It decides nothing about the code.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fmt::Write as _;
@@ -91,9 +92,9 @@ fn file(out: &Path, (name, path): (&str, &str), kind: &str, text: &str) -> io::R
     ))
 }
 
-/// Writes `authorities`: whom Mozilla trusts, as bytes alone. As Rust's values they are pointers, which
-/// every start of the program would adjust, a launch included that never asks for them. Each field
-/// is two bytes for its length, and then itself.
+/// Writes `authorities`: whom Mozilla trusts, as bytes alone. As Rust's values they are pointers,
+/// which every start of the program would adjust, a launch included that never asks for them. Each
+/// field is two bytes for its length, and then itself.
 fn pack_authorities() -> io::Result<()> {
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     let mut packed = Vec::new();
