@@ -1,6 +1,7 @@
-//! Packs the web page for the binary, and leaves out of a released one what nothing in it reads: the
-//! tables for unwinding, for a panic aborts there; and two thirds of the table of relocations, in a
-//! form that is shorter. It decides nothing about the code.
+//! Packs the web page and the public authorities for the binary, and leaves out of a released one
+//! what nothing in it reads: the tables for unwinding, for a panic aborts there; and two thirds of
+//! the table of relocations, in a form that is shorter. What a launch calls stands together in it.
+//! It decides nothing about the code.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fmt::Write as _;
@@ -40,6 +41,7 @@ fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed={PAGE}");
     pack_page()?;
+    pack_authorities()?;
     link();
     Ok(())
 }
@@ -90,10 +92,30 @@ fn file(out: &Path, (name, path): (&str, &str), kind: &str, text: &str) -> io::R
     ))
 }
 
+/// Writes `authorities`: whom Mozilla trusts, as bytes alone. As Rust's values they are pointers,
+/// which every start of the program would adjust, a launch included that never asks for them. Each
+/// field is two bytes for its length, and then itself.
+fn pack_authorities() -> io::Result<()> {
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    let mut packed = Vec::new();
+    for root in webpki_roots::TLS_SERVER_ROOTS {
+        let constraints = root.name_constraints.as_deref().unwrap_or_default();
+        for field in [&root.subject, &root.subject_public_key_info, constraints] {
+            let length = u16::try_from(field.len()).map_err(io::Error::other)?;
+            packed.extend_from_slice(&length.to_be_bytes());
+            packed.extend_from_slice(field);
+        }
+    }
+    fs::write(out.join("authorities"), packed)
+}
+
 /// How a released binary is linked; tests and development unwind.
 fn link() {
-    let script = Path::new("contrib").join("release.ld");
-    println!("cargo:rerun-if-changed={}", script.display());
+    let scripts = ["release.ld", "order.ld"].map(|name| Path::new("contrib").join(name));
+    for script in &scripts {
+        println!("cargo:rerun-if-changed={}", script.display());
+    }
+    println!("cargo:rerun-if-env-changed=INJECT_LINK_MAP");
     let is = |name: &str, value: &str| env::var(name).is_ok_and(|found| found == value);
     if !is("PROFILE", "release") || !is("CARGO_CFG_TARGET_OS", "linux") {
         return;
@@ -104,6 +126,12 @@ fn link() {
     }
     // Cargo links with the package's folder as its directory, wherever that is by then.
     println!("cargo:rustc-link-arg-bins=-Wl,--no-eh-frame-hdr");
-    println!("cargo:rustc-link-arg-bins=-Wl,-T,{}", script.display());
+    for script in &scripts {
+        println!("cargo:rustc-link-arg-bins=-Wl,-T,{}", script.display());
+    }
+    // What `benches/run --order` reads.
+    if let Ok(map) = env::var("INJECT_LINK_MAP") {
+        println!("cargo:rustc-link-arg-bins=-Wl,-Map={map},--no-demangle");
+    }
     println!("cargo:rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
 }

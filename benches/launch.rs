@@ -1,7 +1,7 @@
 //! Whole launches of `true`, each contestant beside its floor, in one run and in turns: what the
 //! job costs over what it physically costs. README.md says how to read it.
 //!
-//!     launch [--rounds N | --instructions]
+//!     launch [--rounds N | --instructions | --order]
 
 mod document;
 mod measured;
@@ -35,8 +35,9 @@ fn main() -> Outcome {
         [] => measure(ROUNDS),
         ["--rounds", rounds] => measure(rounds.parse()?),
         ["--instructions"] => count_instructions(),
+        ["--order"] => name_dumps(),
         ["--peak", program, ref args @ ..] => print_peak(program, args),
-        _ => Err("usage: launch [--rounds N | --instructions]".into()),
+        _ => Err("usage: launch [--rounds N | --instructions | --order]".into()),
     }
 }
 
@@ -106,7 +107,7 @@ fn count_instructions() -> Outcome {
     writeln!(io::stdout(), "| what | instructions | ratio |\n| --- | --- | --- |")?;
     for contestant in &stage.contestants[1..] {
         let file = out.join(contestant.what.replace([' ', ',', ':'], ""));
-        let count = instructions(contestant, &file)?;
+        let count = instructions(contestant, &file, &[])?;
         let floor = contestant.floor.and_then(|(floor, _)| {
             counts.iter().find(|(what, _)| *what == floor).map(|(_, count)| count)
         });
@@ -118,12 +119,27 @@ fn count_instructions() -> Outcome {
     Ok(())
 }
 
+/// Prints the files that name each function that a launch calls, by the linker's names.
+fn name_dumps() -> Outcome {
+    let stage = Stage::set()?;
+    let out = stage.directory.with_file_name("order");
+    fs::create_dir_all(&out)?;
+    for contestant in stage.contestants.iter().filter(|each| each.is_inject()) {
+        let file = out.join(contestant.what.replace([' ', ',', ':'], ""));
+        instructions(contestant, &file, &["--demangle=no"])?;
+        writeln!(io::stdout(), "{}.1", file.display())?;
+    }
+    Ok(())
+}
+
 /// Callgrind forgets what it counted when the process execs, so it dumps just before.
-fn instructions(contestant: &Contestant, file: &Path) -> Outcome<f64> {
+fn instructions(contestant: &Contestant, file: &Path, options: &[&str]) -> Outcome<f64> {
     let mut option = OsString::from("--callgrind-out-file=");
     option.push(file);
     let valgrind = ["valgrind", "-q", "--tool=callgrind", "--dump-before=execve"].map(OsStr::new);
-    let mut command = contestant.command(&[&valgrind[..], &[&option]].concat(), COMMAND)?;
+    let options: Vec<&OsStr> = options.iter().map(OsStr::new).collect();
+    let prefix = [&valgrind[..], &[&option], &options].concat();
+    let mut command = contestant.command(&prefix, COMMAND)?;
     succeed("valgrind", command.status()?.success())?;
     let dump = PathBuf::from(format!("{}.1", file.display()));
     let text = fs::read_to_string(&dump)

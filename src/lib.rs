@@ -2,6 +2,7 @@
 //! between them; `run` alone joins them. ARCHITECTURE.md names each invariant with its test.
 
 pub mod admin;
+pub mod byte;
 pub mod cli;
 pub mod client;
 pub mod grant;

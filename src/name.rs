@@ -172,8 +172,20 @@ impl Environment {
 pub fn is_secret_name(bytes: &[u8]) -> bool {
     bytes.len() <= SECRET_NAME_BYTES_MAX
         && bytes.first().is_some_and(u8::is_ascii_uppercase)
-        && bytes.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_')
+        && bytes.iter().all(|b| OF_SECRET_NAME[usize::from(*b)])
 }
+
+/// Looked up, for a large text has a great many of them.
+static OF_SECRET_NAME: [bool; 256] = {
+    let mut all = [false; 256];
+    let mut b = 0;
+    while b < all.len() {
+        let byte = b as u8;
+        all[b] = byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+        b += 1;
+    }
+    all
+};
 
 /// Names that say nothing of what they are for; compared without trailing digits.
 const VAGUE: [&str; 14] = [

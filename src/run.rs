@@ -44,31 +44,41 @@ pub fn run(process: Process) -> u8 {
         Err(error) => return tell_usage(error, &arguments, &process.environment),
     };
     let Line { launch, command } = line;
+    match command {
+        None if launch.command.is_empty() => {
+            tell_no_command(settings::report_format(&arguments, &process.environment))
+        }
+        None => run_launch(launch, &process),
+        Some(command) => run_command(command, &arguments, &process),
+    }
+}
+
+/// Whatever is no launch. Apart, so that a launch does not set aside a stack for all of it.
+#[inline(never)]
+fn run_command(command: cli::Command, arguments: &[OsString], process: &Process) -> u8 {
     let environment = &process.environment;
-    // A launch asks its settings instead, once it has them.
-    let format = || settings::report_format(&arguments, environment);
+    // A command that has settings asks them instead, once it has them.
+    let format = || settings::report_format(arguments, environment);
     let situation = || Situation { environment, format: format(), look: look(environment) };
     match command {
-        None if launch.command.is_empty() => tell_no_command(format()),
-        None => run_launch(launch, &process),
-        Some(cli::Command::Check(check)) => check::run(check, &process),
-        Some(cli::Command::Render(render)) => render::run(render, &process),
-        Some(cli::Command::Sidecar(line)) => sidecar::run(*line, &process),
-        Some(cli::Command::Install(line)) => install::run(&line, format()),
-        Some(cli::Command::Secret(secret)) => secret::run(*secret, situation()),
-        Some(cli::Command::Store(store)) => store::run(*store, environment, format()),
-        Some(cli::Command::Org(org)) => manage::org(*org, situation()),
-        Some(cli::Command::Member(member)) => manage::member(*member, situation()),
-        Some(cli::Command::Token(token)) => manage::token(*token, situation()),
-        Some(cli::Command::Workload(workload)) => manage::workload(*workload, situation()),
-        Some(cli::Command::Audit(audit)) => manage::audit(*audit, situation()),
-        Some(cli::Command::Login(login)) => login::run(*login, situation()),
-        Some(cli::Command::Completions { shell }) => {
+        cli::Command::Check(check) => check::run(check, process),
+        cli::Command::Render(render) => render::run(render, process),
+        cli::Command::Sidecar(line) => sidecar::run(*line, process),
+        cli::Command::Install(line) => install::run(&line, format()),
+        cli::Command::Secret(secret) => secret::run(*secret, situation()),
+        cli::Command::Store(store) => store::run(*store, environment, format()),
+        cli::Command::Org(org) => manage::org(*org, situation()),
+        cli::Command::Member(member) => manage::member(*member, situation()),
+        cli::Command::Token(token) => manage::token(*token, situation()),
+        cli::Command::Workload(workload) => manage::workload(*workload, situation()),
+        cli::Command::Audit(audit) => manage::audit(*audit, situation()),
+        cli::Command::Login(login) => login::run(*login, situation()),
+        cli::Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut cli::definition(), "inject", &mut script);
             print(&script)
         }
-        Some(cli::Command::Man { command }) => man::run(&command, format()),
+        cli::Command::Man { command } => man::run(&command, format()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -36,8 +37,10 @@ pub async fn connect(target: &Target, time_max: Duration) -> Result<Box<dyn Stre
         Target::Tls { host, port, name, trust } => {
             let stream = timeout_at(until, open(host, *port, time_max)).await;
             let stream = stream.map_err(timed_out)??;
-            let secured = handshake(stream, name.clone(), trust, until, time_max).await;
-            Ok(Box::new(secured.map_err(Failure::Tls)?))
+            // Behind a pointer, so that a connection without TLS sets no stack aside for it.
+            let secured: Pin<Box<dyn Future<Output = _>>> =
+                Box::pin(handshake(stream, name.clone(), trust, until, time_max));
+            Ok(Box::new(secured.await.map_err(Failure::Tls)?))
         }
     }
 }

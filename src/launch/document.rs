@@ -107,13 +107,15 @@ impl Document {
         if self.text.starts_with(b"\xff\xfe") || self.text.starts_with(b"\xfe\xff") {
             return Err(Fault { at: 0, kind: WIDE });
         }
+        // All of a text is one scalar, and it has no comments.
+        if self.format == Format::Text {
+            return Ok(Layout::default());
+        }
         let range = |found: Found<'_>| found.start..masked_end(&found, &self.text);
         let ranges: Vec<Range<usize>> = grammar.scan(&self.text).map(range).collect();
-        match self.format {
-            // All of a text is one scalar, and it has no comments.
-            Format::Text => Ok(Layout::default()),
-            _ if ranges.is_empty() => Ok(Layout::default()),
-            format => format.lay_out(&self.text, &ranges),
+        match ranges.is_empty() {
+            true => Ok(Layout::default()),
+            false => self.format.lay_out(&self.text, &ranges),
         }
     }
 }

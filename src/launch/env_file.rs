@@ -7,6 +7,8 @@
 
 use std::fmt;
 
+use crate::byte;
+
 /// One variable, and where each byte of its value stands in the file.
 #[derive(Debug)]
 pub struct Line {
@@ -124,8 +126,8 @@ impl Reader<'_> {
     fn name(&mut self) -> Result<Vec<u8>, Fault> {
         let start = self.at;
         let rest = &self.text[start..];
-        let line = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
-        let Some(equals) = memchr::memchr(b'=', line) else {
+        let line = &rest[..byte::find(b'\n', rest).unwrap_or(rest.len())];
+        let Some(equals) = byte::find(b'=', line) else {
             return Err(Fault { at: start, kind: FaultKind::NoEquals });
         };
         let written = line[..equals].trim_ascii();
@@ -149,7 +151,7 @@ impl Reader<'_> {
     fn bare(&mut self, line: &mut Line) {
         let start = self.at;
         let rest = &self.text[start..];
-        let mut end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let mut end = byte::find(b'\n', rest).unwrap_or(rest.len());
         // Only behind a blank: `A=#x` has the value `#x`.
         let comment = (0..end).find(|i| {
             rest[*i] == b'#' && matches!(self.text.get(start + i - 1), Some(b' ' | b'\t'))
@@ -220,7 +222,7 @@ impl Reader<'_> {
 
     fn skip_line(&mut self) {
         let rest = &self.text[self.at..];
-        self.at += memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+        self.at += byte::find(b'\n', rest).map_or(rest.len(), |end| end + 1);
     }
 }
 

@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use crate::byte;
 use crate::launch::document::{Document, Target};
 use crate::launch::env_file;
 use crate::launch::format::Format;
@@ -209,11 +210,11 @@ impl Read {
             if bytes.starts_with(OWN_PREFIX) {
                 continue;
             }
-            let equals = memchr::memchr(b'=', bytes);
+            let equals = byte::find(b'=', bytes);
             let name = bytes[..equals.unwrap_or(0)].to_vec();
             let value_start = equals.map_or(bytes.len(), |equals| equals + 1);
             // Most values hold no dollar; then no pattern needs to be asked.
-            let content = if memchr::memchr(b'$', &bytes[value_start..]).is_none() {
+            let content = if byte::find(b'$', &bytes[value_start..]).is_none() {
                 Content::Untouched(entry)
             } else if scan_env.scans(&name, &excluded) {
                 Content::Inherited { entry, value_start }

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use crate::byte;
 use crate::name::{Environment, SECRET_NAME_BYTES_MAX, SecretName, is_secret_name};
 
 /// What a text is read with: names that are plain text, and what `@` stands for.
@@ -165,7 +166,7 @@ impl Grammar {
     }
 
     fn judge<'t>(&self, candidate: Candidate<'t>) -> Option<Found<'t>> {
-        let made = self.with_environment(candidate.name);
+        let made = candidate.has_at.then(|| self.with_environment(candidate.name));
         let name = match &made {
             Some(Ok(name)) => Some(name.as_str()),
             Some(Err(_)) => None,
@@ -192,16 +193,13 @@ impl Grammar {
         Some(Found { start, end, dollars, kind })
     }
 
-    /// The name with the environment in the place of each `@`; `None` where there is no `@`.
-    fn with_environment(&self, name: &str) -> Option<Result<SecretName, Fault>> {
-        if !name.contains('@') {
-            return None;
-        }
+    /// The name with the environment in the place of each `@`.
+    fn with_environment(&self, name: &str) -> Result<SecretName, Fault> {
         let Some(environment) = &self.environment else {
-            return Some(Err(Fault::NoEnvironment { name: name.to_owned() }));
+            return Err(Fault::NoEnvironment { name: name.to_owned() });
         };
         let made = name.replace('@', environment.as_str());
-        Some(SecretName::parse(&made).map_err(|_| Fault::TooLong { name: name.to_owned() }))
+        SecretName::parse(&made).map_err(|_| Fault::TooLong { name: name.to_owned() })
     }
 }
 
@@ -215,6 +213,8 @@ struct Candidate<'t> {
     dollars_end: usize,
     end: usize,
     name: &'t str,
+    /// Whether the environment belongs into the name.
+    has_at: bool,
     closed: bool,
     /// The byte behind the name.
     behind: Option<u8>,
@@ -230,7 +230,7 @@ impl<'t> Iterator for Candidates<'t> {
 
     fn next(&mut self) -> Option<Candidate<'t>> {
         loop {
-            let start = self.from + memchr::memchr(b'$', &self.text[self.from..])?;
+            let start = self.from + byte::find(b'$', &self.text[self.from..])?;
             let dollars_end = start + run_length(&self.text[start..], |b| b == b'$');
             let braced = self.text.get(dollars_end) == Some(&b'{');
             let name_start = dollars_end + usize::from(braced);
@@ -242,7 +242,8 @@ impl<'t> Iterator for Candidates<'t> {
             let name_end = name_start + name_length;
             self.from = name_end;
             let name = &self.text[name_start..name_end];
-            if !(is_secret_name(name) || braced && is_pattern(name)) {
+            let has_at = !is_secret_name(name);
+            if has_at && !(braced && is_pattern(name)) {
                 continue;
             }
             let behind = self.text.get(name_end).copied();
@@ -250,7 +251,7 @@ impl<'t> Iterator for Candidates<'t> {
             let end = name_end + usize::from(braced && closed);
             self.from = end;
             let name = std::str::from_utf8(name).expect("a name is ASCII");
-            return Some(Candidate { start, dollars_end, end, name, closed, behind });
+            return Some(Candidate { start, dollars_end, end, name, has_at, closed, behind });
         }
     }
 }
@@ -265,8 +266,19 @@ fn is_pattern(name: &[u8]) -> bool {
         && name.iter().all(|b| is_word(*b) && !b.is_ascii_lowercase() || *b == b'@')
 }
 
+/// A large text has a great many of these to judge, and to look one up is one step.
+static WORD: [bool; 256] = {
+    let mut all = [false; 256];
+    let mut b = 0;
+    while b < all.len() {
+        all[b] = (b as u8).is_ascii_alphanumeric() || b as u8 == b'_';
+        b += 1;
+    }
+    all
+};
+
 fn is_word(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b == b'_'
+    WORD[usize::from(b)]
 }
 
 fn run_length(bytes: &[u8], holds: impl Fn(u8) -> bool) -> usize {

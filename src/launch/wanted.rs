@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use crate::byte;
 use crate::launch::env_file;
 use crate::launch::position::Positions;
 use crate::launch::problem::Place;
@@ -257,7 +258,7 @@ const SLOTS: usize = 16;
 
 fn slot(name: &str) -> usize {
     let bytes = name.as_bytes();
-    let ends = bytes.first().zip(bytes.last()).map_or(0, |(first, last)| first ^ last >> 1);
+    let ends = bytes.first().zip(bytes.last()).map_or(0, |(first, last)| first ^ last);
     (bytes.len() ^ usize::from(ends)) % SLOTS
 }
 
@@ -275,9 +276,9 @@ fn looks_like_hash(text: &[u8], at: usize) -> bool {
     let start = text[..at].iter().rposition(|b| !of_a_hash(b)).map_or(0, |i| i + 1);
     let length = text[at..].iter().position(|b| !of_a_hash(b)).unwrap_or(text.len() - at);
     let word = &text[start..at + length];
-    let Some(first) = memchr::memchr(b'$', word) else { return false };
+    let Some(first) = byte::find(b'$', word) else { return false };
     let word = &word[first + 1..];
-    let id = memchr::memchr(b'$', word).unwrap_or(0);
+    let id = byte::find(b'$', word).unwrap_or(0);
     (1..=12).contains(&id) && word.len() >= HASH_BYTES_MIN
 }
 

@@ -4,6 +4,7 @@ use std::ffi::{CStr, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::{Arc, PoisonError};
 
+use crate::byte;
 use crate::cli;
 use crate::client::Client;
 use crate::launch::fetch::Stores;
@@ -150,7 +151,7 @@ fn opened(join: Join) -> Result<Client, Vec<Problem>> {
 fn command(words: Vec<OsString>, environment: &[&'static CStr]) -> CommandLine {
     let pair = |entry: &&CStr| {
         let entry = entry.to_bytes();
-        let equals = memchr::memchr(b'=', entry).filter(|_| !entry.starts_with(OWN_PREFIX))?;
+        let equals = byte::find(b'=', entry).filter(|_| !entry.starts_with(OWN_PREFIX))?;
         let text = |bytes| OsStr::from_bytes(bytes).to_owned();
         Some((text(&entry[..equals]), text(&entry[equals + 1..])))
     };

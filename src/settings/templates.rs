@@ -10,6 +10,7 @@ use super::names::made_name;
 use super::value::Faults;
 use super::variables::Variables;
 use super::{Additions, Origin, Resolver, Template, setting, value};
+use crate::byte;
 use crate::cli::Sources;
 use crate::launch::document::{FileId, Output, Target, folder_of};
 use crate::launch::format::Format;
@@ -257,7 +258,7 @@ fn of_render(text: &[u8]) -> Parsed<Template> {
 }
 
 fn of_memfd(text: &[u8]) -> Parsed<Template> {
-    let Some(equals @ 1..) = memchr::memchr(b'=', text) else {
+    let Some(equals @ 1..) = byte::find(b'=', text) else {
         return Err(vec!["write `VAR=TEMPLATE` or `NUMBER=TEMPLATE`".to_owned()]);
     };
     let (name, path) = (&text[..equals], &text[equals + 1..]);

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::ReportFormat;
+use crate::byte;
 use crate::launch::document::{Output, Target};
 use crate::launch::format::Format;
 use crate::name::{NameError, SecretName};
@@ -158,7 +159,7 @@ pub fn file_pair(bytes: &[u8]) -> Result<(Vec<u8>, SecretName), Vec<String>> {
 }
 
 fn halves(bytes: &[u8]) -> Result<(&[u8], &[u8]), &'static str> {
-    let equals = memchr::memchr(b'=', bytes).ok_or("write `NAME=VALUE`; there is no `=`")?;
+    let equals = byte::find(b'=', bytes).ok_or("write `NAME=VALUE`; there is no `=`")?;
     Ok((&bytes[..equals], &bytes[equals + 1..]))
 }
 

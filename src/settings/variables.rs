@@ -5,6 +5,7 @@ use std::ffi::CStr;
 use serde::Deserialize;
 
 use super::setting;
+use crate::byte;
 use crate::launch::problem::Problem;
 
 const PREFIX: &[u8] = b"INJECT_";
@@ -81,7 +82,7 @@ impl Variables {
     pub fn read(environment: &[&CStr], faults: &mut Vec<Problem>) -> Self {
         let mut pairs: Vec<(String, String)> = Vec::new();
         for entry in environment.iter().map(|entry| entry.to_bytes()) {
-            let Some(equals) = memchr::memchr(b'=', entry) else { continue };
+            let Some(equals) = byte::find(b'=', entry) else { continue };
             let (name, value) = (&entry[..equals], &entry[equals + 1..]);
             if !name.starts_with(PREFIX) || value.is_empty() || !Self::is_setting(name) {
                 continue;

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
+use rustls::pki_types::{CertificateDer, TrustAnchor};
 
 /// Authorities that were named, in place of the bundled ones.
 #[derive(Clone)]
@@ -38,12 +38,33 @@ impl Authorities {
 
     /// Those that Mozilla trusts for servers, as of this build.
     pub(super) fn bundled() -> Self {
-        Self(Arc::new(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }))
+        let mut rest = BUNDLED;
+        let mut roots = Vec::new();
+        while !rest.is_empty() {
+            let [subject, key, constraints] = [(); 3].map(|()| field(&mut rest));
+            roots.push(TrustAnchor {
+                subject: subject.into(),
+                subject_public_key_info: key.into(),
+                name_constraints: (!constraints.is_empty()).then(|| constraints.into()),
+            });
+        }
+        Self(Arc::new(RootCertStore { roots }))
     }
 
     pub(super) fn roots(&self) -> &RootCertStore {
         &self.0
     }
+}
+
+/// `build.rs` says how they are written.
+static BUNDLED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/authorities"));
+
+/// Takes the next field off what is packed.
+fn field(rest: &mut &'static [u8]) -> &'static [u8] {
+    let (length, behind) = rest.split_first_chunk().expect("a length is before each field");
+    let (field, behind) = behind.split_at(usize::from(u16::from_be_bytes(*length)));
+    *rest = behind;
+    field
 }
 
 /// The same ones, not merely equal ones.
@@ -75,3 +96,13 @@ impl fmt::Display for AuthoritiesError {
 }
 
 impl std::error::Error for AuthoritiesError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bundled_are_those_that_mozilla_trusts() {
+        assert_eq!(Authorities::bundled().roots().roots, webpki_roots::TLS_SERVER_ROOTS);
+    }
+}

@@ -50,8 +50,8 @@ pub fn script_bytes(path: &CStr) -> Option<usize> {
 
 /// As much of a first line as the kernel reads (BINPRM_BUF_SIZE).
 const LINE_BYTES_MAX: usize = 256;
-/// Headers, and mostly the loader's name with them, are in the first page.
-const START_BYTES: usize = 4096;
+/// Headers, and mostly the loader's name with them, are in the first kilobyte.
+const START_BYTES: usize = 1024;
 /// The longest path, with its NUL.
 const PATH_BYTES_MAX: u64 = 4096;
 

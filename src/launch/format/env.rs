@@ -19,6 +19,7 @@ use self::names::{exported, is_blank, is_name, is_word};
 pub use self::write::write;
 use super::sites::Sites;
 use super::{Fault, FaultKind, Layout};
+use crate::byte;
 use crate::launch::env_file::FaultKind as Line;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,12 +32,12 @@ pub enum Style {
 pub fn lay_out(text: &[u8], references: &[Range<usize>]) -> Result<Layout, Fault> {
     let document = std::str::from_utf8(text)
         .map_err(|error| syntax(error.valid_up_to(), "it is not UTF-8"))?;
-    if let Some(at) = memchr::memchr(0, text) {
+    if let Some(at) = byte::find(0, text) {
         return Err(line_fault(at, &Line::Nul));
     }
     // One alone ends a line for python-dotenv, which reads it as a line feed, and none for a shell.
     let lone = |at: &usize| text.get(at + 1) != Some(&b'\n');
-    if let Some(at) = memchr::memchr_iter(b'\r', text).find(lone) {
+    if let Some(at) = byte::each(b'\r', text).find(lone) {
         return Err(Fault { at, kind: LONE_RETURN });
     }
     let bom = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
@@ -96,7 +97,7 @@ impl<'t> Reader<'t> {
     fn name(&mut self) -> Result<(&'t [u8], bool), Fault> {
         let start = self.at;
         let line = &self.text[start..self.line_limit()];
-        let equals = memchr::memchr(b'=', line);
+        let equals = byte::find(b'=', line);
         let limit = start + equals.unwrap_or(line.len());
         if let Some(reference) = self.sites.next_before(limit) {
             return Err(Fault { at: reference.start, kind: FaultKind::NoScalar });
@@ -223,7 +224,7 @@ impl<'t> Reader<'t> {
     fn single(&mut self) -> Result<bool, Fault> {
         let open = self.at;
         let rest = &self.text[open + 1..];
-        let Some(length) = memchr::memchr(b'\'', rest) else {
+        let Some(length) = byte::find(b'\'', rest) else {
             return Err(line_fault(open, &Line::NotClosed));
         };
         let backslashes = rest[..length].iter().rev().take_while(|b| **b == b'\\').count();
@@ -314,7 +315,7 @@ impl<'t> Reader<'t> {
                     self.double()?;
                 }
                 b'\'' => {
-                    let closed = memchr::memchr(b'\'', &self.text[from + 1..end]);
+                    let closed = byte::find(b'\'', &self.text[from + 1..end]);
                     self.at += closed.ok_or(Fault { at: from, kind: GOES_ON })? + 2;
                 }
                 _ => self.at += 1,
@@ -328,7 +329,7 @@ impl<'t> Reader<'t> {
 
     fn line_limit(&self) -> usize {
         let rest = &self.text[self.at..];
-        self.at + memchr::memchr(b'\n', rest).unwrap_or(rest.len())
+        self.at + byte::find(b'\n', rest).unwrap_or(rest.len())
     }
 
     fn skip_blanks(&mut self) {

@@ -17,6 +17,7 @@ use self::lines::{Line, Lines, is_space};
 use self::names::DEFAULT_SECTION;
 use super::sites::Sites;
 use super::{Changed, Fault, FaultKind, Layout, Part, Refusal, Scalar};
+use crate::byte;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Style {
@@ -126,7 +127,7 @@ impl Reader<'_> {
 }
 
 fn check_value(value: &[u8]) -> Result<(), Refusal> {
-    if memchr::memchr(0, value).is_some() {
+    if byte::find(0, value).is_some() {
         return Err(Refusal::Nul);
     }
     let text = std::str::from_utf8(value).map_err(|_| Refusal::NotUtf8)?;

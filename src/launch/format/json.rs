@@ -11,6 +11,7 @@ use serde::de::IgnoredAny;
 use self::judge::judge;
 use super::sites::Sites;
 use super::{Changed, Fault, FaultKind, Layout, Part, Refusal, Scalar};
+use crate::byte;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Style {
@@ -119,7 +120,7 @@ struct Lexer<'t> {
 impl Lexer<'_> {
     fn document(&mut self) -> Result<(), Fault> {
         let mut at = bom_length(self.text);
-        while let Some(length) = memchr::memchr(b'"', &self.text[at..]) {
+        while let Some(length) = byte::find(b'"', &self.text[at..]) {
             self.bare(at, at + length)?;
             at = self.string(at + length)?;
         }
@@ -162,7 +163,7 @@ impl Lexer<'_> {
         let mut at = open + 1;
         loop {
             let rest = &self.text[at..];
-            at += memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
+            at += byte::find_either([b'"', b'\\'], rest).unwrap_or(rest.len());
             match self.text.get(at) {
                 Some(b'\\') => at = self.escape(at)?,
                 Some(_) => {

@@ -11,6 +11,7 @@ use std::ops::Range;
 use self::lines::{Line, Lines};
 use super::sites::Sites;
 use super::{Changed, Fault, FaultKind, Layout, Scalar};
+use crate::byte;
 
 pub use self::write::write;
 
@@ -60,7 +61,7 @@ fn check_encoding(text: &[u8]) -> Result<(), Fault> {
     if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
         return Err(syntax(0, "it is UTF-16 or UTF-32"));
     }
-    if let Some(at) = memchr::memchr(0, text) {
+    if let Some(at) = byte::find(0, text) {
         return Err(syntax(at, "a NUL byte"));
     }
     if text.starts_with(b"\xef\xbb\xbf") {

@@ -25,6 +25,7 @@ use self::faults::{DECLARATION, ENCODING, NO_NAME, OUTSIDE, RETURN, UNQUOTED, VE
 pub use self::write::write;
 use super::sites::{Sites, mask};
 use super::{Fault, FaultKind, Layout};
+use crate::byte;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Style {
@@ -222,7 +223,7 @@ impl Walker<'_> {
         let length = rest.find(ends).unwrap_or(rest.len());
         let inner = at + 1..at + 1 + length;
         // In the masked text a dollar would have ended it: it is a reference's own.
-        if let Some(masked) = memchr::memchr(b'$', &self.text[inner.clone()]) {
+        if let Some(masked) = byte::find(b'$', &self.text[inner.clone()]) {
             return Err(Fault { at: inner.start + masked, kind: FaultKind::Escape });
         }
         if !rest[length..].starts_with(';') {
@@ -302,7 +303,7 @@ impl Walker<'_> {
         let style = super::Style::Xml(Style { place, ascii: self.ascii });
         if self.sites.scalar(range.clone(), style)? {
             let alone = |at: &usize| self.text.get(at + 1) != Some(&b'\n');
-            let returns = memchr::memchr_iter(b'\r', &self.text[range.clone()]);
+            let returns = byte::each(b'\r', &self.text[range.clone()]);
             let mut returns = returns.map(|at| range.start + at);
             if let Some(at) = returns.find(alone) {
                 return Err(Fault { at, kind: RETURN });

@@ -2,6 +2,7 @@
 
 use super::super::{Part, Refusal};
 use super::{Style, is_plain};
+use crate::byte;
 
 pub fn write(style: Style, parts: &[Part<'_>], out: &mut Vec<u8>) -> Result<(), Refusal> {
     match style {
@@ -80,18 +81,18 @@ fn write_bare(parts: &[Part<'_>], out: &mut Vec<u8>) -> Result<(), Refusal> {
 }
 
 fn check_text(value: &[u8]) -> Result<(), Refusal> {
-    if memchr::memchr(0, value).is_some() {
+    if byte::find(0, value).is_some() {
         return Err(Refusal::Nul);
     }
     std::str::from_utf8(value).map_err(|_| Refusal::NotUtf8)?;
-    match memchr::memchr(b'\r', value) {
+    match byte::find(b'\r', value) {
         Some(_) => Err(Refusal::Unheld { what: RETURN, hint: AS_FILE }),
         None => Ok(()),
     }
 }
 
 fn fits_double(value: &[u8]) -> bool {
-    memchr::memchr2(b'$', b'`', value).is_none()
+    byte::find_either([b'$', b'`'], value).is_none()
 }
 
 fn fits_single(value: &[u8]) -> bool {

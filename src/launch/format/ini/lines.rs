@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use super::super::{Fault, FaultKind};
+use crate::byte;
 
 /// What a line is, with the ranges of its texts. Blank lines, which only count where they stand
 /// between the lines of one value, are left out.
@@ -30,12 +31,12 @@ pub fn decode(text: &[u8]) -> Result<&str, Fault> {
     }
     let document =
         std::str::from_utf8(text).map_err(|error| unread(error.valid_up_to(), NOT_UTF8))?;
-    if let Some(at) = memchr::memchr(0, text) {
+    if let Some(at) = byte::find(0, text) {
         return Err(unread(at, NUL));
     }
     // One alone ends a line of a file, and none of a string.
     let lone = |at: &usize| text.get(at + 1) != Some(&b'\n');
-    if let Some(at) = memchr::memchr_iter(b'\r', text).find(lone) {
+    if let Some(at) = byte::each(b'\r', text).find(lone) {
         return Err(unread(at, LONE_RETURN));
     }
     Ok(document)
@@ -93,7 +94,7 @@ impl<'t> Lines<'t> {
                 behind: close + 1..range.end,
             });
         }
-        let delimiter = memchr::memchr2(b'=', b':', text.as_bytes());
+        let delimiter = byte::find_either([b'=', b':'], text.as_bytes());
         (self.in_option, self.is_bare) = (true, delimiter.is_none());
         let Some(delimiter) = delimiter else {
             return Ok(Line::Option { name: range, value: None });
@@ -116,7 +117,7 @@ impl Iterator for Lines<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let rest = self.document.get(self.at..).filter(|rest| !rest.is_empty())?;
-            let line = &rest[..memchr::memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len())];
+            let line = &rest[..byte::find(b'\n', rest.as_bytes()).unwrap_or(rest.len())];
             let indented = trim_start(line);
             let blanks = &line[..line.len() - indented.len()];
             let start = self.at + blanks.len();

@@ -7,6 +7,7 @@ use std::iter::Peekable;
 use std::ops::Range;
 
 use super::super::{Changed, Refusal};
+use crate::byte;
 
 /// `touched` are the keys that hold values, each with its start in the output and its scalar.
 pub fn verify(output: &[u8], touched: impl Iterator<Item = (usize, usize)>) -> Result<(), Changed> {
@@ -14,7 +15,7 @@ pub fn verify(output: &[u8], touched: impl Iterator<Item = (usize, usize)>) -> R
     // Where the keys of each open object begin among the keys.
     let mut open = Vec::new();
     let mut at = 0;
-    while let Some(length) = memchr::memchr3(b'"', b'{', b'}', &output[at..]) {
+    while let Some(length) = byte::find_any([b'"', b'{', b'}'], &output[at..]) {
         at += length;
         match output[at] {
             b'"' => {
@@ -80,7 +81,8 @@ impl<I: Iterator<Item = (usize, usize)>> Reader<'_, I> {
 
 fn string_end(output: &[u8], start: usize) -> usize {
     let mut at = start + 1;
-    while let Some(length) = memchr::memchr2(b'"', b'\\', output.get(at..).unwrap_or_default()) {
+    while let Some(length) = byte::find_either([b'"', b'\\'], output.get(at..).unwrap_or_default())
+    {
         at += length;
         match output[at] {
             b'"' => return at + 1,
@@ -91,7 +93,7 @@ fn string_end(output: &[u8], start: usize) -> usize {
 }
 
 fn text_of(quoted: &[u8]) -> Cow<'_, [u8]> {
-    if memchr::memchr(b'\\', quoted).is_some()
+    if byte::find(b'\\', quoted).is_some()
         && let Ok(text) = serde_json::from_slice::<String>(quoted)
     {
         return Cow::Owned(text.into_bytes());

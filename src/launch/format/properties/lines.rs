@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::super::{Fault, FaultKind};
 use super::syntax;
+use crate::byte;
 
 pub enum Line {
     Comment(Range<usize>),
@@ -42,7 +43,7 @@ impl<'t> Lines<'t> {
                 }
                 Some(b'#' | b'!') => {
                     let rest = &self.text[self.at..];
-                    let length = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+                    let length = byte::find_either([b'\n', b'\r'], rest).unwrap_or(rest.len());
                     let start = self.at;
                     self.at += length;
                     return Ok(Some(Line::Comment(start..self.at)));
@@ -101,7 +102,7 @@ impl<'t> Lines<'t> {
         let mut at = start;
         loop {
             let rest = &self.text[at..];
-            at += memchr::memchr3(b'\\', b'\n', b'\r', rest).unwrap_or(rest.len());
+            at += byte::find_any([b'\\', b'\n', b'\r'], rest).unwrap_or(rest.len());
             if self.text.get(at) != Some(&b'\\') {
                 return Ok(at);
             }

@@ -3,6 +3,7 @@
 use super::super::{Part, Refusal};
 use super::Style;
 use super::lines::{continuation_length, is_blank};
+use crate::byte;
 
 pub fn write(style: Style, parts: &[Part<'_>], out: &mut Vec<u8>) -> Result<(), Refusal> {
     let mut writer =
@@ -71,7 +72,7 @@ impl Writer<'_> {
             self.out.push(b'\\');
         }
         self.passed();
-        match memchr::memchr(b'\\', text) {
+        match byte::find(b'\\', text) {
             Some(0) => text.len().min(2),
             Some(length) => length,
             None => text.len(),

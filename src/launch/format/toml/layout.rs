@@ -14,6 +14,7 @@ use super::outcome::bytes;
 use super::read::{Stop, Watch, read};
 use super::tables::{Key, Label};
 use super::{Quoting, Style};
+use crate::byte;
 
 pub fn lay_out(text: &[u8], references: &[Range<usize>]) -> Result<Layout, Fault> {
     let masked = mask(text, references, b'1');
@@ -184,7 +185,7 @@ fn push_decoded(part: &[u8], quoting: Quoting, symbol: &mut Vec<u8>) {
 /// go on with.
 fn reached_into(string: &[u8], start: usize, references: &[Range<usize>]) -> Option<usize> {
     let mut at = 0;
-    while let Some(length) = memchr::memchr(b'\\', string.get(at..)?) {
+    while let Some(length) = byte::find(b'\\', string.get(at..)?) {
         let escape = at + length;
         let digits_wanted = match string.get(escape + 1) {
             Some(b'x') => 2,

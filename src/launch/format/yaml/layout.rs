@@ -10,6 +10,7 @@ use super::super::{Fault, FaultKind, Layout, Part};
 use super::between::Between;
 use super::reading::{Header, Piece, read};
 use super::{Block, Form, Style, break_length, is_blank, is_break};
+use crate::byte;
 
 pub fn lay_out(text: &[u8], references: &[Range<usize>]) -> Result<Layout, Fault> {
     // It is a letter, but neither a digit of a number nor of an escape, and no escape by itself.
@@ -304,12 +305,12 @@ fn first_indent(text: &[u8]) -> Option<usize> {
 /// The first carriage return that no line feed follows.
 fn lone_return(text: &[u8], within: Range<usize>) -> Option<usize> {
     let all = &text[within.start..within.end.min(text.len())];
-    let mut returns = memchr::memchr_iter(b'\r', all).map(|at| within.start + at);
+    let mut returns = byte::each(b'\r', all).map(|at| within.start + at);
     returns.find(|at| text.get(at + 1) != Some(&b'\n'))
 }
 
 fn line_end(text: &[u8], at: usize) -> usize {
-    memchr::memchr2(b'\n', b'\r', &text[at..]).map_or(text.len(), |length| at + length)
+    byte::find_either([b'\n', b'\r'], &text[at..]).map_or(text.len(), |length| at + length)
 }
 
 fn encoding(text: &[u8], error: &std::str::Utf8Error) -> Fault {
@@ -362,7 +363,7 @@ fn broken_escape(text: &[u8]) -> Option<Range<usize>> {
     }
     let mut at = 1;
     loop {
-        at += memchr::memchr2(b'\\', b'"', &text[at..]).filter(|i| text[at + i] == b'\\')?;
+        at += byte::find_either([b'\\', b'"'], &text[at..]).filter(|i| text[at + i] == b'\\')?;
         let behind = text.get(at + 1)?;
         let digits = match behind {
             b'x' => 2,

@@ -4,6 +4,7 @@
 
 use super::super::super::{Part, Refusal};
 use super::{is_control, utf8, write_escape, write_escaped};
+use crate::byte;
 
 /// Three quotes.
 const FENCE: usize = 3;
@@ -86,7 +87,7 @@ impl<'o> Basic<'o> {
                 }
                 _ => {
                     self.blanks = Blanks::Text;
-                    memchr::memchr(b'\\', rest).unwrap_or(rest.len())
+                    byte::find(b'\\', rest).unwrap_or(rest.len())
                 }
             };
             self.out.extend_from_slice(&rest[..length]);
