@@ -176,8 +176,9 @@ impl Grammar {
             return None;
         }
         let Candidate { start, dollars_end, end, closed, behind, .. } = candidate;
-        let dollars = (dollars_end - start) / 2;
-        if (dollars_end - start).is_multiple_of(2) {
+        let run = dollars_end - start;
+        let dollars = run / 2;
+        if run.is_multiple_of(2) {
             return Some(Found { start, end: dollars_end, dollars, kind: Kind::Escape });
         }
         let crossed = name.and_then(|name| self.crossed(name));

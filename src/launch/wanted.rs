@@ -294,6 +294,8 @@ mod tests {
             ("$argon2id$v=19$m=65536,t=2,p=1$ABC$abc", true),
             ("postgres://u:$P@host/db", false),
             ("$P$short", false),
+            ("x $P$BabcdefghijklmnopqrstuvQ y", true),
+            ("$ $ABCDEFGHIJKLMNOPQRSTUVWX", false),
         ] {
             let at = memchr::memrchr(b'$', text.as_bytes()).expect("a dollar");
             assert_eq!(looks_like_hash(text.as_bytes(), at), expected, "{text}");

@@ -305,4 +305,23 @@ mod tests {
         let odd = OsStr::from_bytes(b"caf\xe9.json");
         assert_eq!(Format::of(Path::new(odd), None), Format::Json);
     }
+
+    #[test]
+    fn each_format_has_a_name() {
+        for (name, format) in Format::NAMES {
+            assert_eq!((format.as_str(), Format::parse(name)), (name, Some(format)));
+        }
+    }
+
+    #[test]
+    fn each_fault_has_a_way_out() {
+        for fault in [
+            FaultKind::Unsafe { what: "one", hint: "two" },
+            FaultKind::Unread { what: "one", hint: "two" },
+        ] {
+            assert_eq!((fault.to_string().as_str(), fault.hint()), ("one", "two"));
+        }
+        let unheld = Refusal::Unheld { what: "one", hint: "two" };
+        assert_eq!((unheld.to_string().as_str(), unheld.hint()), ("one", "two"));
+    }
 }

@@ -283,3 +283,15 @@ fn a_reference_in_a_name_or_behind_an_escape() {
         assert_eq!(lay_out(Format::Env, text.as_bytes()).err(), fault, "{text}");
     }
 }
+
+#[test]
+fn export_is_a_word() {
+    // What only begins with it is another name, which the second line does not export.
+    assert!(rendered("exportA=\"$NAME\"\nexport A\n", b"x").is_ok());
+    assert!(rendered("export\tA=\"$NAME\"\nexport A\n", b"x").is_err());
+}
+
+#[test]
+fn an_expansion_may_end_before_a_reference() {
+    assert_eq!(rendered("A=\"${x}$NAME\"", b"y").as_deref(), Ok("A=\"${x}y\""));
+}
