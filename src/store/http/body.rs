@@ -152,7 +152,7 @@ pub fn resolved(
     ask: (bool, &Room),
 ) -> Result<Vec<u8>, Fault> {
     /// Below this, there is room for the longest that a value can be in JSON.
-    const SHORT_VALUE_BYTES: usize = 96;
+    const SHORT_VALUE_BYTES: usize = 80;
     let (values, room) = ask;
     let each = |one: &ResolvedSecret| {
         let value = match one.row.sealed.len() {
