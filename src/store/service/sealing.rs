@@ -13,7 +13,6 @@ use crate::store::storage::transaction::Transaction;
 pub struct JudgedRow {
     row: SealedRow,
     opener: OnceLock<Box<Opener>>,
-    /// What answers say of it besides the value.
     said: OnceLock<Box<[u8]>>,
 }
 
