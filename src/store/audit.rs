@@ -3,7 +3,9 @@
 
 use std::fmt::Write;
 
+use hmac::{Hmac, Mac};
 use serde::Deserialize;
+use sha2::Sha256;
 
 use crate::name::SecretName;
 use crate::store::canonical::Canonical;
@@ -161,7 +163,7 @@ pub enum Broken {
 
 /// The chain's code of a record: HMAC-SHA256 (RFC 2104) over its fields, the code before it first.
 pub fn code(key: &MacKey, previous: &[u8], record: &Record) -> [u8; 32] {
-    key.code([fields(previous, record).as_bytes()])
+    chain(key, previous, record).finalize().into_bytes().into()
 }
 
 /// A record's code as a checkpoint has it: in hex, lower case.
@@ -278,11 +280,11 @@ impl Outcome {
 }
 
 fn holds(key: &MacKey, previous: &[u8], chained: &Chained) -> bool {
-    key.holds(fields(previous, &chained.record).as_bytes(), &chained.code)
+    chain(key, previous, &chained.record).verify_slice(&chained.code).is_ok()
 }
 
-fn fields(previous: &[u8], record: &Record) -> Canonical {
-    Canonical::new("inject/audit/v1")
+fn chain(key: &MacKey, previous: &[u8], record: &Record) -> Hmac<Sha256> {
+    let fields = Canonical::new("inject/audit/v1")
         .bytes(previous)
         .text(&record.organization)
         .number(record.sequence)
@@ -294,7 +296,8 @@ fn fields(previous: &[u8], record: &Record) -> Canonical {
         .optional(record.detail.as_deref())
         .optional(record.workload.as_deref())
         .optional(record.client.as_deref())
-        .text(&record.outcome)
+        .text(&record.outcome);
+    key.over(fields.as_bytes())
 }
 
 #[cfg(test)]

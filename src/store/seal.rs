@@ -3,9 +3,13 @@
 
 use std::io;
 
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use ring::{hkdf, hmac};
-use subtle::ConstantTimeEq;
+use aes::Aes256Enc;
+use aes_gcm::aead::consts::U12;
+use aes_gcm::aead::{AeadInOut, KeyInit};
+use aes_gcm::{AesGcm, Nonce};
+use hkdf::Hkdf;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::secret::Secret;
@@ -15,7 +19,6 @@ use crate::sys;
 pub const KEY_BYTES: usize = 32;
 pub const SALT_BYTES: usize = 32;
 pub const KEY_ID_BYTES: usize = 16;
-pub const CODE_BYTES: usize = 32;
 /// The form of the rows written now; a row says its own.
 pub const FORMAT: i64 = 1;
 
@@ -26,7 +29,7 @@ const TAG_BYTES: usize = 16;
 pub struct Key([u8; KEY_BYTES]);
 
 /// A key that authenticates, with what every code under it begins with done already.
-pub struct MacKey(hmac::Key);
+pub struct MacKey(Hmac<Sha256>);
 
 /// The key under which all others stand.
 pub struct MasterKey {
@@ -88,8 +91,8 @@ pub fn open(master: &MasterKey, row: &SealedRow) -> Result<Secret, Damaged> {
 
 /// Opens one row again and again.
 pub struct Opener {
-    cipher: LessSafeKey,
-    nonce: [u8; NONCE_BYTES],
+    cipher: Cipher,
+    nonce: Nonce<U12>,
     bound: Canonical,
 }
 
@@ -139,13 +142,13 @@ pub fn open_bytes(
 }
 
 /// HMAC-SHA256 (RFC 2104) of a row that holds no value: organization, member, token.
-pub fn row_code(key: &MacKey, row: &Canonical) -> [u8; CODE_BYTES] {
-    key.code([row.as_bytes()])
+pub fn row_code(key: &MacKey, row: &Canonical) -> [u8; 32] {
+    key.over(row.as_bytes()).finalize().into_bytes().into()
 }
 
 /// Whether `code` is the row's; compared in constant time.
 pub fn row_code_holds(key: &MacKey, row: &Canonical, code: &[u8]) -> bool {
-    key.holds(row.as_bytes(), code)
+    key.over(row.as_bytes()).verify_slice(code).is_ok()
 }
 
 impl Key {
@@ -174,19 +177,15 @@ impl ZeroizeOnDrop for Key {}
 
 impl MacKey {
     pub fn new(key: &Key) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, &key.0))
+        let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&key.0);
+        Self(mac.expect("HMAC takes a key of any length"))
     }
 
-    /// HMAC-SHA256 (RFC 2104) of these bytes, one part behind the other.
-    pub fn code<const PARTS: usize>(&self, parts: [&[u8]; PARTS]) -> [u8; CODE_BYTES] {
-        let mut context = hmac::Context::with_key(&self.0);
-        parts.iter().for_each(|part| context.update(part));
-        context.sign().as_ref().try_into().expect("SHA-256 gives 32 bytes")
-    }
-
-    /// Whether this is the code of these bytes; compared in constant time.
-    pub fn holds(&self, bytes: &[u8], code: &[u8]) -> bool {
-        self.code([bytes]).ct_eq(code).into()
+    /// HMAC-SHA256 (RFC 2104), begun with these bytes.
+    pub fn over(&self, bytes: &[u8]) -> Hmac<Sha256> {
+        let mut mac = self.0.clone();
+        mac.update(bytes);
+        mac
     }
 }
 
@@ -235,6 +234,9 @@ impl Columns {
 /// A key and a nonce that are used for one message.
 type Once = Zeroizing<[u8; KEY_BYTES + NONCE_BYTES]>;
 
+/// GCM only ever encrypts blocks: the other half of AES's key schedule is not made.
+type Cipher = AesGcm<Aes256Enc, U12>;
+
 fn secret_context(organization: &str) -> Vec<u8> {
     [b"inject/secret/v1", organization.as_bytes()].concat()
 }
@@ -249,47 +251,31 @@ fn once(master: &MasterKey, salt: &[u8], context: &[u8]) -> Once {
 }
 
 fn derive(input: &[u8], salt: &[u8], context: &[u8], out: &mut [u8]) {
-    hkdf::Salt::new(hkdf::HKDF_SHA256, salt)
-        .extract(input)
-        .expand(&[context], Length(out.len()))
-        .and_then(|bytes| bytes.fill(out))
+    Hkdf::<Sha256>::new(Some(salt), input)
+        .expand(context, out)
         .expect("HKDF-SHA256 gives up to 8,160 bytes");
-}
-
-/// How many bytes are derived.
-struct Length(usize);
-
-impl hkdf::KeyType for Length {
-    fn len(&self) -> usize {
-        self.0
-    }
 }
 
 fn encrypt(once: &Once, bound: &[u8], buffer: &mut Vec<u8>) {
     let (cipher, nonce) = cipher(once);
-    let nonce = Nonce::assume_unique_for_key(nonce);
-    let tag = cipher.seal_in_place_separate_tag(nonce, Aad::from(bound), buffer);
-    buffer.extend_from_slice(tag.expect("a value is far below 64 GiB").as_ref());
+    cipher.encrypt_in_place(&nonce, bound, buffer).expect("a value is far below 64 GiB");
 }
 
 fn decrypt(
-    cipher: &LessSafeKey,
-    nonce: &[u8; NONCE_BYTES],
+    cipher: &Cipher,
+    nonce: &Nonce<U12>,
     bound: &[u8],
     sealed: &[u8],
 ) -> Result<Secret, Damaged> {
     let mut buffer = sealed.to_vec();
-    let nonce = Nonce::assume_unique_for_key(*nonce);
-    let opened = cipher.open_in_place(nonce, Aad::from(bound), &mut buffer);
-    let length = opened.map_err(|_| Damaged)?.len();
-    buffer.truncate(length);
+    cipher.decrypt_in_place(nonce, bound, &mut buffer).map_err(|_| Damaged)?;
     Ok(Secret::new(buffer))
 }
 
-fn cipher(once: &Once) -> (LessSafeKey, [u8; NONCE_BYTES]) {
+fn cipher(once: &Once) -> (Cipher, Nonce<U12>) {
     let (key, nonce) = once.split_at(KEY_BYTES);
-    let key = UnboundKey::new(&AES_256_GCM, key).expect("32 bytes are a key");
-    (LessSafeKey::new(key), nonce.try_into().expect("12 bytes are a nonce"))
+    let cipher = Cipher::new_from_slice(key).expect("32 bytes are a key");
+    (cipher, Nonce::try_from(nonce).expect("12 bytes are a nonce"))
 }
 
 #[cfg(test)]

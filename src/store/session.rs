@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::digest::{SHA256, digest};
+use sha2::{Digest, Sha256};
 
 use crate::name::{EmailAddress, OrgName};
 use crate::secret::Secret;
@@ -187,7 +187,7 @@ fn make_room_of(
 
 /// What is looked up is not the cookie itself, so that no comparison tells of it.
 fn hash(id: &[u8]) -> [u8; 32] {
-    digest(&SHA256, id).as_ref().try_into().expect("SHA-256 gives 32 bytes")
+    Sha256::digest(id).into()
 }
 
 #[cfg(test)]

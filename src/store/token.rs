@@ -3,6 +3,7 @@
 
 use std::io;
 
+use hmac::Mac;
 use zeroize::Zeroizing;
 
 use crate::name::{TOKEN_ID_BYTES, TokenId};
@@ -88,7 +89,9 @@ impl Kind {
 
 /// HMAC-SHA256 (RFC 2104) of the whole token under the key that is for nothing else.
 fn hash(key: &MacKey, token: &[u8]) -> [u8; 32] {
-    key.code([Canonical::new("inject/token-hash/v1").as_bytes(), token])
+    let mut mac = key.over(Canonical::new("inject/token-hash/v1").as_bytes());
+    mac.update(token);
+    mac.finalize().into_bytes().into()
 }
 
 /// Characters of base62 from the kernel's random source; a byte that would favour some is dropped.

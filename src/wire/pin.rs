@@ -5,7 +5,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::digest::{SHA256, digest};
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 /// What says how a key was hashed.
@@ -20,8 +20,7 @@ pub struct Pin([u8; HASH_BYTES]);
 impl Pin {
     /// The pin of a SubjectPublicKeyInfo in DER.
     pub fn of(public_key_info: &[u8]) -> Self {
-        let hash = digest(&SHA256, public_key_info);
-        Self(hash.as_ref().try_into().expect("SHA-256 gives 32 bytes"))
+        Self(Sha256::digest(public_key_info).into())
     }
 
     /// Reads `sha256-` and base64url without padding, and nothing else.

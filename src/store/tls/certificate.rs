@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use ring::digest::{SHA256, digest};
+use sha2::{Digest, Sha256};
 
 const BOOLEAN: u8 = 0x01;
 const INTEGER: u8 = 0x02;
@@ -89,8 +89,7 @@ impl SelfSigned<'_> {
     }
 
     fn extensions(&self) -> Vec<u8> {
-        let identifier = &digest(&SHA256, self.public_key_info);
-        let identifier = &identifier.as_ref()[..KEY_IDENTIFIER_BYTES];
+        let identifier = &Sha256::digest(self.public_key_info)[..KEY_IDENTIFIER_BYTES];
         let signer = tlv(SEQUENCE, &[&tlv(KEY_IDENTIFIER, &[identifier])]);
         let usage = tlv(SEQUENCE, &[&tlv(OBJECT_IDENTIFIER, &[SERVER_AUTH])]);
         [
