@@ -206,6 +206,11 @@ pub fn value_from_wire(
 pub fn write_value_member(out: &mut Vec<u8>, value: &Secret) {
     use base64::Engine;
     match std::str::from_utf8(value.expose_secret()) {
+        Ok(text) if !text.bytes().any(is_escaped) => {
+            out.extend_from_slice(b"\"value\":\"");
+            out.extend_from_slice(text.as_bytes());
+            out.push(b'"');
+        }
         Ok(text) => {
             out.extend_from_slice(b"\"value\":");
             serde_json::to_writer(out, text).expect("a vector takes every write");
@@ -218,6 +223,11 @@ pub fn write_value_member(out: &mut Vec<u8>, value: &Secret) {
             out.push(b'"');
         }
     }
+}
+
+/// Whether JSON writes this otherwise (RFC 8259, section 7).
+fn is_escaped(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0..=31)
 }
 
 /// What is known of one secret, never its value. A damaged row says its name and no more.

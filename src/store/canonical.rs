@@ -6,7 +6,7 @@ pub struct Canonical(Vec<u8>);
 
 impl Canonical {
     pub fn new(label: &str) -> Self {
-        Self(Vec::with_capacity(256)).bytes(label.as_bytes())
+        Self(Vec::with_capacity(512)).bytes(label.as_bytes())
     }
 
     /// Length as 8 bytes, big endian, then the bytes.

@@ -5,6 +5,7 @@ mod audit;
 mod canonical;
 mod chain;
 mod error;
+mod hashing;
 mod http;
 mod keyring;
 mod lane;

@@ -58,7 +58,7 @@ impl Principal {
             Self::Operator { name } => format!("os:{name}"),
             Self::Bearer(bearer) => match &bearer.subject {
                 Subject::Member { email, .. } => email.to_string(),
-                Subject::Workload { token, .. } => format!("token:{token}"),
+                Subject::Workload { token, .. } => ["token:", token.as_str()].concat(),
             },
         }
     }

@@ -1,18 +1,21 @@
 //! Bodies: what a request's says, and what an answer's holds. What cannot be read is never
 //! repeated, for it may hold a value.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net};
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer};
 
 use crate::grant::Grant;
-use crate::name::{SecretName, WorkloadName};
+use crate::name::{NameError, SecretName, WorkloadName};
 use crate::secret::Secret;
 use crate::store::http::problem::Fault;
 use crate::store::room::{NoRoom, Room};
+use crate::store::seal::SealedRow;
 use crate::store::service::{Condition, Holder, NewToken, Put, Refusal, Resolve, ResolvedSecret};
 use crate::store::token::Kind;
 use crate::wire::{RESOLVE_NAMES_MAX, TokenRequest, value_from_wire, write_value_member};
@@ -21,10 +24,31 @@ use crate::wire::{RESOLVE_NAMES_MAX, TokenRequest, value_from_wire, write_value_
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ResolveBody {
-    names: Vec<String>,
+    names: Vec<Given>,
     workload: Option<String>,
     #[serde(default = "yes")]
     values: bool,
+}
+
+/// A text that is to be a secret's name.
+struct Given(Result<SecretName, NameError>);
+
+impl<'de> Deserialize<'de> for Given {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Given;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Given, E> {
+                Ok(Given(SecretName::parse(text)))
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
 }
 
 #[derive(Deserialize)]
@@ -45,9 +69,13 @@ pub fn resolve(body: &Secret, room: Arc<Room>) -> Result<Resolve, Fault> {
     if body.names.len() > RESOLVE_NAMES_MAX {
         return Err(Fault::ManyNames { names: body.names.len() });
     }
-    let (names, bad): (Vec<_>, Vec<_>) =
-        body.names.iter().map(|name| SecretName::parse(name)).partition(Result::is_ok);
-    let mut bad: Vec<_> = bad.into_iter().filter_map(Result::err).collect();
+    let (mut names, mut bad) = (Vec::with_capacity(body.names.len()), Vec::new());
+    for Given(name) in body.names {
+        match name {
+            Ok(name) => names.push(name),
+            Err(error) => bad.push(error),
+        }
+    }
     let workload = match body.workload.as_deref().map(WorkloadName::parse) {
         Some(Ok(workload)) => Some(workload),
         Some(Err(error)) => {
@@ -59,7 +87,8 @@ pub fn resolve(body: &Secret, room: Arc<Room>) -> Result<Resolve, Fault> {
     if !bad.is_empty() {
         return Err(Fault::Name(bad));
     }
-    let names = names.into_iter().filter_map(Result::ok).collect();
+    names.sort_unstable();
+    names.dedup();
     Ok(Resolve { names, workload, values: body.values, room })
 }
 
@@ -122,10 +151,16 @@ pub fn resolved(
     open: impl Fn(&ResolvedSecret) -> Option<Secret>,
     ask: (bool, &Room),
 ) -> Result<Vec<u8>, Fault> {
+    /// Below this, there is room for the longest that a value can be in JSON.
+    const SHORT_VALUE_BYTES: usize = 80;
     let (values, room) = ask;
     let each = |one: &ResolvedSecret| {
-        let value = if values { 2 * one.row.sealed.len() } else { 0 };
-        128 + one.name.as_str().len() + value
+        let value = match one.row.sealed.len() {
+            _ if !values => 0,
+            short @ ..SHORT_VALUE_BYTES => 6 * short,
+            long => 2 * long,
+        };
+        128 + one.name().len() + value
     };
     let mut out = Vec::with_capacity(32 + secrets.iter().map(each).sum::<usize>());
     out.extend_from_slice(b"{\"secrets\":{");
@@ -133,30 +168,48 @@ pub fn resolved(
         if index > 0 {
             out.push(b',');
         }
-        write_json(&mut out, &secret.name);
-        out.extend_from_slice(b":{");
+        // No character of a name means anything in JSON.
+        out.push(b'"');
+        out.extend_from_slice(secret.name().as_bytes());
+        out.extend_from_slice(b"\":{");
         if values {
             let value = secret.value.take().or_else(|| open(&secret));
-            let value = value.ok_or_else(|| Fault::Closed(secret.name.clone()))?;
-            make_room(&mut out, 256 + value_bytes_max(&value), room)?;
+            let value = value.ok_or_else(|| closed(&secret))?;
+            make_room(&mut out, &value, room)?;
             write_value_member(&mut out, &value);
             out.push(b',');
         }
-        out.extend_from_slice(b"\"version\":");
-        write_json(&mut out, &secret.row.columns.version);
-        if let Ok(time) = jiff::Timestamp::from_millisecond(secret.row.columns.updated_at) {
-            out.extend_from_slice(b",\"updated_at\":");
-            write_json(&mut out, &time);
-        }
-        out.push(b'}');
+        out.extend_from_slice(secret.row.said(version_and_time));
     }
     out.extend_from_slice(b"}}");
     Ok(out)
 }
 
-/// Room for so much more, which is taken before the memory is.
-fn make_room(out: &mut Vec<u8>, more: usize, room: &Room) -> Result<(), Fault> {
-    if out.capacity() - out.len() >= more {
+/// The end of a secret in an answer, which is the same each time.
+fn version_and_time(row: &SealedRow) -> Vec<u8> {
+    let mut out = b"\"version\":".to_vec();
+    write_json(&mut out, &row.columns.version);
+    if let Ok(time) = jiff::Timestamp::from_millisecond(row.columns.updated_at) {
+        out.extend_from_slice(b",\"updated_at\":");
+        write_json(&mut out, &time);
+    }
+    out.push(b'}');
+    out
+}
+
+fn closed(secret: &ResolvedSecret) -> Fault {
+    Fault::Closed(SecretName::parse(secret.name()).expect("it was asked for by its name"))
+}
+
+/// Room for a value and what stands around it, which is taken before the memory is.
+fn make_room(out: &mut Vec<u8>, value: &Secret, room: &Room) -> Result<(), Fault> {
+    let left = out.capacity() - out.len();
+    // A short one's length in JSON need not be known.
+    if left >= 128 + 6 * value.len() {
+        return Ok(());
+    }
+    let more = 256 + value_bytes_max(value);
+    if left >= more {
         return Ok(());
     }
     let bytes = (2 * out.capacity()).max(out.len() + more);

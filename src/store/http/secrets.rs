@@ -20,10 +20,12 @@ impl Asked<'_> {
         let ask = body::resolve(&body, Arc::clone(&room))?;
         self.context.about(ask.names.iter().map(SecretName::as_str));
         let (store, knock, values) = (self.store, self.knock, ask.values);
-        let asker = (knock.clone(), org.clone());
+        let (asker, found) = (knock.clone(), self.found);
         let resolved = store.write(move |desk, tx| desk.resolve(tx, &knock, &org, &ask)).await;
         let resolved = match resolved {
-            Err(Refusal::Unresolved(all)) => return Err(with_nearest(store, asker, all).await),
+            Err(Refusal::Unresolved(all)) => {
+                return Err(with_nearest(store, (asker, found.org()?), all).await);
+            }
             resolved => resolved.map_err(Fault::Refusal)?,
         };
         let open = |secret: &ResolvedSecret| store.shared.keys.open_judged(&secret.row);

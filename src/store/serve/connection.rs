@@ -10,7 +10,7 @@ use std::task::Poll;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONNECTION, HeaderValue};
+use hyper::header::{CONNECTION, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -31,7 +31,7 @@ use crate::store::serve::probes;
 use crate::store::serve::{Acceptor, Server};
 use crate::sys::serving::is_readable;
 
-const REQUEST_ID: &str = "x-request-id";
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A connection as it is accepted.
 pub enum Accepted {
@@ -256,8 +256,8 @@ async fn answer(
     if answer.status() == StatusCode::UNAUTHORIZED && slot.is_watching() {
         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    let named = HeaderValue::try_from(id.to_string()).expect("hex digits are a header's value");
-    answer.headers_mut().insert(REQUEST_ID, named);
+    let named = HeaderValue::from_bytes(&id.digits()).expect("hex digits are a header's value");
+    answer.headers_mut().insert(&REQUEST_ID, named);
     context.finish(answer.status(), pace.answers() - begun);
     Ok(answer)
 }

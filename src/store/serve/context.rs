@@ -275,6 +275,13 @@ impl fmt::Display for RequestId {
     }
 }
 
+impl RequestId {
+    pub fn digits(self) -> [u8; 16] {
+        let digit = |place: usize| b"0123456789abcdef"[(self.0 >> (60 - 4 * place)) as usize & 15];
+        std::array::from_fn(digit)
+    }
+}
+
 impl RequestIds {
     pub fn new() -> Self {
         let random = sys::random().unwrap_or_default();

@@ -10,7 +10,7 @@ use crate::grant::Grant;
 use crate::name::{EmailAddress, OrgName, WorkloadName};
 use crate::store::permission::{Bearer, Operation, Principal, Subject};
 use crate::store::service::desk::{Desk, KnownToken};
-use crate::store::service::{Caller, Judged, Refusal, now, or_refuse};
+use crate::store::service::{Caller, Judged, Refusal, or_refuse};
 use crate::store::storage::transaction::Transaction;
 use crate::store::storage::{MemberRow, TokenRow};
 use crate::store::token::{Kind, Proof};
@@ -130,7 +130,7 @@ impl Desk {
             }
         };
         let same = bool::from(token.hash.as_slice().ct_eq(&proof.hash));
-        let fresh = token.expires_at.is_none_or(|end| now() < end);
+        let fresh = token.expires_at.is_none_or(|end| self.at < end);
         Ok(if same && fresh { Ok(token) } else { Err(Unfit::Unknown) })
     }
 

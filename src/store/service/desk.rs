@@ -2,12 +2,13 @@
 //! known holds as long as nobody else has written, which each transaction asks first; what a
 //! transaction that was rolled back has learned is forgotten.
 
-use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::name::{OrgName, SecretName, TokenId};
 use crate::secret::Secret;
 use crate::store::audit::{self, Action, GENESIS, NamedList, Outcome, Record, subject};
+use crate::store::hashing::Names;
 use crate::store::keyring::Keyring;
 use crate::store::master_keys::MasterKeys;
 use crate::store::permission::Bearer;
@@ -34,6 +35,8 @@ pub struct Keys {
 pub struct Desk {
     pub keys: Arc<Keys>,
     known: Option<Known>,
+    /// When the transaction began, in milliseconds since 1970.
+    pub(super) at: i64,
     /// Records that were appended since they were counted last.
     appended: u64,
 }
@@ -42,8 +45,8 @@ pub struct Desk {
 #[derive(Default)]
 struct Known {
     data_version: i64,
-    organizations: HashMap<OrgName, KnownOrg>,
-    tokens: HashMap<TokenId, Arc<KnownToken>>,
+    organizations: Names<OrgName, KnownOrg>,
+    tokens: Names<TokenId, Arc<KnownToken>>,
     row_bytes: usize,
     usage_entries: usize,
 }
@@ -51,13 +54,12 @@ struct Known {
 /// What is known of a sound organization.
 struct KnownOrg {
     head: Head,
-    rows: HashMap<SecretName, Arc<JudgedRow>>,
+    rows: Names<SecretName, Arc<JudgedRow>>,
     /// By workload and secret: the version that was resolved last, and when.
-    usage: HashMap<Box<str>, HashMap<SecretName, (i64, i64)>>,
+    usage: Names<Box<str>, Names<SecretName, (i64, i64)>>,
 }
 
 /// The last record of an organization's chain.
-#[derive(Clone)]
 struct Head {
     sequence: i64,
     code: Vec<u8>,
@@ -102,16 +104,17 @@ impl Said {
 impl Desk {
     /// For a process that does one thing and ends.
     pub fn forgetful(keys: Arc<Keys>) -> Self {
-        Self { keys, known: None, appended: 0 }
+        Self { keys, known: None, at: now(), appended: 0 }
     }
 
     /// For one that does many.
     pub fn remembering(keys: Arc<Keys>) -> Self {
-        Self { keys, known: Some(Known::default()), appended: 0 }
+        Self { keys, known: Some(Known::default()), at: now(), appended: 0 }
     }
 
     /// At the start of each transaction: what another connection may have changed is forgotten.
     pub fn begin(&mut self, tx: &Transaction<'_>) -> Judged<()> {
+        self.at = now();
         if let Some(known) = &mut self.known {
             let data_version = tx.data_version()?;
             if known.data_version != data_version {
@@ -179,7 +182,7 @@ impl Desk {
                 known.row_bytes = 0;
                 known.usage_entries = 0;
             }
-            let org = KnownOrg { head, rows: HashMap::new(), usage: HashMap::new() };
+            let org = KnownOrg { head, rows: Names::default(), usage: Names::default() };
             known.organizations.insert(name.clone(), org);
         }
         Ok(Ok(()))
@@ -224,7 +227,7 @@ impl Desk {
         &self,
         organization: &OrgName,
         workload: &str,
-    ) -> Option<&HashMap<SecretName, (i64, i64)>> {
+    ) -> Option<&Names<SecretName, (i64, i64)>> {
         self.known_org(organization)?.usage.get(workload)
     }
 
@@ -232,17 +235,17 @@ impl Desk {
         &mut self,
         organization: &OrgName,
         workload: &str,
-        name: &SecretName,
+        name: &str,
         usage: (i64, i64),
     ) {
-        let Some(known) = &mut self.known else { return };
+        let (Some(known), Ok(name)) = (&mut self.known, SecretName::parse(name)) else { return };
         let Some(org) = known.organizations.get_mut(organization) else { return };
         if !org.usage.contains_key(workload) {
             make_room(&mut org.usage);
-            org.usage.insert(workload.into(), HashMap::new());
+            org.usage.insert(workload.into(), Names::default());
         }
         let used = org.usage.get_mut(workload).expect("it was put there now");
-        if used.insert(name.clone(), usage).is_none() {
+        if used.insert(name, usage).is_none() {
             known.usage_entries += 1;
         }
         if known.usage_entries > KNOWN_USAGE_MAX {
@@ -255,15 +258,19 @@ impl Desk {
     /// transaction, for other processes append too.
     pub fn record(&mut self, tx: &Transaction<'_>, caller: &Caller, said: Said) -> Judged<i64> {
         let organization = &caller.organization;
+        let read;
         let last = match self.known_org(organization) {
-            Some(known) => known.head.clone(),
-            None => head(tx, organization)?,
+            Some(known) => &known.head,
+            None => {
+                read = head(tx, organization)?;
+                &read
+            }
         };
         let sequence = last.sequence.checked_add(1).ok_or_else(|| tx.damaged(NO_NEXT))?;
         let record = Record {
             organization: organization.as_str().to_owned(),
             sequence,
-            at: now(),
+            at: self.at,
             actor: caller.principal.actor(),
             action: said.action.as_str().to_owned(),
             subject: said.changed,
@@ -279,7 +286,9 @@ impl Desk {
         if let Some(known) = &mut self.known
             && let Some(org) = known.organizations.get_mut(organization)
         {
-            org.head = Head { sequence, code: code.to_vec() };
+            org.head.sequence = sequence;
+            org.head.code.clear();
+            org.head.code.extend_from_slice(&code);
         }
         Ok(sequence)
     }
@@ -372,7 +381,7 @@ fn head(tx: &Transaction<'_>, organization: &OrgName) -> Judged<Head> {
 }
 
 /// What is full is emptied: it is read again as it is needed.
-fn make_room<K, V>(map: &mut HashMap<K, V>) {
+fn make_room<K: Eq + Hash, V>(map: &mut Names<K, V>) {
     if map.len() >= KNOWN_MAX {
         map.clear();
     }
@@ -380,5 +389,5 @@ fn make_room<K, V>(map: &mut HashMap<K, V>) {
 
 fn row_bytes(row: &SealedRow) -> usize {
     let columns = &row.columns;
-    512 + row.sealed.len() + 2 * columns.name.len() + columns.updated_by.len()
+    2048 + row.sealed.len() + 2 * columns.name.len() + columns.updated_by.len()
 }

@@ -85,9 +85,9 @@ impl Desk {
 }
 
 /// A page that is being filled.
-struct Filling<'a> {
+struct Filling<'a, 't> {
     keys: &'a Keys,
-    tx: &'a Transaction<'a>,
+    tx: &'a Transaction<'t>,
     organization: &'a str,
     ask: &'a ListAsk,
     mirror: &'a Mirror,
@@ -95,7 +95,7 @@ struct Filling<'a> {
     rows_max: usize,
 }
 
-impl Filling<'_> {
+impl Filling<'_, '_> {
     /// Rows as they stand in the database, and names that should have one among them.
     fn whole(&self) -> Judged<Vec<Placed>> {
         let ask = PageAsk {

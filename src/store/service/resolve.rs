@@ -1,6 +1,5 @@
 //! Resolves names to values, all or nothing; and says what is nearest to one that is missing.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::name::{OrgName, SecretName, WorkloadName};
@@ -29,7 +28,8 @@ const ANSWER_BYTES_PER_SECRET: usize = 512;
 
 /// What a resolve asks for.
 pub struct Resolve {
-    pub names: BTreeSet<SecretName>,
+    /// In their order, each once.
+    pub names: Vec<SecretName>,
     pub workload: Option<WorkloadName>,
     /// Without values it is a check.
     pub values: bool,
@@ -39,9 +39,15 @@ pub struct Resolve {
 
 /// One resolved secret: the row that was judged, and its value where it is opened already.
 pub struct ResolvedSecret {
-    pub name: SecretName,
     pub row: Arc<JudgedRow>,
     pub value: Option<Secret>,
+}
+
+impl ResolvedSecret {
+    /// Only a row that stands under the name that was asked for is resolved.
+    pub fn name(&self) -> &str {
+        &self.row.columns.name
+    }
 }
 
 /// What was found, name by name.
@@ -102,7 +108,8 @@ impl Desk {
         ask: &Resolve,
     ) -> Judged<Result<Tally, NoRoom>> {
         let operation = Operation::Audited(ask.action());
-        let mut tally = Tally::default();
+        let resolved = Vec::with_capacity(ask.names.len());
+        let mut tally = Tally { resolved, ..Tally::default() };
         for name in &ask.names {
             if !caller.may(operation, Some(name)) {
                 tally.forbidden.push(name.clone());
@@ -111,7 +118,7 @@ impl Desk {
             match self.state(tx, &caller.organization, name)? {
                 State::Present { row, value } => {
                     or_refuse!(ask.room.grow(ask.bytes_of(&row)));
-                    tally.resolved.push(ResolvedSecret { name: name.clone(), row, value });
+                    tally.resolved.push(ResolvedSecret { row, value });
                 }
                 State::Absent { .. } => tally.missing.push(name.clone()),
                 State::Damaged { last_version } => tally
@@ -156,9 +163,9 @@ impl Tally {
     fn said(&self, ask: &Resolve) -> Said {
         // Both are in the order of their names.
         let mut resolved = self.resolved.iter().peekable();
-        let mut secrets = NamedList::new();
+        let mut secrets = NamedList::of(ask.names.iter().map(|name| name.as_str().len()));
         for name in &ask.names {
-            let found = resolved.next_if(|one| one.name == *name);
+            let found = resolved.next_if(|one| one.name() == name.as_str());
             secrets.push(name, found.map(|one| one.row.columns.version));
         }
         Said { secrets, ..Said::new(ask.action(), self.outcome()) }

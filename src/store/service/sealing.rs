@@ -13,11 +13,17 @@ use crate::store::storage::transaction::Transaction;
 pub struct JudgedRow {
     row: SealedRow,
     opener: OnceLock<Box<Opener>>,
+    said: OnceLock<Box<[u8]>>,
 }
 
 impl JudgedRow {
     pub fn new(row: SealedRow) -> Self {
-        Self { row, opener: OnceLock::new() }
+        Self { row, opener: OnceLock::new(), said: OnceLock::new() }
+    }
+
+    /// What an answer says of it besides its value, written once.
+    pub fn said(&self, write: impl FnOnce(&SealedRow) -> Vec<u8>) -> &[u8] {
+        self.said.get_or_init(|| write(&self.row).into())
     }
 }
 

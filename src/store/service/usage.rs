@@ -44,7 +44,7 @@ impl Desk {
         workload: &str,
         resolved: &[ResolvedSecret],
     ) -> Judged<()> {
-        let at = now();
+        let at = self.at;
         if self.is_noted(organization, workload, resolved, at) {
             return Ok(());
         }
@@ -52,24 +52,24 @@ impl Desk {
         for secret in resolved {
             let version = secret.row.columns.version;
             let remembered = self.known_usage(organization, workload);
-            let remembered = remembered.and_then(|used| used.get(&secret.name)).copied();
+            let remembered = remembered.and_then(|used| used.get(secret.name())).copied();
             let known = match remembered {
                 Some(known) => Some(known),
                 None => tx
-                    .usage(organization.as_str(), workload, secret.name.as_str())?
+                    .usage(organization.as_str(), workload, secret.name())?
                     .filter(|row| self.usage_holds(row))
                     .map(|row| (row.version, row.at)),
             };
             if let Some(known) = known.filter(|known| is_current(*known, version, at)) {
                 if remembered.is_none() {
-                    self.learn_usage(organization, workload, &secret.name, known);
+                    self.learn_usage(organization, workload, secret.name(), known);
                 }
                 continue;
             }
             let mut row = UsageRow {
                 organization: organization.to_string(),
                 workload: workload.to_owned(),
-                name: secret.name.to_string(),
+                name: secret.name().to_owned(),
                 version,
                 at,
                 code: Vec::new(),
@@ -78,7 +78,7 @@ impl Desk {
             is_due |=
                 known.is_none() && row.code.first().is_none_or(|b| b % NEW_ROWS_PER_LOOK == 0);
             tx.put_usage(&row)?;
-            self.learn_usage(organization, workload, &secret.name, (version, at));
+            self.learn_usage(organization, workload, secret.name(), (version, at));
         }
         // A member may call each launch another name.
         if is_due {
@@ -97,7 +97,7 @@ impl Desk {
     ) -> bool {
         self.known_usage(organization, workload).is_some_and(|used| {
             resolved.iter().all(|secret| {
-                let known = used.get(&secret.name);
+                let known = used.get(secret.name());
                 known.is_some_and(|known| is_current(*known, secret.row.columns.version, at))
             })
         })

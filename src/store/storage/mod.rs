@@ -2,6 +2,7 @@
 //! sees a plain value, and it decides nothing.
 
 mod backup;
+mod begun;
 pub mod changes;
 pub mod deadline;
 mod failure;

@@ -24,7 +24,7 @@ impl Transaction<'_> {
     }
 
     pub fn keyring(&self) -> Result<Vec<KeyringRow>, StorageError> {
-        keyring_rows(&self.inner).map_err(|error| wrap(self.path, &error))
+        keyring_rows(self.inner).map_err(|error| wrap(self.path, &error))
     }
 
     /// Keeps these in place of the same keys as they were sealed before.

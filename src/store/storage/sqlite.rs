@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, params};
 
 use crate::store::keyring::KeyringRow;
+use crate::store::storage::begun::{BEGIN_TO_READ, BEGIN_TO_WRITE, Begun};
 use crate::store::storage::deadline::{Deadline, WAIT_MAX};
 use crate::store::storage::failure::{io, wrap};
 use crate::store::storage::file::{identity, log_bytes, real_path};
@@ -26,7 +27,8 @@ const SCHEMA_VERSION: i32 = 2;
 /// log anew. A launch leaves the log behind, and the next one reads all of it: 2 µs a page.
 /// Copying costs two or three times a commit's wait for the disk.
 const LOG_PAGES_MAX: i64 = 32;
-const LOG_PAGES_OF_SERVER_MAX: i64 = 2000;
+/// Copying them keeps everybody waiting, some milliseconds for a thousand pages.
+const LOG_PAGES_OF_SERVER_MAX: i64 = 500;
 
 /// How long one try at emptying the log waits for readers.
 const PURGE_TURN_MAX: Duration = Duration::from_millis(5);
@@ -161,7 +163,7 @@ impl Sqlite {
         self.check_place()?;
         self.begin_wait()?;
         self.prepare_log()?;
-        self.transact(TransactionBehavior::Immediate, work)
+        self.transact(BEGIN_TO_WRITE, work)
     }
 
     /// Does `work` on one unchanging view of the database.
@@ -171,16 +173,16 @@ impl Sqlite {
     ) -> Result<T, StorageError> {
         self.check_place()?;
         self.begin_wait()?;
-        self.transact(TransactionBehavior::Deferred, work)
+        self.transact(BEGIN_TO_READ, work)
     }
 
     /// Empties the write-ahead log into the database, waiting so long for those who use it, and
     /// forgets the marks that were waiting for that. False if somebody outlasted the wait.
     pub fn purge_within(&mut self, wait: Duration) -> Result<bool, StorageError> {
         let Some(marks) = self.purge_marked_within(wait)? else { return Ok(false) };
-        let forgotten = self.wait_for_rest().and_then(|()| {
-            self.transact(TransactionBehavior::Immediate, |tx| tx.forget_all_unpurged(&marks))
-        });
+        let forgotten = self
+            .wait_for_rest()
+            .and_then(|()| self.transact(BEGIN_TO_WRITE, |tx| tx.forget_all_unpurged(&marks)));
         match forgotten {
             // The old values are gone, which is what counts; the next purge forgets the marks.
             Err(error) if error.kind == StorageErrorKind::Busy => Ok(true),
@@ -196,7 +198,7 @@ impl Sqlite {
     ) -> Result<Option<Vec<Unpurged>>, StorageError> {
         self.deadline = Deadline::after(wait);
         // Another process may mark a change of its own meanwhile: that mark has to stay.
-        let marks = self.transact(TransactionBehavior::Deferred, |tx| tx.unpurged_marks())?;
+        let marks = self.transact(BEGIN_TO_READ, |tx| tx.unpurged_marks())?;
         // SQLite waits for readers and writers, but not for another's checkpoint. While it waits
         // for a reader it keeps all writers out: so it is done in short turns.
         while !self.empty_log()? {
@@ -287,11 +289,11 @@ impl Sqlite {
 
     fn transact<T>(
         &mut self,
-        behavior: TransactionBehavior,
+        begin: &str,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
         let (mut work, mut done) = (Some(work), None);
-        self.transact_any(behavior, &mut |transaction| {
+        self.transact_any(begin, &mut |transaction| {
             let work = work.take().expect("it is done once");
             done = Some(work(transaction)?);
             Ok(())
@@ -302,17 +304,13 @@ impl Sqlite {
     /// The same code for whatever is answered.
     fn transact_any(
         &mut self,
-        behavior: TransactionBehavior,
+        begin: &str,
         work: &mut dyn FnMut(&Transaction<'_>) -> Result<(), StorageError>,
     ) -> Result<(), StorageError> {
         let path = &self.path;
-        let inner = self
-            .connection
-            .transaction_with_behavior(behavior)
-            .map_err(|error| wrap(path, &error))?;
-        let transaction = Transaction { inner, path };
-        work(&transaction)?;
-        transaction.inner.commit().map_err(|error| wrap(path, &error))
+        let begun = Begun::now(&self.connection, begin).map_err(|error| wrap(path, &error))?;
+        work(&Transaction::of(&self.connection, path))?;
+        begun.commit().map_err(|error| wrap(path, &error))
     }
 
     /// A server runs for long: what is written to a file that was moved away meanwhile, as before a

@@ -1,9 +1,10 @@
 //! What one transaction reads and writes. It opens no value, knows no permission, and neither
 //! begins nor ends a transaction.
 
+use std::cell::RefCell;
 use std::path::Path;
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
 use crate::store::audit::{Anchor, Chained, Record};
 use crate::store::seal::{Columns, SALT_BYTES, SealedRow};
@@ -32,11 +33,18 @@ const PURGE_MARKS_MAX: u32 = 1000;
 
 /// What happens inside one transaction.
 pub struct Transaction<'a> {
-    pub(super) inner: rusqlite::Transaction<'a>,
+    pub(super) inner: &'a Connection,
     pub(super) path: &'a Path,
+    /// What appends a record, from the first one on: many share a transaction.
+    append: RefCell<Option<CachedStatement<'a>>>,
 }
 
-impl Transaction<'_> {
+impl<'a> Transaction<'a> {
+    /// On a connection that is in one.
+    pub(super) fn of(inner: &'a Connection, path: &'a Path) -> Self {
+        Self { inner, path, append: RefCell::new(None) }
+    }
+
     /// The row of a name and the last record that changed it.
     pub fn entry(&self, organization: &str, name: &str) -> Result<Entry, StorageError> {
         let row = self.optional(
@@ -101,7 +109,15 @@ impl Transaction<'_> {
             record.outcome,
             code
         ];
-        self.execute_one(sql, values)
+        let run = || {
+            let mut append = self.append.borrow_mut();
+            let statement = match &mut *append {
+                Some(statement) => statement,
+                none => none.insert(self.inner.prepare_cached(sql)?),
+            };
+            statement.execute(values)
+        };
+        self.took_one(run().map_err(|error| wrap(self.path, &error))?)
     }
 
     /// Up to `rows_max` records behind the one with this sequence, in order.
@@ -284,7 +300,11 @@ impl Transaction<'_> {
         sql: &str,
         values: impl rusqlite::Params,
     ) -> Result<(), StorageError> {
-        match self.execute(sql, values)? {
+        self.took_one(self.execute(sql, values)?)
+    }
+
+    fn took_one(&self, rows: usize) -> Result<(), StorageError> {
+        match rows {
             1 => Ok(()),
             _ => Err(self.damaged("a row was not taken")),
         }
