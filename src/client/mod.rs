@@ -14,6 +14,8 @@ mod endpoint;
 mod error;
 mod exchange;
 mod failed;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod people;
 mod query;
 mod relay;

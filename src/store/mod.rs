@@ -5,6 +5,8 @@ mod audit;
 mod canonical;
 mod chain;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod hashing;
 mod http;
 mod keyring;

@@ -60,7 +60,7 @@ pub fn read(text: &[u8], key: &MacKey) -> Option<Proof> {
         return None;
     }
     let (body, sum) = text.split_at(text.len() - CHECKSUM_BYTES);
-    if checksum(body) != sum {
+    if checksum(body) != sum || !rest.iter().all(u8::is_ascii_alphanumeric) {
         return None;
     }
     let id = TokenId::parse(std::str::from_utf8(&rest[..TOKEN_ID_BYTES]).ok()?).ok()?;
@@ -167,6 +167,10 @@ mod tests {
             assert!(read(&changed, &key()).is_none(), "{at}");
         }
         assert!(read(&text[..text.len() - 1], &key()).is_none());
+        let mut other = text[..text.len() - CHECKSUM_BYTES].to_vec();
+        other[30] = b'-';
+        other.extend_from_slice(&checksum(&other));
+        assert!(read(&other, &key()).is_none(), "not base62, and the checksum holds");
         assert!(read(b"", &key()).is_none());
     }
 

@@ -4,13 +4,38 @@
 //! The input is the template, then a byte 0xFF and a value, as often as one likes: the template's
 //! names take them in turn. So every input means something, and no UTF-8 text is out of reach.
 
+mod answers;
+mod base64;
+mod chain;
+mod credential;
+mod cursor;
+mod database;
+mod field;
+mod glob;
+mod grammar;
+mod http;
+mod json;
+mod manifest;
 mod pipeline;
 mod reader;
+mod row;
 mod substitute;
 mod token;
+mod wire;
+mod world;
 
 use inject::launch::format::Format;
 use inject::launch::plan::PlannedDocument;
+
+pub use crate::credential::check as token;
+pub use crate::cursor::check as cursor;
+pub use crate::database::check as database;
+pub use crate::glob::check as glob;
+pub use crate::grammar::check as grammar;
+pub use crate::http::check as http;
+pub use crate::manifest::check as manifest;
+pub use crate::row::check as row;
+pub use crate::wire::check as wire;
 
 use crate::pipeline::{planned, rendered};
 use crate::reader::{Read, Reader, readers};

@@ -3,7 +3,7 @@
 
 mod env;
 mod ini;
-mod json;
+pub mod json;
 mod properties;
 mod toml;
 mod xml;

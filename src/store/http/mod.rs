@@ -4,6 +4,8 @@
 mod answer;
 mod body;
 mod door;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod ill_formed;
 mod openapi;
 mod page;

@@ -71,8 +71,7 @@ pub fn trail(query: &str) -> Result<TrailAsk, Fault> {
             "until" => ask.until = Some(moment(&value)?),
             "limit" => ask.rows_max = limit(&value)? as usize,
             "cursor" => {
-                let before = behind_of(&value, "audit")?.parse().map_err(|_| bad_cursor())?;
-                ask.before = Some(before);
+                ask.before = Some(number(&behind_of(&value, "audit")?)?);
             }
             _ => {
                 return Err(unfit(
@@ -97,7 +96,13 @@ pub fn timed(behind: &str) -> Result<(i64, String), Fault> {
         return Ok((i64::MIN, String::new()));
     }
     let (at, id) = behind.split_once(' ').ok_or_else(bad_cursor)?;
-    Ok((at.parse().map_err(|_| bad_cursor())?, id.to_owned()))
+    Ok((number(at)?, id.to_owned()))
+}
+
+/// A number as a cursor has it, in the one way that it is written there.
+fn number(text: &str) -> Result<i64, Fault> {
+    let number = text.parse().ok().filter(|number: &i64| number.to_string() == text);
+    number.ok_or_else(bad_cursor)
 }
 
 /// Each parameter once; an empty one is as if it were not there.
@@ -205,11 +210,11 @@ fn shown(sort: Sort) -> &'static str {
 fn after(text: &str, sort: Sort) -> Result<After, Fault> {
     let bad = || unfit("`cursor` is not one that a list with this `sort` gave");
     let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| bad())?;
-    let cursor: Cursor = serde_json::from_slice(&bytes).map_err(|_| bad())?;
-    if cursor.sort != shown(sort) || !is_secret_name(cursor.name.as_bytes()) {
-        return Err(bad());
-    }
-    Ok(After { updated_at: cursor.at, name: cursor.name })
+    let said: Cursor = serde_json::from_slice(&bytes).map_err(|_| bad())?;
+    let place = After { updated_at: said.at, name: said.name };
+    // JSON can be written in many ways, and a list writes it in one.
+    let is_given = is_secret_name(place.name.as_bytes()) && cursor(sort, &place) == text;
+    if is_given { Ok(place) } else { Err(bad()) }
 }
 
 /// Form decoding: `+` is a space, `%XX` a byte, and the whole is UTF-8.

@@ -148,6 +148,12 @@ fn cursors_of_other_lists() {
         for bad in ["x", "%00", "bWVtYmVycw", "YXVkaXQgeA", "dG9rZW5zIA", "dG9rZW5zIHggeQ"] {
             page(list, &format!("cursor={bad}")).is(400);
         }
+        // `audit +5`, `tokens 007 A`, and the same JSON with a blank: no list writes these.
+        for other in
+            ["YXVkaXQgKzU", "dG9rZW5zIDAwNyBB", "eyAic29ydCI6Im5hbWUiLCJhdCI6MSwibmFtZSI6IkEifQ"]
+        {
+            page(list, &format!("cursor={other}")).is(400);
+        }
         for bad in ["limit=0", "limit=1001", "limit=%2B5", "limit=1e2", "limit=-1", "x=", "x=1"] {
             page(list, bad).is(400);
         }
