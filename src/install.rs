@@ -2,9 +2,13 @@
 //! starts it there gets the old one or the new one, and a copy that runs is not disturbed.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io;
+use std::io::{self, Seek};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
+use nix::unistd::linkat;
 
 use crate::private_file::{folder_of, staged_beside};
 use crate::sys;
@@ -39,7 +43,7 @@ pub fn install(path: &Path) -> Result<(), InstallError> {
     let length = source.metadata().map_err(own)?.len();
     let staged = staged_beside(&path).map_err(failed("write"))?;
     let _unfinished = sys::remove_at_end(&staged).map_err(failed("write"))?;
-    let put = write(source, length, &staged)
+    let put = stage(&source, length, &staged)
         .map_err(failed("write"))
         .and_then(|()| fs::rename(&staged, &path).map_err(failed("replace")));
     if put.is_err() {
@@ -51,10 +55,24 @@ pub fn install(path: &Path) -> Result<(), InstallError> {
     synced.map_err(failed("sync the folder of"))
 }
 
-/// The whole of it, or an error: a copy that is short would be started all the same.
-fn write(mut source: File, length: u64, staged: &Path) -> io::Result<()> {
+/// Makes the file under its staged name. Until it is whole it has none, where the system can do
+/// that: then a process that is killed leaves nothing of it.
+fn stage(source: &File, length: u64, staged: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o700).open(staged)?;
+    options.write(true).mode(0o700);
+    let unnamed = options.clone().custom_flags(OFlag::O_TMPFILE.bits()).open(folder_of(staged));
+    if let Ok(file) = unnamed {
+        fill(source, &file, length)?;
+        if link(&file, staged).is_ok() {
+            return Ok(());
+        }
+    }
+    fill(source, &options.create_new(true).open(staged)?, length)
+}
+
+/// The whole of it, or an error: a copy that is short would be started all the same.
+fn fill(mut source: &File, mut file: &File, length: u64) -> io::Result<()> {
+    source.rewind()?;
     let copied = io::copy(&mut source, &mut file)?;
     file.set_permissions(Permissions::from_mode(MODE))?;
     file.sync_all()?;
@@ -62,4 +80,10 @@ fn write(mut source: File, length: u64, staged: &Path) -> io::Result<()> {
         true => Ok(()),
         false => Err(io::ErrorKind::UnexpectedEof.into()),
     }
+}
+
+/// Gives a file that has no name one (open(2), `O_TMPFILE`).
+fn link(file: &File, path: &Path) -> nix::Result<()> {
+    let from = format!("/proc/self/fd/{}", file.as_raw_fd());
+    linkat(AT_FDCWD, from.as_str(), AT_FDCWD, path, AtFlags::AT_SYMLINK_FOLLOW)
 }

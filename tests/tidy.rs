@@ -7,11 +7,12 @@ use std::path::Path;
 use crate::harness::{World, files};
 
 /// Which part of the house may not name which others. A part is a file or a directory of `src`.
-const FORBIDDEN: [(&str, &[&str]); 19] = [
+const FORBIDDEN: [(&str, &[&str]); 20] = [
     ("name", &["client", "launch", "store", "admin", "settings", "cli", "run", "sys", "wire"]),
     ("sys", &["client", "launch", "store", "admin", "settings", "cli", "run", "wire"]),
     ("secret", &["client", "launch", "store", "admin", "settings", "cli", "run", "sys", "wire"]),
     ("listen", &["client", "launch", "store", "admin", "settings", "cli", "run", "sys", "wire"]),
+    ("notify", &["client", "launch", "store", "admin", "settings", "cli", "run", "wire"]),
     ("log", &["client", "launch", "store", "admin", "settings", "cli", "run", "wire"]),
     ("wire", &["client", "launch", "store", "admin", "settings", "cli", "run", "sys"]),
     ("cli", &["client", "launch", "store", "admin", "settings", "run", "sys", "wire"]),
