@@ -12,6 +12,7 @@ pub mod listen;
 pub mod log;
 pub mod manifest;
 pub mod name;
+pub mod notify;
 pub mod pattern;
 pub mod private_file;
 pub mod run;

@@ -45,6 +45,8 @@ pub const API_PREFIX: &str = "/api/v1";
 pub mod problem_type {
     /// The organization is not there, as seen by the caller.
     pub const NO_ORGANIZATION: &str = "urn:inject:problem:no-organization";
+    /// A sidecar's proxy is asked, and the store does not accept its token.
+    pub const PROXY_TOKEN: &str = "urn:inject:problem:proxy-token";
     /// Names of a resolve that are missing or forbidden; `unresolved` lists them.
     pub const UNRESOLVED: &str = "urn:inject:problem:unresolved";
     /// The one secret that the path names is not there.

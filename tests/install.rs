@@ -98,3 +98,19 @@ fn a_signal_leaves_nothing_half() {
         assert_eq!(names(&world.path("work/shared")), [""; 0]);
     }
 }
+
+/// Killed before it has a name, it goes with the process.
+#[test]
+fn nor_does_a_kill() {
+    let world = World::new();
+    fs::create_dir(world.path("work/shared")).expect("a fresh folder");
+    for step in ["fchmod", "fsync"] {
+        let kill = format!("inject={step}:signal=KILL:when=1");
+        let traced = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &kill].map(str::to_owned);
+        let ended = world.inject(["install", "shared"]).within(traced).run();
+        assert_ne!(ended.exit(), 0);
+        assert_eq!(names(&world.path("work/shared")), [""; 0], "{step}");
+    }
+    world.inject(["install", "shared"]).run().code(0);
+    is_installed(&world.path("work/shared/inject"));
+}

@@ -4,8 +4,11 @@
 mod changes;
 mod disks;
 mod folder;
+mod manifest;
 mod proxy;
+mod refused;
 mod side;
+mod supervisor;
 mod tell;
 mod trouble;
 mod trust;

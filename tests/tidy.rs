@@ -12,6 +12,7 @@ const FORBIDDEN: [(&str, &[&str]); 20] = [
     ("sys", &["client", "launch", "store", "admin", "settings", "cli", "run", "wire"]),
     ("secret", &["client", "launch", "store", "admin", "settings", "cli", "run", "sys", "wire"]),
     ("listen", &["client", "launch", "store", "admin", "settings", "cli", "run", "sys", "wire"]),
+    ("notify", &["client", "launch", "store", "admin", "settings", "cli", "run", "wire"]),
     ("log", &["client", "launch", "store", "admin", "settings", "cli", "run", "wire"]),
     ("wire", &["client", "launch", "store", "admin", "settings", "cli", "run", "sys"]),
     ("cli", &["client", "launch", "store", "admin", "settings", "run", "sys", "wire"]),

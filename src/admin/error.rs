@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use crate::client::{self, TokenError};
+use crate::client::{self, TokenError, TokenSent};
 use crate::name::{EmailAddress, OrgName, SecretName, TokenId};
 use crate::wire::{BrokenHow, BrokenRecord, VALUE_BYTES_MAX};
 
@@ -107,7 +107,7 @@ impl Error {
     /// Whether it is the token that the store does not accept.
     pub fn is_token_refused(&self) -> bool {
         let (Self::Client(error) | Self::Lost { error, .. }) = self else { return false };
-        matches!(error, client::Error::Refused { status: 401, token_sent: true, .. })
+        matches!(error, client::Error::Refused { status: 401, token: TokenSent::Own, .. })
     }
 
     /// A list that a store does not bring to an end.

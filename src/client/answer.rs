@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::name::{OrgName, SecretName};
 use crate::wire::{Problem, problem_type};
 
-use super::error::{Error, Failure, ProtocolFault};
+use super::error::{Error, Failure, ProtocolFault, TokenSent};
 use super::exchange::Answer;
 use super::retry::{can_pass, retry_after};
 
@@ -26,7 +26,7 @@ pub struct Asked<'a> {
     pub secret: Option<&'a SecretName>,
     /// The names that a resolve asks for.
     pub names: &'a BTreeSet<&'a SecretName>,
-    pub token_sent: bool,
+    pub token: TokenSent,
     /// What must not be shown, should an answer repeat it: the token, the value that was sent.
     pub hidden: &'a [&'a [u8]],
 }
@@ -94,7 +94,10 @@ fn refusal(
     let kind = problem.as_ref().map_or("", |problem| problem.kind.as_str());
     Ok(match (status, kind, asked.secret) {
         (300..400, ..) => return Err(ProtocolFault::Redirect { status }),
-        (401 | 403, ..) => Error::Refused { status, token_sent: asked.token_sent, detail },
+        (401, problem_type::PROXY_TOKEN, _) => {
+            Error::Refused { status, token: TokenSent::OfProxy, detail: None }
+        }
+        (401 | 403, ..) => Error::Refused { status, token: asked.token, detail },
         (412, ..) => Error::PreconditionFailed { perhaps_ours: false },
         (400 | 413 | 414 | 422 | 428 | 431, ..) => Error::Invalid { detail },
         (404, problem_type::NO_ORGANIZATION, _) => match asked.org {
@@ -188,7 +191,7 @@ mod tests {
             org: Some(&org),
             secret: Some(&name),
             names: &BTreeSet::from([&a]),
-            token_sent: true,
+            token: TokenSent::Own,
             hidden: &[b"hunter2"],
         };
         judge(&Answer { status, headers: map, body }, &asked, Timestamp::UNIX_EPOCH)

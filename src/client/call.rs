@@ -21,7 +21,7 @@ use crate::sys;
 use super::answer::{Asked, Verdict, judge};
 use super::connect::{Stream, connect};
 use super::endpoint::Endpoint;
-use super::error::{Error, Failure, ProtocolFault};
+use super::error::{Error, Failure, ProtocolFault, TokenSent};
 use super::exchange::{Answer, Fault, exchange};
 use super::failed::Failed;
 use super::retry::{Again, Schedule, Step, may_have_reached};
@@ -303,7 +303,7 @@ impl Client {
             org: self.org.as_ref(),
             secret: call.secret,
             names: &call.names,
-            token_sent: self.token.is_some(),
+            token: if self.token.is_some() { TokenSent::Own } else { TokenSent::None },
             hidden: &[token, value],
         };
         match judge(answer, &asked, Timestamp::now()) {

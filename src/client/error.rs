@@ -10,6 +10,26 @@ use crate::wire::{Reason, Unresolved};
 
 use super::tls::TlsFault;
 
+/// Whose token the store judged.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum TokenSent {
+    Own,
+    /// There was none to send.
+    None,
+    /// A sidecar's, whose proxy was asked.
+    OfProxy,
+}
+
+impl TokenSent {
+    fn refused(self) -> &'static str {
+        match self {
+            Self::Own => "the store does not accept the token",
+            Self::None => "the store wants a token, and none is set",
+            Self::OfProxy => "the store does not accept the token of the sidecar that is asked",
+        }
+    }
+}
+
 /// What a call ends with when it does not succeed. Retrying is over by then.
 #[derive(Debug)]
 pub enum Error {
@@ -26,7 +46,7 @@ pub enum Error {
     /// token, and there was none to send.
     Refused {
         status: u16,
-        token_sent: bool,
+        token: TokenSent,
         detail: Option<String>,
     },
     /// The organization is not there, as seen by the caller.
@@ -190,12 +210,8 @@ impl fmt::Display for Error {
                     None => Ok(()),
                 }
             }
-            Self::Refused { status: 401, token_sent: true, detail } => {
-                f.write_str("the store does not accept the token")?;
-                with_detail(f, detail)
-            }
-            Self::Refused { status: 401, token_sent: false, detail } => {
-                f.write_str("the store wants a token, and none is set")?;
+            Self::Refused { status: 401, token, detail } => {
+                f.write_str(token.refused())?;
                 with_detail(f, detail)
             }
             Self::Refused { status, detail, .. } => {

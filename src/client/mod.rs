@@ -46,7 +46,7 @@ use exchange::Answer;
 use retry::Pace;
 
 pub use endpoint::{ENDPOINTS_MAX, Endpoint, EndpointError};
-pub use error::{Error, Failure, ProtocolFault};
+pub use error::{Error, Failure, ProtocolFault, TokenSent};
 pub use people::PEOPLE_ROWS_MAX;
 pub use query::{AuditQuery, ListQuery, PageQuery, Sort};
 pub use relay::{Relay, Relayed, RelayedTo};

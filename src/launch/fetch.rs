@@ -1,6 +1,6 @@
 //! The names of a plan → their values, in one request; or everything that keeps them away.
 
-use crate::client::{Client, Error};
+use crate::client::{Client, Error, TokenSent};
 use crate::launch::problem::Problem;
 use crate::launch::render::Values;
 use crate::launch::wanted::Wanted;
@@ -127,9 +127,13 @@ fn problems(error: Error, wanted: &Wanted, login: Option<String>) -> Vec<Problem
         Error::Unresolved(names) => {
             return names.into_iter().map(|one| unresolved(one, wanted)).collect();
         }
-        Error::Refused { token_sent: false, .. } => Problem::Refused {
+        Error::Refused { token: TokenSent::None, .. } => Problem::Refused {
             what,
             hint: "set `INJECT_TOKEN`, `INJECT_TOKEN_FILE` or `--token-file`".into(),
+        },
+        Error::Refused { token: TokenSent::OfProxy, .. } => Problem::Refused {
+            what,
+            hint: "its log says since when; give it a new token, in the file that it reads".into(),
         },
         Error::Refused { status: 401, .. } => Problem::Refused {
             what,

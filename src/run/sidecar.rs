@@ -12,6 +12,7 @@ use crate::launch::problem::{Problem, exit};
 use crate::launch::report::Report;
 use crate::launch::set::Set;
 use crate::log::Log;
+use crate::notify::Notifier;
 use crate::run::join::Join;
 use crate::run::tell;
 use crate::settings::staying::{StayingSettings, resolve_staying, sources};
@@ -23,8 +24,10 @@ use crate::sidecar::{
 use crate::sys::serving::watch_signals;
 use crate::sys::{self, Process};
 
-/// What every application of a launch is kept from, a sidecar's command is too.
+/// What every application of a launch is kept from, a sidecar's command is too; and a supervisor
+/// hears of this process from nobody else.
 const OWN_PREFIX: &[u8] = b"INJECT_";
+const NOTIFY: &[u8] = b"NOTIFY_SOCKET=";
 
 pub fn run(line: cli::Sidecar, process: &Process) -> u8 {
     let environment = &process.environment;
@@ -68,11 +71,13 @@ fn begin(
     first: Join,
     is_pipe: bool,
 ) -> Result<(), Vec<Problem>> {
-    let StayingSettings { settings, into, signal, once, listen, proxy, log_format, log_level } =
-        staying;
+    let StayingSettings { settings, into, signal, once, listen, proxy, .. } = staying;
     let cannot = |what: &str, error| vec![failed(format!("{what}: {error}"))];
-    let (log, log_end) = Log::start(log_level, log_format, sys::stderr())
+    let (log, log_end) = Log::start(staying.log_level, staying.log_format, sys::stderr())
         .map_err(|error| cannot("cannot start the log's thread", error))?;
+    let notifier = Notifier::connect(staying.notify_socket.as_deref().filter(|_| !once));
+    let notifier = notifier
+        .map_err(|error| cannot("cannot reach the supervisor at `NOTIFY_SOCKET`", error))?;
     let place = match &into {
         None => Place::Paths,
         Some(path) => Place::Folder(Folder::open(path).map_err(|problem| vec![problem])?),
@@ -98,7 +103,8 @@ fn begin(
     }
     let rendering = Rendering { set: set(settings, into.is_none()), place };
     let application = Application { signal, command };
-    let sidecar = Sidecar { rendering, source, application, state, log };
+    let notifier = Arc::new(notifier);
+    let sidecar = Sidecar { rendering, source, application, state, notifier, log };
     if once {
         let done = sidecar.once();
         log_end.flush();
@@ -150,7 +156,7 @@ fn opened(join: Join) -> Result<Client, Vec<Problem>> {
 
 fn command(words: Vec<OsString>, environment: &[&'static CStr]) -> CommandLine {
     let pair = |entry: &&CStr| {
-        let entry = entry.to_bytes();
+        let entry = Some(entry.to_bytes()).filter(|entry| !entry.starts_with(NOTIFY))?;
         let equals = byte::find(b'=', entry).filter(|_| !entry.starts_with(OWN_PREFIX))?;
         let text = |bytes| OsStr::from_bytes(bytes).to_owned();
         Some((text(&entry[..equals]), text(&entry[equals + 1..])))

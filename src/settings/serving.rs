@@ -169,10 +169,16 @@ impl Service {
         let watchdog =
             number(b"WATCHDOG_USEC").filter(|microseconds| is_meant && *microseconds > 0);
         Self {
-            notify_socket: text(b"NOTIFY_SOCKET").map(|path| OsStr::from_bytes(path).to_owned()),
+            notify_socket: notify_socket(environment),
             watchdog: watchdog.map(Duration::from_micros),
         }
     }
+}
+
+/// Where a supervisor listens, if there is one.
+pub fn notify_socket(environment: &[&CStr]) -> Option<OsString> {
+    let path = value_of(environment, b"NOTIFY_SOCKET").filter(|path| !path.is_empty())?;
+    Some(OsStr::from_bytes(path).to_owned())
 }
 
 fn exposed(address: &ListenAddress) -> String {

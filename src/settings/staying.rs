@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use nix::sys::signal::Signal;
 
+use super::serving::notify_socket;
 use super::{Asks, Origin, Resolver, Settings, Store, names, setting, value};
 use crate::cli::{Common, Sidecar, Sources};
 use crate::launch::document::Target;
@@ -27,6 +28,8 @@ pub struct StayingSettings {
     pub listen: Option<ListenAddress>,
     /// The path of the socket, and its mode.
     pub proxy: Option<(PathBuf, u32)>,
+    /// Where a supervisor such as systemd listens (sd_notify(3)).
+    pub notify_socket: Option<OsString>,
     pub log_format: Format,
     pub log_level: Level,
 }
@@ -51,7 +54,7 @@ pub fn resolve_staying(
     let sources = sources(options);
     let mut settings = resolver.settings(&sources, common, environment, Asks::Store);
     keep_files(&mut settings, &sources);
-    let settings = resolver.staying(options, settings);
+    let settings = resolver.staying(options, settings, environment);
     if resolver.faults.is_empty() { Ok(settings) } else { Err(resolver.faults) }
 }
 
@@ -70,7 +73,15 @@ fn keep_files(settings: &mut Settings, sources: &Sources) {
 }
 
 impl Resolver {
-    fn staying(&mut self, options: &Sidecar, settings: Settings) -> StayingSettings {
+    fn staying(
+        &mut self,
+        options: &Sidecar,
+        mut settings: Settings,
+        environment: &[&CStr],
+    ) -> StayingSettings {
+        if let Some(folder) = &options.into {
+            names_below(folder, &mut settings);
+        }
         let listen = self.parsed("--listen", "listen", options.listen.as_ref(), address);
         let signal = self.signal(options);
         let proxy = self.proxy(options, &settings);
@@ -82,6 +93,7 @@ impl Resolver {
             once: options.once,
             listen: listen.filter(|_| !options.once),
             proxy,
+            notify_socket: notify_socket(environment),
             log_format,
             log_level,
             settings,
@@ -143,6 +155,18 @@ impl Resolver {
                 folder.display(),
                 path.display()
             )));
+        }
+    }
+}
+
+/// A path below the folder, as a manifest's are, is a name in it.
+fn names_below(folder: &Path, settings: &mut Settings) {
+    let Ok(folder) = std::path::absolute(folder) else { return };
+    for template in &mut settings.additions.templates {
+        if let Target::Path(output) = &mut template.target
+            && let Ok(name) = output.path.strip_prefix(&folder)
+        {
+            output.path = name.to_owned();
         }
     }
 }

@@ -24,6 +24,9 @@ use crate::sys;
 /// The link to the set that counts, and what it is renamed from.
 const DATA: &str = "..data";
 const DATA_NEXT: &str = "..data_tmp";
+/// There while a set counts of which nobody was told yet: whoever comes after a process that was
+/// killed tells it.
+const UNTOLD: &str = "..untold";
 /// Who may read a file is said by the file's own mode.
 const FOLDER_MODE: u32 = 0o755;
 
@@ -56,12 +59,14 @@ impl Folder {
         let names: Vec<OsString> = outputs(&rendered.files).filter_map(first_name).collect();
         let current = self.current();
         let mut placed = self.compared(&rendered.files, current.as_deref());
+        placed.replaced |= is_there(&self.path.join(UNTOLD));
         self.check_names(&names)?;
         // What is begun is done or undone before a signal ends it.
         let _held = sys::hold_signals();
         if placed.changed > 0 {
             let set = self.make_set(rendered, inputs)?;
-            if let Err(error) = self.switch(&set) {
+            let marked = if placed.replaced { self.mark() } else { Ok(()) };
+            if let Err(error) = marked.and_then(|()| self.switch(&set)) {
                 let failed = problem(&self.path.join(DATA), "replace", error);
                 return Err([failed].into_iter().chain(self.remove(&set)).collect());
             }
@@ -69,6 +74,16 @@ impl Folder {
         }
         self.link_names(&names)?;
         Ok(placed)
+    }
+
+    /// Whoever had read the former set was told.
+    pub fn told(&self) {
+        // A mark that remains is told of once more.
+        let _ = fs::remove_file(self.path.join(UNTOLD));
+    }
+
+    fn mark(&self) -> io::Result<()> {
+        File::create(self.path.join(UNTOLD)).map(drop)
     }
 
     /// The name of the set that counts.

@@ -13,27 +13,33 @@ mod serve;
 mod source;
 mod state;
 mod stay;
+mod telling;
 mod templates;
 mod trouble;
 
 use std::io::{self, pipe};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use crate::launch::problem::Problem;
 use crate::log::{Log, LogEnd};
+use crate::notify::Notifier;
 use crate::sys::serving::{Signals, Told};
 use crate::sys::{self};
 
 pub use application::{Application, CommandLine};
 pub use folder::Folder;
 pub use proxy::{Proxy, Way};
-pub use rendering::{Place, Rendering};
+pub use rendering::{Done, Place, Rendering};
 pub use serve::{BindError, Server};
 pub use source::{Open, Source};
 pub use state::State;
 
 use stay::Staying;
+
+/// How long the end waits for an application that is just being told of what was put in place.
+const TELLING_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// What a sidecar works with.
 pub struct Sidecar {
@@ -41,6 +47,7 @@ pub struct Sidecar {
     pub source: Source,
     pub application: Application,
     pub state: Arc<State>,
+    pub notifier: Arc<Notifier>,
     pub log: Log,
 }
 
@@ -48,11 +55,23 @@ impl Sidecar {
     /// Renders once. The application is told as it would be later.
     pub fn once(mut self) -> Result<(), Vec<Problem>> {
         let done = self.rendering.render(&mut self.source, &self.state)?;
+        self.tell(&done);
+        Ok(())
+    }
+
+    /// Says what was done, to the log and to the application where it is news to it.
+    fn tell(&mut self, done: &Done) {
         done.log(&self.log);
         if done.is_news() {
             self.application.tell(&self.log, &self.state);
+            self.rendering.told();
+            self.state.telling.end();
         }
-        Ok(())
+    }
+
+    /// Tells the supervisor, if there is one.
+    fn notify(&self, told: io::Result<()>) {
+        notify(&self.log, told);
     }
 
     /// Renders and stays, until a signal ends it. Comes back with problems only if the first
@@ -64,6 +83,7 @@ impl Sidecar {
         end: LogEnd,
     ) -> Result<(), Vec<Problem>> {
         let (state, log) = (Arc::clone(&self.state), self.log.clone());
+        let notifier = Arc::clone(&self.notifier);
         // The sockets' files go when this ends, whatever ends it but a second signal.
         let _files = server.map(|server| server.start(&state, &log)).transpose().map_err(failed)?;
         let (over, worker_end) = pipe().map_err(failed)?;
@@ -85,10 +105,22 @@ impl Sidecar {
             }
         }
         log.info("ending", |_| {});
+        notify(&log, notifier.stopping("ending"));
         // What is being put in place is put whole; and nothing more is begun before the end.
         std::mem::forget(state.placing());
+        if !state.telling.ends_within(TELLING_TIME_MAX) {
+            log.warn("not_told", |_| {});
+        }
         end.flush();
         Ok(())
+    }
+}
+
+fn notify(log: &Log, told: io::Result<()>) {
+    if let Err(error) = told {
+        log.warn("supervisor_not_told", |line| {
+            line.text("error", error);
+        });
     }
 }
 

@@ -199,6 +199,9 @@ fn judged(what: What, path: String, body: Bytes) -> Result<RelayedTo, Refused> {
 
 fn relayed_as_it_is(relayed: Relayed) -> Response<Full<Bytes>> {
     let Relayed { status, content_type, retry_after, body } = relayed;
+    if status == StatusCode::UNAUTHORIZED.as_u16() {
+        return Refused::of_own_token().answer();
+    }
     let mut answer = Response::new(Full::new(body));
     *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
     let headers = answer.headers_mut();
@@ -217,6 +220,13 @@ struct Refused {
 impl Refused {
     fn new(status: StatusCode, detail: &str) -> Self {
         Self { status, kind: "about:blank", detail: detail.to_owned() }
+    }
+
+    /// A launcher that holds no token is not told to set one.
+    fn of_own_token() -> Self {
+        let detail = "the store does not accept the sidecar's token";
+        let refused = Self::new(StatusCode::UNAUTHORIZED, detail);
+        Self { kind: problem_type::PROXY_TOKEN, ..refused }
     }
 
     /// What can pass: a launcher tries again.

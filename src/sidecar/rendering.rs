@@ -73,7 +73,18 @@ impl Rendering {
                 placed
             }
         };
+        // Said before the lock goes: an end that waits for it waits for this, too.
+        if placed.replaced {
+            state.telling.begin();
+        }
         Ok(Done { placed, versions })
+    }
+
+    /// The application has been told of what was placed.
+    pub fn told(&self) {
+        if let Place::Folder(folder) = &self.place {
+            folder.told();
+        }
     }
 }
 

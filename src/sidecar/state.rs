@@ -7,6 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
+use crate::sidecar::telling::Telling;
+
 /// What the outputs are worth.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Condition {
@@ -42,6 +44,7 @@ pub struct State {
     pub is_away: AtomicBool,
     /// Held while outputs are put in their places.
     placing: Mutex<()>,
+    pub telling: Telling,
     asked: Notify,
     pub rendered: AtomicU64,
     pub unchanged: AtomicU64,

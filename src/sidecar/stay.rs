@@ -66,6 +66,7 @@ impl Staying {
         if let Err(problems) = self.render() {
             return problems;
         }
+        self.sidecar.notify(self.sidecar.notifier.ready("rendered, and watching"));
         loop {
             self.step(&runtime);
         }
@@ -110,12 +111,9 @@ impl Staying {
 
     fn render(&mut self) -> Result<(), Vec<Problem>> {
         self.templates.remember();
-        let Sidecar { rendering, source, state, log, application } = &mut self.sidecar;
+        let Sidecar { rendering, source, state, .. } = &mut self.sidecar;
         let done = rendering.render(source, state)?;
-        done.log(log);
-        if done.is_news() {
-            application.tell(log, state);
-        }
+        self.sidecar.tell(&done);
         (self.versions, self.due) = (done.versions, false);
         self.recover();
         sys::rest();

@@ -8,7 +8,6 @@ mod error;
 mod limits;
 mod listener;
 mod metrics;
-mod notify;
 mod pace;
 mod probes;
 
@@ -25,6 +24,7 @@ use tokio::time::{interval, sleep, timeout};
 
 use crate::listen::ListenAddress;
 use crate::log::{Level, Log, Throttle};
+use crate::notify::Notifier;
 use crate::store::tls::{self, ServerIdentity, TlsError};
 use crate::store::{Store, http};
 use crate::sys::serving::{Signals, Told, raise_descriptor_limit, watch_signals};
@@ -40,7 +40,6 @@ pub use admission::Source;
 pub use context::{BodyFault, Context};
 pub use error::{BindError, ServeError};
 pub use limits::{HEAD_BYTES_MAX, HEADERS_MAX};
-pub use notify::Notifier;
 
 /// How long nobody is accepted after the system had no room for one more.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -146,7 +145,7 @@ pub fn serve(
     tell_supervisor(&log, notifier.ready(&status));
     wait_for_end(signals, &acceptor, &notifier, &log, &status)
         .map_err(system("wait for signals"))?;
-    tell_supervisor(&log, notifier.stopping());
+    tell_supervisor(&log, notifier.stopping("finishing the requests under way"));
     end(runtime, server, drain, accepting);
     Ok(())
 }

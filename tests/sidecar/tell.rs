@@ -2,6 +2,7 @@
 //! rendering.
 
 use std::fs;
+use std::io::Write as _;
 
 use super::side::Scene;
 use crate::harness::eventually;
@@ -86,4 +87,105 @@ fn a_restarted_one_tells_what_changed_meanwhile() {
     let told = || fs::read_to_string(scene.world().path("work/told")).ok();
     assert_eq!(eventually(told).expect("it is told"), "key key-2\n");
     side.end().code(0);
+}
+
+/// A program that hears hangups, and its worker that a hangup would end.
+#[test]
+fn whoever_has_workers_is_told_and_they_are_not() {
+    let scene = Scene::new();
+    let name = format!("pre-{}", std::process::id());
+    let script = format!(
+        "#!/bin/sh\n(trap - HUP; read -r x <{name}.work) &\nworker=$!\n\
+         trap 'echo hup >>{name}.got' HUP\necho started >{name}.got\n\
+         while kill -0 $worker; do read -t 0.05 x <>{name}.fifo; done; echo ended >>{name}.got\n"
+    );
+    let path = scene.world().script(&format!("work/{name}"), &script, "755");
+    pipes(&scene, &[&format!("{name}.work"), &format!("{name}.fifo")]);
+    let running = scene.world().command(&path, [] as [&str; 0]).start();
+    let got = format!("{name}.got");
+    scene.becomes(&got, "started\n");
+    let side = scene.start(&[&KEY[..], &["--signal=HUP", "--process", &name]].concat());
+    for (value, heard) in [("key-2", "started\nhup\n"), ("key-3", "started\nhup\nhup\n")] {
+        scene.set("DB_KEY", value);
+        scene.becomes(&got, heard);
+    }
+    assert_eq!(side.count("signalled"), 2, "{}", side.logged());
+    assert_eq!(side.count(&format!("pid={}", running.pid())), 2, "{}", side.logged());
+    side.end().code(0);
+    // It was there all the time: only now it ends.
+    fs::write(scene.world().path("work").join(format!("{name}.work")), "\n").expect("it reads");
+    scene.becomes(&got, "started\nhup\nhup\nended\n");
+    drop(running);
+}
+
+#[test]
+fn a_script_with_a_longer_name_than_the_kernel_keeps() {
+    let scene = Scene::new();
+    let name = format!("a-{}-with-a-long-name.sh", std::process::id());
+    let path = scene.world().script(&format!("work/{name}"), &application(&name), "755");
+    pipes(&scene, &[&format!("{name}.fifo")]);
+    let running = scene.world().command(&path, [] as [&str; 0]).start();
+    let got = format!("{name}.got");
+    scene.becomes(&got, "started\n");
+    let side = scene.start(&[&KEY[..], &["--signal=HUP", "--process", &name]].concat());
+    scene.set("DB_KEY", "key-2");
+    scene.becomes(&got, "started\nhup\n");
+    side.end().code(0);
+    drop(running);
+}
+
+fn pipes(scene: &Scene, names: &[&str]) {
+    for name in names {
+        let path = scene.world().path("work").join(name);
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    }
+}
+
+/// A command that takes until somebody writes to `go`.
+const SLOW: [&str; 5] =
+    ["--exec", "--", "sh", "-c", "echo begun >>told; read -r x <go; echo told >>told"];
+
+#[test]
+fn the_end_waits_for_who_is_being_told() {
+    let scene = Scene::new();
+    pipes(&scene, &["go"]);
+    let side = scene.start(&[&KEY[..], &SLOW].concat());
+    scene.set("DB_KEY", "key-2");
+    scene.becomes("told", "begun\n");
+    side.signal(nix::sys::signal::Signal::SIGTERM);
+    side.logs(" ending", 1);
+    fs::write(scene.world().path("work/go"), "\n").expect("it reads");
+    side.logs("command_done", 1);
+    side.wait().code(0);
+    assert_eq!(scene.text("told"), "begun\ntold\n");
+}
+
+/// It was killed between the change of the set and its telling.
+#[test]
+fn what_nobody_was_told_of_is_told_by_the_next_one() {
+    let scene = Scene::new();
+    pipes(&scene, &["go"]);
+    let options = [&["--render=key.txt:key", "--into=out"], &SLOW[..]].concat();
+    let side = scene.start(&options);
+    scene.set("DB_KEY", "key-2");
+    scene.becomes("told", "begun\n");
+    side.signal(nix::sys::signal::Signal::SIGKILL);
+    side.wait();
+    let side = super::Side::of(scene.world(), scene.describe(&options), "second");
+    assert!(side.logs("rendered", 1).contains("changed=0"));
+    scene.becomes("told", "begun\nbegun\n");
+    // Both commands wait there: the one that was left behind, and the one of now.
+    let go = fs::OpenOptions::new().read(true).write(true).open(scene.world().path("work/go"));
+    let mut go = go.expect("it is a pipe");
+    go.write_all(b"\n\n").expect("there is room");
+    side.logs("command_done", 1);
+    drop(go);
+    let mark = scene.world().path("work/out/..untold");
+    eventually(|| (!mark.exists()).then_some(())).expect("it was told");
+    side.end().code(0);
+    // Once it was told it is not told again.
+    let third = super::Side::of(scene.world(), scene.describe(&options), "third");
+    third.logs("rendered", 1);
+    third.end().code(0);
+    assert_eq!(scene.text("told").matches("begun").count(), 2);
 }

@@ -80,7 +80,7 @@ fn a_refusal_counts_more_than_what_is_no_store() {
     let (first, first_script) = tcp(vec![untyped(404)]);
     let (second, second_script) = tcp(vec![untyped(401)]);
     let error = client(vec![first, second]).metadata(&name("A")).expect_err("refused");
-    assert!(matches!(error, Error::Refused { status: 401, token_sent: true, .. }), "{error}");
+    assert!(matches!(error, Error::Refused { status: 401, token: TokenSent::Own, .. }), "{error}");
     first_script.join().expect("the script was played");
     second_script.join().expect("the script was played");
 }
@@ -124,7 +124,7 @@ fn a_store_that_wants_a_token_and_gets_none_is_told_apart() {
     let options = Options { org: Some(org), token: None, timeout: TIMEOUT_DEFAULT };
     let client = Client::new(Connector::Endpoints(vec![endpoint]), options);
     let error = client.metadata(&name("A")).expect_err("401");
-    assert!(matches!(error, Error::Refused { token_sent: false, .. }), "{error:?}");
+    assert!(matches!(error, Error::Refused { token: TokenSent::None, .. }), "{error:?}");
     assert_eq!(error.to_string(), "the store wants a token, and none is set");
     script.join().expect("the script was played");
 }

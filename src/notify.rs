@@ -26,7 +26,7 @@ impl Notifier {
         };
         let socket = UnixDatagram::unbound()?;
         socket.connect_addr(&address)?;
-        // A supervisor that hangs does not hold up the store.
+        // A supervisor that hangs does not hold up the server.
         socket.set_nonblocking(true)?;
         Ok(Self { socket: Some(socket) })
     }
@@ -39,8 +39,8 @@ impl Notifier {
         self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={}\n", monotonic_microseconds()))
     }
 
-    pub fn stopping(&self) -> io::Result<()> {
-        self.tell("STOPPING=1\nSTATUS=finishing the requests under way\n")
+    pub fn stopping(&self, status: &str) -> io::Result<()> {
+        self.tell(&format!("STOPPING=1\nSTATUS={status}\n"))
     }
 
     pub fn alive(&self) -> io::Result<()> {
