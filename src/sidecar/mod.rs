@@ -9,12 +9,14 @@ mod probes;
 mod processes;
 mod proxy;
 mod rendering;
+mod seats;
 mod serve;
 mod source;
 mod state;
 mod stay;
 mod templates;
 mod trouble;
+mod watches;
 
 use std::io::{self, pipe};
 use std::sync::Arc;
