@@ -2,11 +2,15 @@
 //! when it renders again, whom it tells, what it bears.
 
 mod changes;
+mod crowd;
 mod disks;
 mod folder;
 mod proxy;
+mod renewed;
 mod side;
+mod sockets;
 mod tell;
 mod trouble;
+mod unit;
 
 use side::Side;
