@@ -195,7 +195,8 @@ impl Folder {
     }
 }
 
-/// Opens it, and makes it where there is none. It stays: one that is removed could be locked by two.
+/// Opens it, and makes it where there is none. It stays: one that is removed could be locked by
+/// two.
 fn lock_file(folder: &Path) -> io::Result<File> {
     let path = folder.join(LOCK);
     // Another user's can be locked too, and a link or a pipe leads nowhere.

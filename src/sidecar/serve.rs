@@ -188,8 +188,8 @@ async fn serve_proxy(listener: UnixListener, proxy: Rc<Proxy>, log: Log) {
     }
 }
 
-/// One request and its answer; whoever takes too long, or is sent away, is closed. All kinds of connections share
-/// this code: it is much.
+/// One request and its answer; whoever takes too long, or is sent away, is closed. All kinds of
+/// connections share this code: it is much.
 async fn converse(
     stream: Box<dyn Stream>,
     answers: Answers,
