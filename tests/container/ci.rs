@@ -1,5 +1,5 @@
-//! The pipelines of contrib/ci, played step by step with a real store: what each step is given, what
-//! it checks, and that nobody else's text is taken for a reference.
+//! The pipelines of contrib/ci, played step by step with a real store: what each step is given,
+//! what it checks, and that nobody else's text is taken for a reference.
 
 use std::collections::BTreeMap;
 use std::fs;
