@@ -6,6 +6,7 @@
 //! StatefulSet, Jobs and native sidecars, `pods.py` makes plain pods of, and `manifests.rs` holds
 //! to Kubernetes' own schema.
 
+mod ci;
 mod cluster;
 mod entrypoint;
 mod image;

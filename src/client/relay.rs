@@ -25,6 +25,7 @@ pub struct Relay {
 }
 
 /// What is asked: the path, the body, how many names there are, and whether values are wanted.
+#[derive(Clone)]
 pub struct RelayedTo {
     pub path: String,
     pub body: Bytes,
@@ -54,6 +55,17 @@ impl Client {
 impl Relay {
     pub fn org(&self) -> &OrgName {
         &self.org
+    }
+
+    /// Whether a store would give the same answer to both: they go to the same addresses, with the
+    /// same token.
+    pub fn asks_as(&self, other: &Self) -> bool {
+        let addresses = |relay: &Self| -> Vec<String> {
+            relay.endpoints.iter().map(|endpoint| endpoint.as_str().to_owned()).collect()
+        };
+        self.authorization == other.authorization
+            && self.org == other.org
+            && addresses(self) == addresses(other)
     }
 
     /// The answer of the first endpoint that has one which settles it; else the last failure.

@@ -6,12 +6,12 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{Flock, FlockArg, OFlag};
 
 use crate::launch::document::{Output, Target};
 use crate::launch::place::{self, Inputs};
@@ -27,6 +27,10 @@ const DATA_NEXT: &str = "..data_tmp";
 /// There while a set counts of which nobody was told yet: whoever comes after a process that was
 /// killed tells it.
 const UNTOLD: &str = "..untold";
+/// What is locked by who renders into the folder. Not the folder itself: who binds a socket in it
+/// locks that for a moment.
+const LOCK: &str = "..lock";
+const LOCK_MODE: u32 = 0o644;
 /// Who may read a file is said by the file's own mode.
 const FOLDER_MODE: u32 = 0o755;
 
@@ -39,11 +43,12 @@ pub struct Folder {
 impl Folder {
     /// Takes it, and removes what a process that was killed left half done.
     pub fn open(path: &Path) -> Result<Self, Problem> {
-        let opened = File::open(path).map_err(|error| problem(path, "open", error))?;
-        if !opened.metadata().map_err(|error| problem(path, "open", error))?.is_dir() {
+        let found = fs::metadata(path).map_err(|error| problem(path, "open", error))?;
+        if !found.is_dir() {
             return Err(problem(path, "open", io::ErrorKind::NotADirectory.into()));
         }
-        let lock = Flock::lock(opened, FlockArg::LockExclusiveNonblock);
+        let lock = lock_file(path).map_err(|error| problem(&path.join(LOCK), "open", error))?;
+        let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock);
         let lock = lock.map_err(|(_, errno)| match errno {
             Errno::EWOULDBLOCK => in_use(path),
             errno => problem(path, "lock", errno.into()),
@@ -203,6 +208,26 @@ impl Folder {
         let Ok(entries) = fs::read_dir(&self.path) else { return Vec::new() };
         entries.flatten().map(|entry| entry.file_name()).collect()
     }
+}
+
+/// Opens it, and makes it where there is none. It stays: one that is removed could be locked by
+/// two.
+fn lock_file(folder: &Path) -> io::Result<File> {
+    let path = folder.join(LOCK);
+    // Another user's can be locked too, and a link or a pipe leads nowhere.
+    let mut options = File::options();
+    options.read(true).custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits());
+    match options.open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        opened => return opened,
+    }
+    match File::options().write(true).create_new(true).mode(LOCK_MODE).open(&path) {
+        Ok(made) => made.set_permissions(Permissions::from_mode(LOCK_MODE))?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
+    // One that stays open for writing would keep the volume from becoming read-only.
+    options.open(&path)
 }
 
 fn outputs(files: &[RenderedFile]) -> impl Iterator<Item = &Output> {

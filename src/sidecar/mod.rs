@@ -9,6 +9,7 @@ mod probes;
 mod processes;
 mod proxy;
 mod rendering;
+mod seats;
 mod serve;
 mod source;
 mod state;
@@ -16,6 +17,7 @@ mod stay;
 mod telling;
 mod templates;
 mod trouble;
+mod watches;
 
 use std::io::{self, pipe};
 use std::sync::Arc;

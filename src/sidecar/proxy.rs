@@ -14,9 +14,11 @@ use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::client::{Relay, Relayed, RelayedTo};
+use crate::client::{Failure, Relay, Relayed, RelayedTo};
 use crate::log::{Level, Log, Throttle};
-use crate::sidecar::state::{State, count};
+use crate::sidecar::seats::Seat;
+use crate::sidecar::state::{Proxied, State, count};
+use crate::sidecar::watches::Watches;
 use crate::wire::{
     self, Problem, REQUEST_BYTES_MAX, RESOLVE_NAMES_MAX, ResolveRequest, WATCH_SECONDS_MAX,
     WatchRequest, problem_type,
@@ -28,6 +30,8 @@ const RESOLVES_MAX: usize = 8;
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 const BODY_TIME_MAX: Duration = Duration::from_secs(10);
 const RESOLVE_TIME_MAX: Duration = Duration::from_secs(20);
+/// Seconds.
+const WATCH_AGAIN_AFTER: HeaderValue = HeaderValue::from_static("15");
 const LINES_PER_SECOND_MAX: u32 = 10;
 /// Who may connect besides the owner, as the mode of the socket says it.
 const OTHERS: u32 = 0o066;
@@ -36,7 +40,7 @@ static TURNED_AWAY: Throttle = Throttle::new("turned_away", LINES_PER_SECOND_MAX
 static PROXIED: Throttle = Throttle::new("proxied", LINES_PER_SECOND_MAX);
 
 /// Who is at the other end of a connection (unix(7), `SO_PEERCRED`).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Peer {
     pub uid: u32,
     pub pid: Option<i32>,
@@ -50,6 +54,7 @@ pub struct Proxy {
     own_uid: u32,
     lets_others_in: bool,
     resolves: Semaphore,
+    watches: Watches,
     state: Arc<State>,
     log: Log,
 }
@@ -61,6 +66,7 @@ impl Proxy {
             own_uid: nix::unistd::geteuid().as_raw(),
             lets_others_in: mode & OTHERS != 0,
             resolves: Semaphore::new(RESOLVES_MAX),
+            watches: Watches::default(),
             state,
             log,
         }
@@ -70,14 +76,17 @@ impl Proxy {
         &self,
         request: Request<Incoming>,
         peer: Option<Peer>,
+        seat: &Seat,
     ) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
         // Read in any case: what is left unread would take the answer away with the connection.
         let body = read(body).await;
+        seat.serve();
         let answered = match self.admit(peer).and(body) {
-            Ok(body) => self.hand_on(&head, body).await,
+            Ok(body) => self.hand_on(&head, body, peer, seat).await,
             Err(refused) => Err(refused),
         };
+        seat.is_answered();
         let status = match &answered {
             Ok(relayed) => relayed.status,
             Err(refused) => refused.status.as_u16(),
@@ -119,26 +128,71 @@ impl Proxy {
         Err(Refused::new(StatusCode::FORBIDDEN, detail))
     }
 
-    async fn hand_on(&self, head: &Parts, body: Bytes) -> Result<Relayed, Refused> {
-        let relay = self.way.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let relay =
-            relay.ok_or_else(|| Refused::later("the sidecar has not reached the store yet"))?;
+    async fn hand_on(
+        &self,
+        head: &Parts,
+        body: Bytes,
+        peer: Option<Peer>,
+        seat: &Seat,
+    ) -> Result<Relayed, Refused> {
+        let relay = self.relay()?;
         let path = head.uri.path().to_owned();
         let what = asked(&head.method, &path, &relay)?;
         let to = judged(what, path, body)?;
-        let _slot = match what {
-            What::Watch => None,
-            What::Resolve => Some(
-                timeout(RESOLVE_TIME_MAX, self.resolves.acquire())
-                    .await
-                    .ok()
-                    .and_then(Result::ok)
-                    .ok_or_else(|| Refused::later("too much is under way"))?,
-            ),
+        let sent = match what {
+            What::Watch => {
+                let _watch = self.watches.begin(peer).ok_or_else(Refused::too_many)?;
+                seat.step_aside();
+                let sent = self.send(relay, to).await;
+                seat.come_back();
+                sent
+            }
+            What::Resolve => {
+                let slot = timeout(RESOLVE_TIME_MAX, self.resolves.acquire()).await;
+                let slot = slot.ok().and_then(Result::ok);
+                let _slot = slot.ok_or_else(|| Refused::later("too much is under way"))?;
+                self.send(relay, to).await
+            }
         };
-        relay.send(to, ANSWER_BYTES_MAX).await.map_err(|failure| {
+        proxied(&sent).into_iter().for_each(|proxied| self.state.heard(proxied));
+        sent.map_err(|failure| {
             Refused::later(&format!("the store does not answer the sidecar: {failure}"))
         })
+    }
+
+    fn relay(&self) -> Result<Arc<Relay>, Refused> {
+        let relay = self.way.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        relay.ok_or_else(|| Refused::later("the sidecar has not reached the store yet"))
+    }
+
+    /// What a store refuses may be due to a token that was replaced since, or to an address: once
+    /// the settings were read again, it is asked again if they are others.
+    async fn send(&self, relay: Arc<Relay>, to: RelayedTo) -> Result<Relayed, Failure> {
+        let sent = relay.send(to.clone(), ANSWER_BYTES_MAX).await;
+        if sent.as_ref().is_ok_and(|relayed| !matches!(relayed.status, 401 | 403 | 404)) {
+            return sent;
+        }
+        self.state.renewed().await;
+        match self.relay() {
+            Ok(now) if !now.asks_as(&relay) => now.send(to, ANSWER_BYTES_MAX).await,
+            _ => sent,
+        }
+    }
+}
+
+/// What it says of the sidecar's own standing. That a name is missing or forbidden is its
+/// launcher's matter, and that a store is busy passes.
+fn proxied(sent: &Result<Relayed, Failure>) -> Option<Proxied> {
+    match sent {
+        Err(_) => Some(Proxied::Away),
+        Ok(Relayed { status: 401 | 403, .. }) => Some(Proxied::Refused),
+        Ok(Relayed { status: 404, body, .. }) => {
+            let problem = serde_json::from_slice::<Problem>(body);
+            let is_of_org = problem.is_ok_and(|one| one.kind == problem_type::NO_ORGANIZATION);
+            Some(if is_of_org { Proxied::Refused } else { Proxied::Well })
+        }
+        Ok(Relayed { status: 429 | 500.., .. }) => None,
+        Ok(_) => Some(Proxied::Well),
     }
 }
 
@@ -215,11 +269,12 @@ struct Refused {
     status: StatusCode,
     kind: &'static str,
     detail: String,
+    retry_after: Option<HeaderValue>,
 }
 
 impl Refused {
     fn new(status: StatusCode, detail: &str) -> Self {
-        Self { status, kind: "about:blank", detail: detail.to_owned() }
+        Self { status, kind: "about:blank", detail: detail.to_owned(), retry_after: None }
     }
 
     /// A launcher that holds no token is not told to set one.
@@ -232,6 +287,12 @@ impl Refused {
     /// What can pass: a launcher tries again.
     fn later(detail: &str) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    }
+
+    fn too_many() -> Self {
+        let detail = "this proxy holds as many watches as it may; try again later";
+        let refused = Self::new(StatusCode::TOO_MANY_REQUESTS, detail);
+        Self { retry_after: Some(WATCH_AGAIN_AFTER), ..refused }
     }
 
     fn answer(self) -> Response<Full<Bytes>> {
@@ -247,6 +308,8 @@ impl Refused {
         *answer.status_mut() = self.status;
         let kind = HeaderValue::from_static("application/problem+json");
         answer.headers_mut().insert(CONTENT_TYPE, kind);
+        let retry_after = self.retry_after.into_iter();
+        retry_after.for_each(|value| drop(answer.headers_mut().insert(RETRY_AFTER, value)));
         answer
     }
 }

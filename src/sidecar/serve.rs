@@ -2,11 +2,13 @@
 //! them; each connection has one request, and a limited time.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
 use std::path::Path;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
@@ -20,8 +22,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::{LocalSet, spawn_local, yield_now};
 use tokio::time::{sleep, timeout};
 
 use crate::listen::ListenAddress;
@@ -29,9 +30,10 @@ use crate::listen::socket::{SocketFile, bind_tcp, bind_unix};
 use crate::log::Log;
 use crate::sidecar::probes;
 use crate::sidecar::proxy::{Peer, Proxy};
+use crate::sidecar::seats::{Seat, Seats};
 use crate::sidecar::state::State;
 
-/// Connections at once, at each socket; further ones wait to be accepted.
+/// Connections at once, at each socket, but for the proxy's watches.
 const CONNECTIONS_MAX: usize = 64;
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
@@ -66,7 +68,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
 type Answered = Pin<Box<dyn Future<Output = Response<Full<Bytes>>>>>;
 
 /// What answers the requests of one socket, each with who is at its other end.
-type Answers = Rc<dyn Fn(Request<Incoming>, Option<Peer>) -> Answered>;
+type Answers = Rc<dyn Fn(Request<Incoming>, Option<Peer>, Rc<Seat>) -> Answered>;
 
 enum Listener {
     Tcp(TcpListener),
@@ -132,7 +134,7 @@ impl Server {
                 all.spawn_local(serve_probes(listener, state, log.clone()));
             }
             if let Some((listener, proxy)) = proxy {
-                all.spawn_local(serve_proxy(listener, Rc::new(proxy)));
+                all.spawn_local(serve_proxy(listener, Rc::new(proxy), log));
             }
             runtime.block_on(all);
         })?;
@@ -141,21 +143,22 @@ impl Server {
 }
 
 async fn serve_probes(listener: Listener, state: Arc<State>, log: Log) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let answer: Answers = Rc::new(move |request, _| {
+    let seats = Seats::new(CONNECTIONS_MAX, log.clone());
+    let answer: Answers = Rc::new(move |request, _, _| {
         let answer = probes::answer(&request, &state);
         Box::pin(async move { answer })
     });
     loop {
-        let slot = slot(&slots).await;
         let accepted: io::Result<Box<dyn Stream>> = match &listener {
             Listener::Tcp(listener) => listener.accept().await.map(|(stream, _)| boxed(stream)),
             Listener::Unix(listener) => listener.accept().await.map(|(stream, _)| boxed(stream)),
         };
         match accepted {
             Ok(stream) => {
-                let conversed = converse(stream, Rc::clone(&answer), None, PROBE_TIME_MAX, slot);
-                drop(spawn_local(conversed));
+                let (answer, seat) = (Rc::clone(&answer), seats.take().await);
+                drop(spawn_local(converse(stream, answer, None, PROBE_TIME_MAX, seat)));
+                // It is heard before so many others are accepted that it is sent away.
+                yield_now().await;
             }
             Err(error) => {
                 log.warn("accept_failed", |line| {
@@ -167,39 +170,36 @@ async fn serve_probes(listener: Listener, state: Arc<State>, log: Log) {
     }
 }
 
-async fn serve_proxy(listener: UnixListener, proxy: Rc<Proxy>) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let answer: Answers = Rc::new(move |request, peer| {
+async fn serve_proxy(listener: UnixListener, proxy: Rc<Proxy>, log: Log) {
+    let seats = Seats::new(CONNECTIONS_MAX, log);
+    let answer: Answers = Rc::new(move |request, peer, seat| {
         let proxy = Rc::clone(&proxy);
-        Box::pin(async move { proxy.answer(request, peer).await })
+        Box::pin(async move { proxy.answer(request, peer, &seat).await })
     });
     loop {
-        let slot = slot(&slots).await;
         let Ok((stream, _)) = listener.accept().await else {
             sleep(ACCEPT_PAUSE).await;
             continue;
         };
         let peer = stream.peer_cred().map(|cred| Peer { uid: cred.uid(), pid: cred.pid() });
-        let (stream, answer) = (boxed(stream), Rc::clone(&answer));
-        drop(spawn_local(converse(stream, answer, peer.ok(), PROXY_TIME_MAX, slot)));
+        let (stream, answer, seat) = (boxed(stream), Rc::clone(&answer), seats.take().await);
+        drop(spawn_local(converse(stream, answer, peer.ok(), PROXY_TIME_MAX, seat)));
+        yield_now().await;
     }
 }
 
-async fn slot(slots: &Arc<Semaphore>) -> OwnedSemaphorePermit {
-    Arc::clone(slots).acquire_owned().await.expect("it is never closed")
-}
-
-/// One request and its answer; whoever takes too long is closed. All kinds of connections share
-/// this code: it is much.
+/// One request and its answer; whoever takes too long, or is sent away, is closed. All kinds of
+/// connections share this code: it is much.
 async fn converse(
     stream: Box<dyn Stream>,
     answers: Answers,
     peer: Option<Peer>,
     time_max: Duration,
-    slot: OwnedSemaphorePermit,
+    seat: Seat,
 ) {
+    let seat = Rc::new(seat);
     let service = service_fn(|request| {
-        let answered = answers(request, peer);
+        let answered = answers(request, peer, Rc::clone(&seat));
         async { Ok::<_, Infallible>(answered.await) }
     });
     let mut builder = http1::Builder::new();
@@ -207,8 +207,13 @@ async fn converse(
     builder.keep_alive(false).max_buf_size(HEAD_BYTES_MAX);
     let conversation = builder.serve_connection(TokioIo::new(stream), service);
     // How it ended, its client knows.
-    let _ = timeout(time_max, conversation).await;
-    drop(slot);
+    let mut conversation = pin!(timeout(time_max, conversation));
+    let mut sent_away = pin!(seat.sent_away());
+    poll_fn(|context| match conversation.as_mut().poll(context) {
+        Poll::Ready(_) => Poll::Ready(()),
+        Poll::Pending => sent_away.as_mut().poll(context),
+    })
+    .await;
 }
 
 fn boxed(stream: impl Stream + 'static) -> Box<dyn Stream> {

@@ -26,6 +26,11 @@ impl Source {
         Ok(self.client.as_ref().expect("it was just opened"))
     }
 
+    /// Whether there is one that could be an old one by now.
+    pub fn is_open(&self) -> bool {
+        self.client.is_some()
+    }
+
     /// Opens it anew; where that fails, the former one stays.
     pub fn renew(&mut self) -> Result<(), Vec<Problem>> {
         let client = (self.open)()?;

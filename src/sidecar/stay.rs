@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
-use crate::client::{WatchLine, Watched};
+use crate::client::{Error, WatchLine, Watched};
 use crate::launch::problem::Problem;
 use crate::name::SecretName;
-use crate::sidecar::state::{Condition, State};
+use crate::sidecar::state::{Asked, Condition, Proxied, State};
 use crate::sidecar::templates::Templates;
 use crate::sidecar::trouble::Trouble;
 use crate::sidecar::{Sidecar, jitter};
@@ -38,13 +38,16 @@ pub struct Staying {
     /// Whether something is to be rendered that was not yet.
     due: bool,
     trouble: Option<(Trouble, u32)>,
+    /// What ended a watch before its time.
+    woken: Option<Woken>,
 }
 
 /// What ends a wait.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Woken {
-    /// Somebody asks for a rendering, or a template changed.
-    Asked,
+    Asked(Asked),
+    /// A template changed.
+    Template,
     Time,
 }
 
@@ -53,7 +56,7 @@ impl Staying {
         let templates = &sidecar.rendering.set.additions.templates;
         let templates = Templates::new(templates.iter().map(|one| one.path.clone()).collect());
         let (line, versions) = (WatchLine::default(), BTreeMap::new());
-        Self { sidecar, line, templates, versions, due: true, trouble: None }
+        Self { sidecar, line, templates, versions, due: true, trouble: None, woken: None }
     }
 
     /// Comes back with what the first rendering failed for, and never else but for a runtime that
@@ -73,27 +76,53 @@ impl Staying {
     }
 
     fn step(&mut self, runtime: &Runtime) {
-        let woken = match self.trouble {
-            Some((trouble, tries)) => {
+        let is_idle = self.versions.is_empty() && !self.due;
+        let woken = match (self.woken.take(), self.trouble) {
+            (Some(woken), _) => woken,
+            (None, _) if is_idle => self.pause(runtime, LONG),
+            (None, Some((trouble, tries))) => {
                 let pause = trouble.pause_max(tries);
                 self.pause(runtime, pause / 2 + jitter(pause / 2))
             }
-            None if self.versions.is_empty() && !self.due => self.pause(runtime, LONG),
-            None => Woken::Time,
+            (None, None) => Woken::Time,
         };
-        if woken == Woken::Asked || self.due {
+        match woken {
+            Woken::Asked(asked) => self.answer(asked, runtime),
+            Woken::Template => self.render_again(),
+            Woken::Time if self.due => self.render_again(),
+            Woken::Time if self.versions.is_empty() => {}
+            // After trouble it only looks, so that its end is soon known.
+            Woken::Time if self.trouble.is_some() => self.watch(runtime, 0),
+            Woken::Time => self.watch(runtime, WATCH_SECONDS),
+        }
+    }
+
+    fn answer(&mut self, asked: Asked, runtime: &Runtime) {
+        if asked.renew {
+            self.renew();
+        }
+        if asked.render || self.due {
             self.render_again();
-        } else if self.versions.is_empty() {
-            self.recover();
+        } else if !self.versions.is_empty() {
+            // What the proxy doubts is seen for itself.
+            self.watch(runtime, 0);
         } else {
-            self.watch(runtime);
+            match asked.proxied {
+                Some(Proxied::Refused) => self.trouble(Trouble::Refused, |line| {
+                    line(&"the store refuses what the proxy hands on");
+                }),
+                Some(Proxied::Away) => self.trouble(Trouble::Away, |line| {
+                    line(&"the store does not answer the proxy");
+                }),
+                Some(Proxied::Well) => self.recover(),
+                None => {}
+            }
         }
     }
 
     fn rest(&mut self, runtime: &Runtime) {
-        if self.pause(runtime, QUICK) == Woken::Asked {
-            self.render_again();
-        }
+        let woken = self.pause(runtime, QUICK);
+        self.woken = Some(woken).filter(|woken| *woken != Woken::Time);
     }
 
     fn pause(&self, runtime: &Runtime, time: Duration) -> Woken {
@@ -103,10 +132,38 @@ impl Staying {
 
     fn render_again(&mut self) {
         self.due = true;
-        if let Err(problems) = self.render() {
+        let mut rendered = self.render();
+        let of = |rendered: &Result<(), Vec<Problem>>| match rendered {
+            Ok(()) => None,
+            Err(problems) => Some(Trouble::of_problems(problems)),
+        };
+        if self.is_first_refusal(of(&rendered)) {
+            self.renew();
+            rendered = self.render();
+        }
+        if let Err(problems) = rendered {
             let trouble = Trouble::of_problems(&problems);
             self.trouble(trouble, |line| problems.iter().for_each(|problem| line(problem)));
         }
+    }
+
+    /// The token's file may have another token already, so that nothing is wrong.
+    fn is_first_refusal(&self, trouble: Option<Trouble>) -> bool {
+        let before = self.trouble.map(|(trouble, _)| trouble);
+        trouble == Some(Trouble::Refused) && before != trouble
+    }
+
+    /// Reads the settings again: a token's file, or the authorities', may be another one by now.
+    fn renew(&mut self) {
+        self.line = WatchLine::default();
+        let Sidecar { state, log, source, .. } = &mut self.sidecar;
+        let renewed = if source.is_open() { source.renew() } else { Ok(()) };
+        for problem in renewed.err().iter().flatten() {
+            log.debug("settings_not_read", |line| {
+                line.text("error", problem);
+            });
+        }
+        state.were_renewed();
     }
 
     fn render(&mut self) -> Result<(), Vec<Problem>> {
@@ -120,17 +177,19 @@ impl Staying {
         Ok(())
     }
 
-    /// Waits for another version. After trouble it only looks, so that its end is soon known.
-    fn watch(&mut self, runtime: &Runtime) {
-        let wait = if self.trouble.is_some() { 0 } else { WATCH_SECONDS };
+    /// Waits for another version, or looks once.
+    fn watch(&mut self, runtime: &Runtime, wait: u64) {
         let request = WatchRequest { versions: self.versions.clone(), wait };
         let start = Instant::now();
-        let stop = woken(&self.sidecar.state, &self.templates);
-        let client = self.sidecar.source.client();
-        let watched = client.ok().map(|client| client.watch(&mut self.line, &request, stop));
+        let mut watched = self.ask(&request);
+        let of = |error: &Error| Trouble::of_error(error);
+        if self.is_first_refusal(watched.as_ref().and_then(|one| one.as_ref().err()).map(of)) {
+            self.renew();
+            watched = self.ask(&request);
+        }
         match watched {
             None => self.render_again(),
-            Some(Ok(Watched::Stopped(_))) => self.render_again(),
+            Some(Ok(Watched::Stopped(woken))) => self.woken = Some(woken),
             Some(Ok(Watched::Answer(answer))) => {
                 self.heard(&answer, runtime);
                 // Who answers at once, and with nothing new, is not asked again at once.
@@ -141,6 +200,13 @@ impl Staying {
             }
             Some(Err(error)) => self.trouble(Trouble::of_error(&error), |line| line(&error)),
         }
+    }
+
+    /// Nothing without a client.
+    fn ask(&mut self, request: &WatchRequest) -> Option<Result<Watched<Woken>, Error>> {
+        let stop = woken(&self.sidecar.state, &self.templates);
+        let client = self.sidecar.source.client().ok()?;
+        Some(client.watch(&mut self.line, request, stop))
     }
 
     fn heard(&mut self, answer: &WatchAnswer, runtime: &Runtime) {
@@ -155,7 +221,9 @@ impl Staying {
             return self.recover();
         }
         // Whoever asks meanwhile is answered by the same rendering.
-        self.pause(runtime, jitter(SPREAD));
+        if let Woken::Asked(Asked { renew: true, .. }) = self.pause(runtime, jitter(SPREAD)) {
+            self.renew();
+        }
         self.render_again();
     }
 
@@ -180,7 +248,7 @@ impl Staying {
             _ => 0,
         };
         self.trouble = Some((trouble, tries));
-        let Sidecar { state, log, source, .. } = &mut self.sidecar;
+        let Sidecar { state, log, .. } = &self.sidecar;
         state.is_away.store(trouble == Trouble::Away, Ordering::Relaxed);
         trouble.condition().into_iter().for_each(|condition| state.set(condition));
         tell(&mut |what| match (tries, trouble) {
@@ -194,16 +262,8 @@ impl Staying {
                 line.text("error", what);
             }),
         });
-        // The token's file, or the authorities', may be another one by now.
         if matches!(trouble, Trouble::Refused | Trouble::Away) && tries > 0 {
-            self.line = WatchLine::default();
-            if let Err(problems) = source.renew() {
-                for problem in &problems {
-                    log.debug("settings_not_read", |line| {
-                        line.text("error", problem);
-                    });
-                }
-            }
+            self.renew();
         }
     }
 }
@@ -211,8 +271,11 @@ impl Staying {
 /// Until somebody asks, or a template is another one than it was.
 async fn woken(state: &Arc<State>, templates: &Templates) -> Woken {
     loop {
-        if timeout(LOOK_PAUSE, state.asked()).await.is_ok() || templates.changed() {
-            return Woken::Asked;
+        if let Ok(asked) = timeout(LOOK_PAUSE, state.asked()).await {
+            return Woken::Asked(asked);
+        }
+        if templates.changed() {
+            return Woken::Template;
         }
     }
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-const CONTRIB: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/contrib");
+pub const CONTRIB: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/contrib");
 const TOOLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/manifests/bin");
 /// The newest Kubernetes whose schema is at hand, and the oldest that knows a native sidecar.
 const KUBERNETES: [&str; 2] = ["1.37", "1.29"];
@@ -31,7 +31,7 @@ fn kubernetes() -> Vec<PathBuf> {
 }
 
 /// What a file holds, a value a document.
-fn documents(path: &Path) -> Vec<Value> {
+pub fn documents(path: &Path) -> Vec<Value> {
     let script = "import json, sys, yaml\n\
         print(json.dumps(list(yaml.safe_load_all(open(sys.argv[1])))))";
     let printed = run("python", &["-c", script, path.to_str().expect("a path in UTF-8")]);
@@ -123,6 +123,23 @@ fn tokens_are_files_and_native_sidecars_are_waited_for() {
         }
     }
     assert_eq!(native, 2);
+}
+
+/// A container that is not ready takes its pod out of its Service, though the application beside it
+/// still has the last good files.
+#[test]
+fn a_sidecar_s_trouble_is_not_its_pod_s() {
+    let mut sidecars = 0;
+    for (name, pod) in pods() {
+        for container in containers(&pod) {
+            let words = container["command"].as_array().into_iter().flatten();
+            if words.filter_map(Value::as_str).any(|word| word == "sidecar") {
+                sidecars += 1;
+                assert!(container["readinessProbe"].is_null(), "{name}: {container}");
+            }
+        }
+    }
+    assert_eq!(sidecars, 5);
 }
 
 /// Kubernetes takes `$(NAME)` and `$$`, Compose `$NAME`: none of these stands where ours should.

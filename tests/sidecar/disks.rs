@@ -38,7 +38,7 @@ fn a_full_volume() {
         ("key key-1\n".into(), "key key-1\n".into())
     );
     let names = fs::read_dir(side.sees(&scene.world().path("work/out"))).expect("a folder");
-    assert_eq!(names.count(), 4, "half a set is left");
+    assert_eq!(names.count(), 5, "half a set is left");
     scene.set("DB_KEY", "key-3");
     side.is_ready(true);
     assert_eq!(read(&side, &scene, "other"), "key key-3\n");

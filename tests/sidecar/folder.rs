@@ -15,11 +15,12 @@ use crate::harness::eventually;
 
 const SET: [&str; 3] = ["--into=out", "--render=key.txt:key", "--render=key.txt:conf/key:0644"];
 
-/// The names in the folder, sets as `SET`.
+/// The names in the folder, sets as `SET`; but not what is locked, which is always there.
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("a folder");
     let name = |entry: fs::DirEntry| entry.file_name().into_string().expect("a text");
-    let mut names: Vec<String> = entries.flatten().map(name).collect();
+    let names = entries.flatten().map(name).filter(|name| name != "..lock");
+    let mut names: Vec<String> = names.collect();
     names.iter_mut().filter(|name| is_set(name)).for_each(|name| *name = "SET".to_owned());
     names.sort();
     names

@@ -10,7 +10,7 @@ use crate::harness::eventually;
 const KEY: [&str; 1] = ["--render=key.txt:out/key"];
 
 /// A program that writes down each hangup, under a name that no other test's has.
-fn application(name: &str) -> String {
+pub fn application(name: &str) -> String {
     format!(
         "#!/bin/sh\ntrap 'echo hup >>{name}.got' HUP\necho started >{name}.got\n\
          while :; do read -t 0.05 x <{name}.fifo; done\n"
