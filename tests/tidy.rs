@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::harness::{World, files};
 
 /// Which part of the house may not name which others. A part is a file or a directory of `src`.
-const FORBIDDEN: [(&str, &[&str]); 20] = [
+const FORBIDDEN: [(&str, &[&str]); 21] = [
     ("name", &["client", "launch", "store", "admin", "settings", "cli", "run", "sys", "wire"]),
     ("sys", &["client", "launch", "store", "admin", "settings", "cli", "run", "wire"]),
     ("secret", &["client", "launch", "store", "admin", "settings", "cli", "run", "sys", "wire"]),
