@@ -2,9 +2,13 @@
 //! starts it there gets the old one or the new one, and a copy that runs is not disturbed.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io;
+use std::io::{self, Seek};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
+use nix::unistd::linkat;
 
 use crate::private_file::folder_of;
 use crate::{staging, sys};
@@ -40,7 +44,7 @@ pub fn install(path: &Path) -> Result<(), InstallError> {
     staging::remove_left(folder_of(&path), path.file_name().into_iter());
     let staged = staging::beside(&path).map_err(failed("write"))?;
     let _unfinished = sys::remove_at_end(&staged).map_err(failed("write"))?;
-    let put = write(source, length, &staged)
+    let put = stage(&source, length, &staged)
         .map_err(failed("write"))
         .and_then(|_held| fs::rename(&staged, &path).map_err(failed("replace")));
     if put.is_err() {
@@ -52,18 +56,46 @@ pub fn install(path: &Path) -> Result<(), InstallError> {
     synced.map_err(failed("sync the folder of"))
 }
 
-/// The whole of it, or an error: a copy that is short would be started all the same. What holds it
-/// is open for reading alone: what is open for writing cannot be started.
-fn write(mut source: File, length: u64, staged: &Path) -> io::Result<File> {
+/// Makes the file under its staged name, and holds it. Until it is whole it has none, where the
+/// system can do that: then a process that is killed leaves nothing of it.
+fn stage(source: &File, length: u64, staged: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o700).open(staged)?;
-    let held = File::open(staged)?;
-    staging::hold(&held);
+    options.write(true).mode(0o700);
+    let unnamed = options.clone().custom_flags(OFlag::O_TMPFILE.bits()).open(folder_of(staged));
+    if let Ok(file) = unnamed {
+        let held = held(&own_path(&file))?;
+        fill(source, &file, length)?;
+        let own = own_path(&file);
+        if linkat(AT_FDCWD, &own, AT_FDCWD, staged, AtFlags::AT_SYMLINK_FOLLOW).is_ok() {
+            return Ok(held);
+        }
+    }
+    let file = options.create_new(true).open(staged)?;
+    let held = held(staged)?;
+    fill(source, &file, length)?;
+    Ok(held)
+}
+
+/// What holds it is open for reading alone: what is open for writing cannot be started.
+fn held(path: &Path) -> io::Result<File> {
+    let file = File::open(path)?;
+    staging::hold(&file);
+    Ok(file)
+}
+
+/// A file that has no name yet is reached, and gets one, by this (open(2), `O_TMPFILE`).
+fn own_path(file: &File) -> PathBuf {
+    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
+}
+
+/// The whole of it, or an error: a copy that is short would be started all the same.
+fn fill(mut source: &File, mut file: &File, length: u64) -> io::Result<()> {
+    source.rewind()?;
     let copied = io::copy(&mut source, &mut file)?;
     file.set_permissions(Permissions::from_mode(MODE))?;
     file.sync_all()?;
     match copied == length && file.metadata()?.len() == length {
-        true => Ok(held),
+        true => Ok(()),
         false => Err(io::ErrorKind::UnexpectedEof.into()),
     }
 }

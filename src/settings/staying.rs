@@ -159,7 +159,7 @@ impl Resolver {
     }
 }
 
-/// A path below the folder, as a manifest's are, is a name in it.
+/// An absolute path below the folder is a name in it.
 fn names_below(folder: &Path, settings: &mut Settings) {
     let Ok(folder) = std::path::absolute(folder) else { return };
     for template in &mut settings.additions.templates {

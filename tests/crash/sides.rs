@@ -35,7 +35,7 @@ impl Side {
         let before = if is_first { "" } else { "key key-1\n" };
         match options.contains(&"--into=out") {
             true => {
-                let names = &["..data", "SET", "conf", "key"];
+                let names = &["..data", "..lock", "SET", "conf", "key"];
                 Self { scene, options, paths: ["..data/key", "..data/conf/key"], before, names }
             }
             false => {

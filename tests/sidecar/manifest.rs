@@ -1,21 +1,22 @@
-//! A manifest's outputs in a folder that changes at once: they are paths below it.
+//! A manifest's outputs in a folder that changes at once: names in it, or absolute paths below it.
 
 use super::side::{Scene, Side};
 
 const MANIFEST: &str = r#"
 [[render]]
 template = "key.txt"
-output = "out/key"
+output = "key"
 
 [[render]]
 template = "user.txt"
-output = "out/user"
+output = "FOLDER/user"
 "#;
 
 #[test]
-fn its_outputs_are_names_in_the_folder_that_they_lie_in() {
+fn its_outputs_are_names_in_the_folder() {
     let scene = Scene::new();
-    scene.world().write("work/inject.toml", MANIFEST);
+    let out = scene.world().path("work/out").display().to_string();
+    scene.world().write("work/inject.toml", &MANIFEST.replace("FOLDER", &out));
     let side = scene.start(&["--into=out"]);
     assert_eq!(scene.text("out/..data/key"), "key key-1\n");
     assert_eq!(scene.text("out/..data/user"), "user user-1\n");
