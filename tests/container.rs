@@ -11,6 +11,7 @@ mod cluster;
 mod entrypoint;
 mod image;
 mod manifests;
+mod mishaps;
 mod podman;
 mod pods;
 mod speed;
