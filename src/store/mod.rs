@@ -113,7 +113,7 @@ impl Store {
         let path = found.database.path().to_owned();
         let keys = Arc::new(Keys { master: found.master, ring: found.keyring });
         let desk = Desk::remembering(Arc::clone(&keys));
-        let mut service = Service::new(found.database.for_many(), desk);
+        let mut service = Service::new(found.database.for_many()?, desk);
         service.finish_left();
         let lane = Lane::thread(service, path, Arc::clone(&keys), wait_max)
             .map_err(|error| OpenError::io("start a thread for", data_directory, error))?;

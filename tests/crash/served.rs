@@ -6,7 +6,7 @@ use std::thread;
 
 use nix::sys::signal::Signal;
 
-use super::tracer::{Call, Fault, Tracer};
+use super::tracer::{Fault, Tracer};
 use super::{At, Operation, at_each, put_back};
 use crate::harness::{Ended, World};
 use crate::serve_faults::{Act, Organization, Worker, holds, is_told, said};
@@ -121,11 +121,6 @@ impl Client<'_> {
             if self.is_one_of_many && self.is_on_record() {
                 return true;
             }
-        }
-        // SQLite opens for reading what it could not open for writing, and stays with that: such a
-        // server writes nothing until it is started again.
-        if self.at.call.as_ref().is_some_and(Call::opens) {
-            return false;
         }
         panic!("{}: {act:?} fails on, though the disk does not", self.at);
     }

@@ -81,10 +81,6 @@ pub struct Call {
 }
 
 impl Call {
-    pub fn opens(&self) -> bool {
-        self.name.starts_with("open")
-    }
-
     pub fn removes(&self) -> bool {
         self.name.starts_with("unlink")
     }

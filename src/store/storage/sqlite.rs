@@ -114,10 +114,13 @@ impl Sqlite {
     }
 
     /// For a process that writes again and again: it reads a log page by its place in memory, so
-    /// the log may be long.
-    pub fn for_many(self) -> Self {
+    /// the log may be long. Where it cannot write, it says so here: SQLite opens for reading what
+    /// it could not open for writing, and stays with that.
+    pub fn for_many(self) -> Result<Self, StorageError> {
+        let begun = self.connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK");
+        begun.map_err(|error| wrap(&self.path, &error))?;
         let place = identity(&self.file).ok();
-        Self { log_pages_max: LOG_PAGES_OF_SERVER_MAX, place, ..self }
+        Ok(Self { log_pages_max: LOG_PAGES_OF_SERVER_MAX, place, ..self })
     }
 
     /// A connection that reads beside this one: of the same file, or of none.
