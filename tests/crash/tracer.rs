@@ -127,7 +127,11 @@ impl Tracer {
     /// What there was, once the command and all that it started have ended.
     pub fn traced(&self) -> Traced {
         let log = || fs::read_to_string(&self.log).ok().filter(|log| log.ends_with("end\n"));
-        let log = eventually(log).expect("the tracer sees the end");
+        let log = eventually(log).unwrap_or_else(|| {
+            let seen = fs::read_to_string(&self.log).unwrap_or_default();
+            let last: Vec<&str> = seen.lines().rev().take(5).collect();
+            panic!("the tracer sees no end: {} at {}: {last:?}", self.kind, self.first)
+        });
         let calls = log.lines().filter_map(call).collect();
         Traced { calls, was_met: log.lines().any(|line| line == "met") }
     }
