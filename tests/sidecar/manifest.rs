@@ -16,7 +16,7 @@ output = "FOLDER/user"
 fn its_outputs_are_names_in_the_folder() {
     let scene = Scene::new();
     let out = scene.world().path("work/out").display().to_string();
-    scene.world().write("work/inject.toml", &MANIFEST.replace("FOLDER", &out));
+    scene.world().write("work/inject.toml", MANIFEST.replace("FOLDER", &out));
     let side = scene.start(&["--into=out"]);
     assert_eq!(scene.text("out/..data/key"), "key key-1\n");
     assert_eq!(scene.text("out/..data/user"), "user user-1\n");
