@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::name::{OrgName, SecretName};
 
 use super::answer::{Asked, Verdict, judge};
-use super::error::Error;
+use super::error::{Error, TokenSent};
 use super::exchange::Answer;
 
 pub use super::answer::parse;
@@ -38,7 +38,7 @@ pub fn judged(
     }
     let answer = Answer { status, headers: map, body: Zeroizing::new(body.to_vec()) };
     let secret = names.first().copied();
-    let asked = Asked { org: Some(org), secret, names, token_sent: true, hidden: &[hidden] };
+    let asked = Asked { org: Some(org), secret, names, token: TokenSent::Own, hidden: &[hidden] };
     let all = |error: &Error| format!("{error}\n{error:?}");
     let shown = match judge(&answer, &asked, Timestamp::UNIX_EPOCH) {
         Verdict::Done => return Judged { is_done: true, shown: String::new() },
