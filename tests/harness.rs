@@ -13,7 +13,6 @@ use std::process::{Child, Command, ExitStatus};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
@@ -248,11 +247,9 @@ impl Started {
         self.child.id()
     }
 
-    /// One that has ended meanwhile hears nothing.
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.child.id().cast_signed());
-        let sent = kill(pid, signal);
-        assert!(matches!(sent, Ok(()) | Err(Errno::ESRCH)), "{sent:?}");
+        let sent = kill(Pid::from_raw(self.child.id().cast_signed()), signal);
+        assert!(matches!(sent, Ok(()) | Err(nix::errno::Errno::ESRCH)), "{sent:?}");
     }
 
     /// Waits until it has printed something, and gives what that is.
