@@ -232,4 +232,4 @@ fn variable_source(name: &[u8], text: Cow<'static, [u8]>) -> Source {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

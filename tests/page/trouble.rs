@@ -6,12 +6,16 @@ use super::{Browser, Site};
 
 const PATH: &str = "/orgs/acme/secrets";
 
-fn begun(site: &Site) -> Browser {
-    let browser = site.signed_in("/", &site.day.owner);
-    browser.link_of("acme").click();
+fn begin(browser: &Browser) {
     browser.button("Create secret").click();
     browser.field("Name").types("STRIPE_API_KEY");
     browser.field("Secret value").types("typed with care");
+}
+
+fn begun(site: &Site) -> Browser {
+    let browser = site.signed_in("/", &site.day.owner);
+    browser.link_of("acme").click();
+    begin(&browser);
     browser
 }
 
@@ -41,9 +45,7 @@ fn a_token_that_is_revoked_in_mid_work() {
     let site = Site::new();
     let editor = site.day.member("edith@acme.com", &["--role", "editor"]);
     let browser = site.signed_in(PATH, &editor);
-    browser.button("Create secret").click();
-    browser.field("Name").types("STRIPE_API_KEY");
-    browser.field("Secret value").types("typed with care");
+    begin(&browser);
     site.day.owner().does(0, &["member", "rm", "edith@acme.com", "--yes"]);
     browser.button("Create").click();
     browser.field("Token");
@@ -62,9 +64,7 @@ fn somebody_else_signs_in_in_mid_work() {
     let site = Site::new();
     let editor = site.day.member("edith@acme.com", &["--role", "editor"]);
     let browser = site.signed_in(PATH, &editor);
-    browser.button("Create secret").click();
-    browser.field("Name").types("STRIPE_API_KEY");
-    browser.field("Secret value").types("typed with care");
+    begin(&browser);
     browser.promise("fetch('/api/v1/session', { method: 'DELETE' }).then(() => 0)", json!([]));
     browser.button("Create").click();
     browser.field("Token").types(&site.day.owner);

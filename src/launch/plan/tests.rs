@@ -50,7 +50,7 @@ fn env_file(text: &str) -> Vec<Variable> {
         .collect()
 }
 
-fn document(path: &str, text: &str) -> Document {
+pub fn document(path: &str, text: &str) -> Document {
     Document {
         path: Rc::new(PathBuf::from(path)),
         text: Rc::new(text.as_bytes().to_vec()),

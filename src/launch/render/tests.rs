@@ -1,11 +1,9 @@
 //! What is rendered of a plan, and what is refused, with values from nowhere.
 
-use std::path::PathBuf;
-use std::rc::Rc;
-
 use super::*;
 use crate::launch::document::Document;
-use crate::launch::format::{Format, Refusal};
+use crate::launch::format::Refusal;
+use crate::launch::plan::tests::document;
 use crate::launch::plan::{Content, Plan, Variable, plan};
 use crate::launch::problem::Place;
 use crate::launch::reference::Grammar;
@@ -23,16 +21,6 @@ fn given(name: &str, text: &str) -> Variable {
 
 fn export(text: &str) -> Variable {
     Variable { name: text.as_bytes().to_vec(), content: Content::Export(name(text)) }
-}
-
-fn document(path: &str, text: &str) -> Document {
-    Document {
-        path: Rc::new(PathBuf::from(path)),
-        text: Rc::new(text.as_bytes().to_vec()),
-        format: Format::of(path.as_ref(), None),
-        literal: Vec::new(),
-        target: Some(Target::Stdout),
-    }
 }
 
 /// The plan's names with these values; those that are not told have a `v`.
