@@ -63,9 +63,9 @@ fn stage(source: &File, length: u64, staged: &Path) -> io::Result<File> {
     options.write(true).mode(0o700);
     let unnamed = options.clone().custom_flags(OFlag::O_TMPFILE.bits()).open(folder_of(staged));
     if let Ok(file) = unnamed {
-        let held = held(&own_path(&file))?;
-        fill(source, &file, length)?;
         let own = own_path(&file);
+        let held = held(&own)?;
+        fill(source, &file, length)?;
         if linkat(AT_FDCWD, &own, AT_FDCWD, staged, AtFlags::AT_SYMLINK_FOLLOW).is_ok() {
             return Ok(held);
         }

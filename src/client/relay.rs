@@ -60,12 +60,10 @@ impl Relay {
     /// Whether a store would give the same answer to both: they go to the same addresses, with the
     /// same token.
     pub fn asks_as(&self, other: &Self) -> bool {
-        let addresses = |relay: &Self| -> Vec<String> {
-            relay.endpoints.iter().map(|endpoint| endpoint.as_str().to_owned()).collect()
-        };
+        let others = other.endpoints.iter().map(Endpoint::as_str);
         self.authorization == other.authorization
             && self.org == other.org
-            && addresses(self) == addresses(other)
+            && self.endpoints.iter().map(Endpoint::as_str).eq(others)
     }
 
     /// The answer of the first endpoint that has one which settles it; else the last failure.

@@ -117,8 +117,8 @@ impl Sqlite {
     /// the log may be long. Where it cannot write, it says so here: SQLite opens for reading what
     /// it could not open for writing, and stays with that.
     pub fn for_many(self) -> Result<Self, StorageError> {
-        let begun = self.connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK");
-        begun.map_err(|error| wrap(&self.path, &error))?;
+        let begun = Begun::now(&self.connection, BEGIN_TO_WRITE);
+        drop(begun.map_err(|error| wrap(&self.path, &error))?);
         let place = identity(&self.file).ok();
         Ok(Self { log_pages_max: LOG_PAGES_OF_SERVER_MAX, place, ..self })
     }
