@@ -4,6 +4,7 @@
 
 mod ending;
 mod holding;
+mod memory;
 pub mod serving;
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -23,6 +24,7 @@ use nix::sys::stat::Mode;
 
 pub use ending::{Group, Unfinished, is_in_foreground, remove_at_end, spawn_group};
 pub use holding::{HeldSignals, hold_signals};
+pub use memory::give_back_memory;
 
 /// What the kernel handed over: it lies below the stack and outlives everything.
 #[derive(Debug)]

@@ -7,6 +7,7 @@ mod context;
 mod error;
 mod limits;
 mod listener;
+mod memory;
 mod metrics;
 mod pace;
 mod probes;
@@ -129,6 +130,7 @@ pub fn serve(
         .into_iter()
         .map(|listener| runtime.spawn(accept(Arc::clone(&server), listener)))
         .collect();
+    runtime.spawn(memory::give_back(Arc::clone(&server)));
     if let Some(every) = watchdog {
         runtime.spawn(stay_alive(Arc::clone(&notifier), every));
     }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::name::OrgName;
@@ -40,7 +41,7 @@ pub enum Crowded {
 pub struct Admission {
     connections: Arc<Shares<Source>>,
     watching: Arc<Shares<OrgName>>,
-    emptied: Arc<Notify>,
+    ended: Arc<Notify>,
     handshakes: Arc<Semaphore>,
     handshakes_by_source: Mutex<HashMap<Source, Weak<Semaphore>>>,
     requests: Arc<Semaphore>,
@@ -60,7 +61,7 @@ pub enum Source {
 /// A connection's place, until it is dropped.
 pub struct Slot {
     place: Mutex<Option<Place>>,
-    emptied: Arc<Notify>,
+    ended: Arc<Notify>,
 }
 
 /// With whom a connection is counted. It is held for nothing but its end.
@@ -99,7 +100,7 @@ impl Admission {
         Self {
             connections: Shares::new(any, CONNECTIONS_FREE_PER_ADDRESS),
             watching: Shares::generous(watching, CONNECTIONS_WATCHING_TIMES_FREE),
-            emptied: Arc::default(),
+            ended: Arc::default(),
             handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
             handshakes_by_source: Mutex::default(),
             requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
@@ -118,7 +119,7 @@ impl Admission {
             Full::One => Crowded::Address,
         })?;
         let place = Mutex::new(Some(Place::Any { _share: share }));
-        Ok(Slot { place, emptied: Arc::clone(&self.emptied) })
+        Ok(Slot { place, ended: Arc::clone(&self.ended) })
     }
 
     /// From here on it counts among those that watch, if its organization has a place there.
@@ -176,12 +177,17 @@ impl Admission {
     /// Waits until there is no connection.
     pub async fn empty(&self) {
         loop {
-            let emptied = self.emptied.notified();
+            let ended = self.ended();
             if self.connections() == 0 {
                 return;
             }
-            emptied.await;
+            ended.await;
         }
+    }
+
+    /// Waits for the next connection that ends, from now on.
+    pub fn ended(&self) -> Notified<'_> {
+        self.ended.notified()
     }
 
     pub fn requests_under_way(&self) -> usize {
@@ -230,7 +236,7 @@ impl Drop for Slot {
     fn drop(&mut self) {
         *self.place() = None;
         // Each says so: whoever waits for the last one looks whether it was that.
-        self.emptied.notify_waiters();
+        self.ended.notify_waiters();
     }
 }
 
