@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
+use tokio::sync::watch;
 
 use crate::name::{EmailAddress, OrgName};
 use crate::secret::Secret;
@@ -40,7 +41,12 @@ struct Session {
     /// The same tokens, as they are asked for.
     proofs: Arc<[Proof]>,
     used: Instant,
+    /// Goes with the session; there is none as long as nobody asked for its end.
+    open: Option<watch::Sender<()>>,
 }
+
+/// The end of a session, to be waited for.
+pub struct SessionEnd(watch::Receiver<()>);
 
 /// A token in a session.
 struct Held {
@@ -78,6 +84,14 @@ impl Sessions {
         self.open().remove(&hash(id));
     }
 
+    /// When this session ends; `None` if it did.
+    pub fn end_of(&self, id: &[u8]) -> Option<SessionEnd> {
+        let mut open = self.open();
+        let session = open.get_mut(&hash(id))?;
+        let sender = session.open.get_or_insert_with(|| watch::channel(()).0);
+        Some(SessionEnd(sender.subscribe()))
+    }
+
     fn sign_in_at(
         &self,
         now: Instant,
@@ -102,14 +116,10 @@ impl Sessions {
         let mut open = self.open();
         let key = hash(id);
         let session = open.get_mut(&key)?;
-        if !session.is_whole(now) {
-            let held = open.remove(&key)?.living(now);
-            if held.is_empty() {
-                return None;
-            }
-            open.insert(key, Session::new(held, now));
+        if !session.is_whole(now) && !session.lose_old(now) {
+            open.remove(&key);
+            return None;
         }
-        let session = open.get_mut(&key)?;
         session.used = now;
         Some(Arc::clone(&session.proofs))
     }
@@ -122,13 +132,12 @@ impl Sessions {
 impl Session {
     fn new(held: Vec<Held>, used: Instant) -> Self {
         let proofs = held.iter().map(|one| one.proof.clone()).collect();
-        Self { held, proofs, used }
+        Self { held, proofs, used, open: None }
     }
 
     /// What of it has not ended.
     fn living(mut self, now: Instant) -> Vec<Held> {
-        let is_idle = now - self.used >= SESSION_IDLE_MAX;
-        self.held.retain(|one| !is_idle && now - one.since < SESSION_AGE_MAX);
+        self.lose_old(now);
         self.held
     }
 
@@ -144,10 +153,27 @@ impl Session {
     }
 
     /// Drops the tokens of which this is so; whether any is left.
-    fn lose(&mut self, whose: impl Fn(&Holder) -> bool) -> bool {
-        self.held.retain(|one| !whose(&one.holder));
+    fn lose(&mut self, which: impl Fn(&Held) -> bool) -> bool {
+        self.held.retain(|one| !which(one));
         self.proofs = self.held.iter().map(|one| one.proof.clone()).collect();
         !self.held.is_empty()
+    }
+
+    /// Drops the tokens that have ended; whether any is left.
+    fn lose_old(&mut self, now: Instant) -> bool {
+        let is_idle = now - self.used >= SESSION_IDLE_MAX;
+        self.lose(|one| is_idle || now - one.since >= SESSION_AGE_MAX)
+    }
+}
+
+impl SessionEnd {
+    pub async fn come(&mut self) {
+        // Nothing is ever sent: there is only the end to wait for.
+        while self.0.changed().await.is_ok() {}
+    }
+
+    pub fn is_there(&self) -> bool {
+        self.0.has_changed().is_err()
     }
 }
 
@@ -180,7 +206,7 @@ fn make_room_of(
     }
     let oldest = oldest.filter(|_| count >= sessions_max);
     let Some((_, key)) = oldest else { return };
-    if !open.get_mut(&key).is_some_and(|session| session.lose(whose)) {
+    if !open.get_mut(&key).is_some_and(|session| session.lose(|one| whose(&one.holder))) {
         open.remove(&key);
     }
 }

@@ -124,6 +124,13 @@ pub fn cookie(headers: &HeaderMap) -> Option<&[u8]> {
         .find_map(|pair| pair.trim_ascii().strip_prefix(COOKIE_NAME.as_bytes())?.strip_prefix(b"="))
 }
 
+/// The session by which somebody was let in, if it was by one.
+pub fn session<'h>(knock: &Knock, headers: &'h HeaderMap) -> Option<&'h [u8]> {
+    let by_cookie =
+        matches!(knock.credential, Credential::Tokens(_)) && !headers.contains_key(AUTHORIZATION);
+    cookie(headers).filter(|_| by_cookie)
+}
+
 fn is_end(byte: &u8) -> bool {
     *byte == b';'
 }

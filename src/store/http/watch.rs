@@ -2,8 +2,11 @@
 //! when its time is over, or when the store drains.
 
 use std::collections::{BTreeMap, HashSet};
+use std::future::poll_fn;
 use std::hash::{BuildHasher, RandomState};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -14,8 +17,9 @@ use crate::name::{OrgName, SecretName, TokenId};
 use crate::secret::Secret;
 use crate::store::Store;
 use crate::store::http::problem::Fault;
-use crate::store::http::{Answer, Asked, answer, body};
+use crate::store::http::{Answer, Asked, Head, answer, body, door};
 use crate::store::service::{Credential, Knock, Look, Looked, Refusal};
+use crate::store::session::SessionEnd;
 use crate::store::watches::{Held, Versions, look};
 use crate::wire::{RESOLVE_NAMES_MAX, WATCH_SECONDS_MAX, WatchAnswer, WatchRequest};
 
@@ -37,7 +41,8 @@ impl Asked<'_> {
         // Held on purpose, it takes no place of those that are under way.
         self.context.about(versions.keys().map(SecretName::as_str));
         self.context.step_aside();
-        let Asked { store, knock, line, context, .. } = self;
+        let Asked { store, knock, line, context, head, .. } = self;
+        let mut session = session_of(store, &knock, head)?;
         let watch = Watch { store, knock: &knock, org: &org, versions: &versions };
         let mut over = wait.is_zero();
         // Whoever was not let in on this connection yet has no place among those who wait.
@@ -60,9 +65,30 @@ impl Asked<'_> {
             held.looked(&looked);
             // A token that ends meanwhile ends it too.
             let until = looked.lasts.map_or(end, |lasts| end.min(Instant::now() + lasts));
-            over = timeout_at(until, held.woken()).await.is_err() && Instant::now() >= end;
+            let woken = timeout_at(until, woken(&held, session.as_mut())).await;
+            if session.as_ref().is_some_and(SessionEnd::is_there) {
+                return Err(Fault::Unauthorized);
+            }
+            over = woken.is_err() && Instant::now() >= end;
         }
     }
+}
+
+/// The end of the session that it came by: who signs out waits for nothing any more.
+fn session_of(store: &Store, knock: &Knock, head: &Head) -> Result<Option<SessionEnd>, Fault> {
+    let Some(id) = door::session(knock, &head.headers) else { return Ok(None) };
+    store.shared.sessions.end_of(id).map(Some).ok_or(Fault::Unauthorized)
+}
+
+/// Until there is something new, or the session is over.
+async fn woken(held: &Held<'_>, session: Option<&mut SessionEnd>) {
+    let Some(session) = session else { return held.woken().await };
+    let (mut woken, mut over) = (pin!(held.woken()), pin!(session.come()));
+    poll_fn(|cx| match over.as_mut().poll(cx) {
+        Poll::Ready(()) => Poll::Ready(()),
+        Poll::Pending => woken.as_mut().poll(cx),
+    })
+    .await;
 }
 
 /// Who watches what.
