@@ -2,6 +2,7 @@
 //! on the way, how it ends, and what it bears.
 
 pub mod crowd;
+mod deleted;
 mod end;
 mod listen;
 mod log;

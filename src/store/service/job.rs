@@ -12,6 +12,12 @@ use crate::store::storage::transaction::Transaction;
 
 /// How long the jobs behind a purge are kept waiting for it at a time.
 const PURGE_SLICE: Duration = Duration::from_millis(5);
+/// Where readers come one upon the other, and writes in between, no such moment is free of them:
+/// each has another place in the journal as its end. Whoever waited for so long is given a longer
+/// moment, in which nothing is written: those who read then end, and those who come meanwhile need
+/// nothing of the journal. Where one keeps it for long, that is tried less and less often.
+const PURGE_PATIENCE: Duration = Duration::from_millis(500);
+const PURGE_SLICE_LONG: Duration = Duration::from_millis(250);
 /// How long a purge rests while nothing else is asked for.
 const PURGE_PAUSE: Duration = Duration::from_millis(5);
 /// How long the marks of a purge that was made wait for a write that takes them along.
@@ -83,12 +89,34 @@ where
     }
 }
 
+/// When a purge that waits is given its next long moment, and how long it waits for the one behind.
+struct Patience {
+    ends: Instant,
+    next: Duration,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self { ends: Instant::now() + PURGE_PATIENCE, next: 2 * PURGE_PATIENCE }
+    }
+
+    /// How long the purge may take now.
+    fn slice(&mut self) -> Duration {
+        if Instant::now() < self.ends {
+            return PURGE_SLICE;
+        }
+        *self = Self { ends: Instant::now() + PURGE_SLICE_LONG + self.next, next: 2 * self.next };
+        PURGE_SLICE_LONG
+    }
+}
+
 /// The operations, over one database.
 pub struct Service {
     pub(super) database: Sqlite,
     pub(super) desk: Desk,
     /// What is durable and waits for a purge, each until its time.
     unpurged: Vec<(Instant, Box<dyn Job>)>,
+    patience: Patience,
     /// Marks of purges that were made: the next transaction forgets them with what it does.
     purged: Vec<Unpurged>,
     records_written: u64,
@@ -96,7 +124,8 @@ pub struct Service {
 
 impl Service {
     pub fn new(database: Sqlite, desk: Desk) -> Self {
-        Self { database, desk, unpurged: Vec::new(), purged: Vec::new(), records_written: 0 }
+        let (unpurged, patience, purged) = (Vec::new(), Patience::new(), Vec::new());
+        Self { database, desk, unpurged, patience, purged, records_written: 0 }
     }
 
     /// Before the first job: finishes the changes that a crash cut off. A mark that it left of one
@@ -205,7 +234,7 @@ impl Service {
     /// Tries to purge what is retired, for a moment, and answers those who wait for it if it is
     /// done, or if their time is over.
     pub fn purge(&mut self) {
-        match self.database.purge_marked_within(PURGE_SLICE) {
+        match self.database.purge_marked_within(self.patience.slice()) {
             Ok(Some(marks)) => {
                 self.purged = marks;
                 self.settle_unpurged(|| Ok(()));
@@ -223,6 +252,9 @@ impl Service {
 
     fn finish(&mut self, jobs: Vec<Box<dyn Job>>, unpurged: bool) {
         let deadline = Instant::now() + self.database.wait_max();
+        if !self.is_purging() {
+            self.patience = Patience::new();
+        }
         for job in jobs {
             if job.retired().is_some() {
                 self.unpurged.push((deadline, job));
