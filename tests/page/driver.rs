@@ -20,7 +20,7 @@ const COMMAND_TIME_MAX: Duration = Duration::from_secs(60);
 /// How often it is tried to start one.
 const STARTS_MAX: usize = 5;
 /// A browser as it comes, which asks no other host for anything and shows no window.
-const FLAGS: [&str; 14] = [
+const FLAGS: [&str; 15] = [
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
@@ -34,8 +34,12 @@ const FLAGS: [&str; 14] = [
     "--no-default-browser-check",
     "--no-first-run",
     "--window-size=1280,900",
+    "--host-resolver-rules=MAP store.example 127.0.0.1",
     "about:blank",
 ];
+
+/// What this machine is called in the flags above by a name that is none of loopback's.
+pub const OFF_LOOPBACK: &str = "store.example";
 
 /// The key under which WebDriver names an element (W3C WebDriver, section 12.1).
 pub const ELEMENT_KEY: &str = "element-6066-11e4-a52e-4f735466cecf";

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::driver::OFF_LOOPBACK;
 use super::{Browser, Site};
 use crate::harness::World;
 use crate::service::{Day, Served, init};
@@ -148,6 +149,32 @@ fn no_organization_and_another_s_are_one() {
     let (one, two) = (text("/orgs/other/secrets", "other"), text("/orgs/nobody/secrets", "nobody"));
     assert_eq!(one, two);
     assert!(!one.contains("mallory"), "{one}");
+}
+
+/// There a browser keeps no cookie that is for https alone, and the token would go in the clear.
+#[test]
+fn no_token_goes_in_the_clear_to_another_machine() {
+    let world = World::new();
+    let owner = init(&world);
+    let words = ["store", "serve", "--plaintext", "--listen", "0.0.0.0:0"];
+    let run = world.inject(words).env("INJECT_ALLOW_PLAINTEXT", "1");
+    let served = Served::of(&world, "server", run, 1);
+    let _seat = super::browser::Seat::take();
+    let (_, port) = served.url().rsplit_once(':').expect("an address has a port");
+    let browser = Browser::start(&format!("http://{OFF_LOOPBACK}:{port}"));
+    browser.open("/orgs/acme/secrets");
+    browser.field("Token").types(&owner);
+    browser.button("Sign in").click();
+    browser.shows("This page needs https, or loopback");
+    asks_for_a_token(&browser);
+    let exchanges = browser.exchanges();
+    assert!(exchanges.iter().any(|one| one.url.contains(OFF_LOOPBACK)), "it asked that name");
+    for one in exchanges {
+        assert!(one.method == "GET" && !one.asked.contains(&owner), "{one:?}");
+    }
+    // The same server, asked by a name of loopback, is signed in to.
+    let browser = Browser::start(&format!("http://127.0.0.1:{port}"));
+    browser.sign_in("/orgs/acme/secrets", &owner);
 }
 
 #[test]

@@ -16,9 +16,14 @@ const WATCHERS: usize = 5000;
 const STEP: usize = 500;
 /// What one may cost, built without optimization.
 const BYTES_MAX: u64 = 32 << 10;
+/// What may be left of all of them when they are gone; a fifth of what they took.
+const KEPT_BYTES_MAX: u64 = 24 << 20;
 const WOKEN_MAX: Duration = Duration::from_secs(10);
 const HELD: &str = "inject_watches_held";
 const NAME: &str = "DB_PASSWORD_PROD";
+
+/// What the store's own page says of itself.
+const SAME_ORIGIN: &str = "sec-fetch-site: same-origin\r\n";
 
 /// The request of one who knows the first version.
 fn watch(world: &World) -> String {
@@ -75,6 +80,8 @@ fn thousands_wait_behind_one_address_and_hear_of_a_change() {
     assert!(begun.elapsed() < WOKEN_MAX, "{:?}", begun.elapsed());
     drop(held);
     server.metric("inject_connections", |count| count == 1);
+    // What they took goes back to the system, but for what any server that worked has.
+    server.metric("process_resident_memory_bytes", |bytes| bytes < before + KEPT_BYTES_MAX);
 }
 
 #[test]
@@ -116,4 +123,45 @@ fn who_may_no_longer_watch_loses_the_place_of_one_who_does() {
     assert_eq!((reply.status, reply.header("connection")), (401, Some("close")));
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     line.is_closed();
+}
+
+#[test]
+fn who_signs_out_waits_no_more_by_that_session_and_no_other_does() {
+    let world = world();
+    let server = start(&world, &[], &[]);
+    let path = "/api/v1/session";
+    let token = std::fs::read_to_string(world.path("token")).expect("it was written");
+    let signed_in = || {
+        let body = format!(r#"{{"token":"{token}"}}"#);
+        let reply = server.connect(0).request("POST", path, SAME_ORIGIN, body.as_bytes());
+        assert_eq!(reply.status, 200);
+        let cookie = reply.header("set-cookie").expect("a session").split(';').next();
+        format!("cookie: {}\r\n{SAME_ORIGIN}", cookie.expect("split gives one"))
+    };
+    let (session, other) = (signed_in(), signed_in());
+    let body = format!(r#"{{"versions":{{"{NAME}":1}},"wait":300}}"#);
+    let held = |session: &str| {
+        let mut line = super::Connection::to(&server.addresses[0]).expect("it listens");
+        line.send(head("POST", "/api/v1/orgs/default/watch", session, body.len()) + &body);
+        line
+    };
+    let (mut line, mut others) = (held(&session), held(&other));
+    let mut by_token = server.connect(0);
+    by_token.begin("/api/v1/orgs/default/watch", body.len());
+    by_token.send(&body);
+    server.metric(HELD, |held| held == 3);
+    let begun = Instant::now();
+    let mut bare = super::Connection::to(&server.addresses[0]).expect("it listens");
+    assert_eq!(bare.request("DELETE", path, &session, b"").status, 204);
+    let reply = line.reply();
+    assert_eq!((reply.status, reply.header("connection")), (401, Some("close")));
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    line.is_closed();
+    server.metric(HELD, |held| held == 2);
+    let changed = format!("/api/v1/orgs/default/secrets/{NAME}");
+    assert_eq!(
+        server.connect(1).request("PUT", &changed, "", br#"{"value":"another"}"#).status,
+        200
+    );
+    assert_eq!((others.reply().status, by_token.reply().status), (200, 200));
 }
