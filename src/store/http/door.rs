@@ -11,7 +11,7 @@ use hyper::header::{AUTHORIZATION, COOKIE, HOST, HeaderMap, ORIGIN};
 use crate::name::TokenId;
 use crate::store::Store;
 use crate::store::http::problem::Fault;
-use crate::store::service::{Credential, Knock};
+use crate::store::service::{Counted, Credential, Knock};
 use crate::store::token::{self, Proof};
 
 /// Tokens that were good a moment ago, so that a body is read for them without another look.
@@ -42,7 +42,7 @@ pub fn knock(
     let address = match peer {
         Peer::Operator(name) => {
             let credential = Credential::Operator(Arc::clone(name));
-            return Ok(Knock { credential, client: None });
+            return Ok(Knock { credential, client: None, counted: Counted::default() });
         }
         Peer::Stranger { address } => *address,
     };
@@ -61,7 +61,8 @@ pub fn knock(
             tokens
         }
     };
-    Ok(Knock { credential: Credential::Tokens(tokens), client: address })
+    let (credential, counted) = (Credential::Tokens(tokens), Counted::default());
+    Ok(Knock { credential, client: address, counted })
 }
 
 /// Before a body is read: whether this is somebody at all.

@@ -36,7 +36,7 @@ use crate::store::Store;
 use crate::store::http::route::{Match, To};
 use crate::store::http::watch::OnRecord;
 use crate::store::serve::{Context, HEAD_BYTES_MAX, HEADERS_MAX};
-use crate::store::service::{Knock, Refusal};
+use crate::store::service::{Counted, Knock, Refusal};
 
 pub use crate::store::http::answer::typed;
 pub use crate::store::http::door::{Lately, Peer};
@@ -184,7 +184,11 @@ impl Asked<'_> {
     /// The whole body of somebody who may send one.
     async fn read(&mut self, body: Incoming) -> Result<Secret, Fault> {
         door::expect(self.store, &self.knock).await?;
-        read(self.context, self.head, body, self.found.route.body_max).await
+        let read = read(self.context, self.head, body, self.found.route.body_max).await;
+        if let Some(permit) = self.context.take_body() {
+            self.knock.counted = Counted::new(permit);
+        }
+        read
     }
 
     fn query(&self) -> &str {

@@ -16,7 +16,7 @@ use crate::store::http::problem::Fault;
 use crate::store::http::route::Match;
 use crate::store::http::{Answer, Head, answer, body, read};
 use crate::store::serve::{BodyFault, Context};
-use crate::store::service::{Credential, Knock, Refusal};
+use crate::store::service::{Counted, Credential, Knock, Refusal};
 use crate::store::session::Holder;
 use crate::store::token;
 use crate::wire::SessionRequest;
@@ -53,7 +53,8 @@ pub async fn sign_in(
         Peer::Operator(_) => None,
         Peer::Stranger { address } => *address,
     };
-    let knock = Knock { credential: Credential::Tokens(Arc::new([proof.clone()])), client };
+    let credential = Credential::Tokens(Arc::new([proof.clone()]));
+    let knock = Knock { credential, client, counted: Counted::default() };
     let signed = store.write(move |desk, tx| desk.sign_in(tx, &knock)).await;
     let session = signed.map_err(Fault::Refusal)?;
     let (organization, member) = (session.organization.clone(), session.member.clone());

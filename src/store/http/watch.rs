@@ -56,7 +56,8 @@ impl Asked<'_> {
         let mut held = held.ok_or(Fault::Refusal(Refusal::Overloaded))?;
         context.watches(&org);
         // Until then the names counted as the body that brought them.
-        context.forget_body();
+        let knock = { knock }.uncounted();
+        let watch = Watch { store, knock: &knock, org: &org, versions: &versions };
         loop {
             let (looked, answer) = watch.answer(&line.on_record, over).await?;
             if let Some(answer) = answer {

@@ -171,7 +171,7 @@ impl Context {
         said: usize,
         bytes_max: usize,
     ) -> Result<Secret, BodyFault> {
-        let mut bytes = Vec::with_capacity(said.min(bytes_max));
+        let mut bytes = Vec::with_capacity(said.min(bytes_max).min(BODY_BYTES_UNCOUNTED));
         while let Some(frame) = body.frame().await {
             let Ok(data) = frame.map_err(|_| BodyFault::Broken)?.into_data() else { continue };
             if bytes.len() + data.len() > bytes_max {
@@ -226,9 +226,9 @@ impl Context {
         }
     }
 
-    /// What its body said is counted elsewhere by now, or not kept.
-    pub fn forget_body(&mut self) {
-        self.body = None;
+    /// What is counted of its body, for who works with it: that goes on where the client leaves.
+    pub fn take_body(&mut self) -> Option<BodyPermit> {
+        self.body.take()
     }
 
     /// Waits until the server is about to end: what is held on purpose is to be answered then.

@@ -1,6 +1,8 @@
 //! Who knocks, and what that is worth: read in the transaction that the request is done in, so a
 //! token that was revoked, or a role that was changed, counts from the next request on.
 
+use std::any::Any;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -21,9 +23,33 @@ use crate::wire::Role;
 pub struct Knock {
     pub credential: Credential,
     pub client: Option<IpAddr>,
+    /// What is counted for it as long as anything is done for it.
+    pub counted: Counted,
+}
+
+/// Something of a request that takes a place until all that was begun for it is over, which may be
+/// after its client has left.
+#[derive(Clone, Default)]
+pub struct Counted(Option<Arc<dyn Any + Send + Sync>>);
+
+impl Counted {
+    pub fn new(what: impl Any + Send + Sync) -> Self {
+        Self(Some(Arc::new(what)))
+    }
+}
+
+impl fmt::Debug for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Counted").field(&self.0.is_some()).finish()
+    }
 }
 
 impl Knock {
+    /// The same, for which nothing is counted here.
+    pub fn uncounted(&self) -> Self {
+        Self { counted: Counted::default(), ..self.clone() }
+    }
+
     /// The client's address, as records have it.
     pub fn address(&self) -> Option<String> {
         self.client.map(|client| client.to_canonical().to_string())

@@ -29,7 +29,7 @@ use crate::store::seal::SealedRow;
 use crate::store::storage::StorageError;
 use crate::wire::{Metadata, Unresolved};
 
-pub use crate::store::service::admit::{Credential, Knock};
+pub use crate::store::service::admit::{Counted, Credential, Knock};
 pub use crate::store::service::change::{Condition, Fresh, Put};
 pub use crate::store::service::desk::{Desk, Keys, Said, State};
 pub use crate::store::service::job::{Decided, Done, Job, Request, Service};
