@@ -55,8 +55,8 @@ pub struct Readers {
     /// The file that the writing thread has.
     place: Option<Identity>,
     idle: Mutex<Vec<Service>>,
-    turns: Semaphore,
-    waiting: Semaphore,
+    turns: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
 }
 
 impl Lane {
@@ -83,8 +83,8 @@ impl Lane {
                 wait_max,
                 place,
                 idle: Mutex::default(),
-                turns: Semaphore::new(turns),
-                waiting: Semaphore::new(READS_WAITING_MAX),
+                turns: Arc::new(Semaphore::new(turns)),
+                waiting: Arc::new(Semaphore::new(READS_WAITING_MAX)),
             })
         };
         let (readers, quick) = (readers(READERS_MAX), readers(QUICK_READERS_MAX));
@@ -172,10 +172,14 @@ impl Readers {
         self: Arc<Self>,
         work: Box<dyn FnOnce(&mut Service) + Send>,
     ) -> Result<(), Refusal> {
-        let _place = self.waiting.try_acquire().map_err(|_| Refusal::Overloaded)?;
-        let _turn = self.turns.acquire().await.map_err(|_| Refusal::Overloaded)?;
+        let waiting = Arc::clone(&self.waiting);
+        let place = waiting.try_acquire_owned().map_err(|_| Refusal::Overloaded)?;
+        let turn = Arc::clone(&self.turns).acquire_owned().await;
+        let turn = turn.map_err(|_| Refusal::Overloaded)?;
         let readers = Arc::clone(&self);
         let done = tokio::task::spawn_blocking(move || {
+            // The read goes on where its client leaves, and nobody else has its turn meanwhile.
+            let _taken = (place, turn);
             let mut service = readers.take()?;
             work(&mut service);
             readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(service);
