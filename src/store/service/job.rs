@@ -45,13 +45,15 @@ pub trait Job: Send {
     fn run(&mut self, desk: &mut Desk, tx: &Transaction<'_>) -> Judged<()>;
     /// The name of which an old value is to be purged before this can be answered.
     fn retired(&self) -> Option<&SecretName>;
+    /// It is durable, and is not run again: what it worked with is not kept for its answer.
+    fn rest(&mut self);
     /// Answers: what was done is durable, and purged where it had to be.
     fn settle(self: Box<Self>, end: Result<(), Refusal>);
 }
 
 /// A job made of its work and of who waits for its outcome.
 pub struct Request<T, W, S> {
-    work: W,
+    work: Option<W>,
     outcome: Option<Result<Done<T>, Refusal>>,
     answer: S,
 }
@@ -63,7 +65,7 @@ where
     S: FnOnce(Result<T, Refusal>) + Send,
 {
     pub fn new(work: W, answer: S) -> Self {
-        Self { work, outcome: None, answer }
+        Self { work: Some(work), outcome: None, answer }
     }
 }
 
@@ -74,12 +76,17 @@ where
     S: FnOnce(Result<T, Refusal>) + Send,
 {
     fn run(&mut self, desk: &mut Desk, tx: &Transaction<'_>) -> Judged<()> {
-        self.outcome = Some((self.work)(desk, tx)?);
+        let work = self.work.as_mut().expect("what is durable is not run again");
+        self.outcome = Some(work(desk, tx)?);
         Ok(())
     }
 
     fn retired(&self) -> Option<&SecretName> {
         self.outcome.as_ref()?.as_ref().ok()?.retired.as_ref()
+    }
+
+    fn rest(&mut self) {
+        self.work = None;
     }
 
     fn settle(self: Box<Self>, end: Result<(), Refusal>) {
@@ -255,8 +262,9 @@ impl Service {
         if !self.is_purging() {
             self.patience = Patience::new();
         }
-        for job in jobs {
+        for mut job in jobs {
             if job.retired().is_some() {
+                job.rest();
                 self.unpurged.push((deadline, job));
             } else {
                 job.settle(Ok(()));
