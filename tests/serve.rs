@@ -4,6 +4,7 @@
 pub mod crowd;
 mod deleted;
 mod end;
+mod leavers;
 mod listen;
 mod log;
 mod probes;

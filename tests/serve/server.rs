@@ -158,6 +158,18 @@ impl Connection {
         self.send(head);
     }
 
+    /// The same of a PUT.
+    pub fn begin_put(&mut self, path: &str, length: usize) {
+        let head = self.head("PUT", path, "", length);
+        self.send(head);
+    }
+
+    /// A GET whose answer is still to come.
+    pub fn begin_get(&mut self, path: &str) {
+        let head = self.head("GET", path, "", 0);
+        self.send(head);
+    }
+
     /// The head of a request, with the token where the headers have none.
     fn head(&self, method: &str, path: &str, headers: &str, length: usize) -> String {
         let token = match headers.contains("authorization") || self.token.is_empty() {
