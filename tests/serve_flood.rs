@@ -41,8 +41,8 @@ const ATTEMPTS: u64 = 5;
 /// it.
 const LARGE_VALUES: usize = 8;
 const UNREAD: usize = 60;
-/// Lines of the log a second about what strangers cause: ten of each kind, and one that says how many
-/// were left out. There are at most two kinds at a time.
+/// Lines of the log a second about what strangers cause: ten of each kind, and one that says how
+/// many were left out. There are at most two kinds at a time.
 const LINES_PER_SECOND_MAX: u64 = 22;
 const LINE_BYTES_MAX: u64 = 256;
 /// The path that all of them ask for.
