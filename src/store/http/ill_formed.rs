@@ -11,7 +11,7 @@ use crate::store::serve::BodyFault;
 use crate::store::service::{Knock, Refusal};
 
 /// What is answered instead, where there is no record or nobody to tell.
-pub async fn refused(store: &Store, knock: &Knock, found: &Match<'_>, fault: Fault) -> Fault {
+pub async fn refused(store: &Store, knock: &Knock, found: &Match, fault: Fault) -> Fault {
     let action = action(found.route.to).filter(|_| is_of_form(&fault));
     let recorded = match action {
         Some(action) => record(store, knock, found, action).await,
@@ -30,7 +30,7 @@ pub async fn refused(store: &Store, knock: &Knock, found: &Match<'_>, fault: Fau
 async fn record(
     store: &Store,
     knock: &Knock,
-    found: &Match<'_>,
+    found: &Match,
     action: Action,
 ) -> Option<Result<(), Refusal>> {
     let org = match action {

@@ -97,7 +97,7 @@ async fn answered(
     let answered = match route::find(&head.method, head.uri.path()) {
         Ok(found) => {
             context.routed(found.index);
-            act(store, line, context, &found, &head, body).await
+            act(store, line, context, &found, head, body).await
         }
         // What is none of the API may be the page's.
         Err(Fault::NoPath) => page::page(&head),
@@ -118,16 +118,18 @@ async fn act(
     store: &Store,
     line: &Line,
     context: &mut Context,
-    found: &Match<'_>,
-    head: &Head,
+    found: &Match,
+    head: Head,
     body: Incoming,
 ) -> Result<Answer, Fault> {
     match found.route.to {
         To::Probe(Probe::Health) => return Ok(answer::text("ok\n")),
         To::Probe(Probe::Ready | Probe::Metrics) => return sign_in::ready(store).await,
         To::OpenApi => return Ok(openapi::description()),
-        To::SignIn => return sign_in::sign_in(store, &line.peer, context, found, head, body).await,
-        To::SignOut => return sign_in::sign_out(store, head),
+        To::SignIn => {
+            return sign_in::sign_in(store, &line.peer, context, found, &head, body).await;
+        }
+        To::SignOut => return sign_in::sign_out(store, &head),
         _ => {}
     }
     let knock = door::knock(store, &line.peer, &head.method, &head.headers)?;
@@ -149,8 +151,8 @@ async fn act(
 struct Asked<'a> {
     store: &'a Store,
     context: &'a mut Context,
-    found: &'a Match<'a>,
-    head: &'a Head,
+    found: &'a Match,
+    head: Head,
     line: &'a Line,
     knock: Knock,
 }
@@ -184,7 +186,7 @@ impl Asked<'_> {
     /// The whole body of somebody who may send one.
     async fn read(&mut self, body: Incoming) -> Result<Secret, Fault> {
         door::expect(self.store, &self.knock).await?;
-        let read = read(self.context, self.head, body, self.found.route.body_max).await;
+        let read = read(self.context, &self.head, body, self.found.route.body_max).await;
         if let Some(permit) = self.context.take_body() {
             self.knock.counted = Counted::new(permit);
         }

@@ -106,13 +106,14 @@ const fn route(method: Method, path: &'static str, to: To, body_max: usize) -> R
     Route { method, path, to, body_max }
 }
 
-/// A route that a request fits, with what stands in its path.
-pub struct Match<'p> {
+/// A route that a request fits, with what stands in its path: its own copy, for the request's head
+/// may go before the request is done.
+pub struct Match {
     pub route: &'static Route,
     /// Its place in [`ROUTES`].
     pub index: usize,
-    org: &'p str,
-    last: &'p str,
+    org: Box<str>,
+    last: Box<str>,
 }
 
 static TABLE: [Route; 25] = ROUTES;
@@ -141,12 +142,12 @@ impl Probe {
 }
 
 /// Exact segments only: what needs normalizing is no path of this API.
-pub fn find<'p>(method: &Method, path: &'p str) -> Result<Match<'p>, Fault> {
+pub fn find(method: &Method, path: &str) -> Result<Match, Fault> {
     let mut allowed = Vec::new();
     for (index, route) in TABLE.iter().enumerate() {
         let Some((org, last)) = fits(route.path, path) else { continue };
         if route.method == *method {
-            return Ok(Match { route, index, org, last });
+            return Ok(Match { route, index, org: org.into(), last: last.into() });
         }
         allowed.push(route.method.as_str());
     }
@@ -180,23 +181,23 @@ fn is_plain(segment: &str) -> bool {
     !matches!(segment, "" | "." | "..") && segment.bytes().all(unreserved)
 }
 
-impl Match<'_> {
+impl Match {
     /// What can be no organization's name is no organization.
     pub fn org(&self) -> Result<OrgName, Fault> {
-        OrgName::parse(self.org).map_err(|_| Fault::NoOrganization)
+        OrgName::parse(&self.org).map_err(|_| Fault::NoOrganization)
     }
 
     pub fn secret(&self) -> Result<SecretName, Fault> {
-        SecretName::parse(self.last).map_err(bad_name)
+        SecretName::parse(&self.last).map_err(bad_name)
     }
 
     pub fn email(&self) -> Result<EmailAddress, Fault> {
-        let decoded = percent_decoded(self.last).unwrap_or_default();
+        let decoded = percent_decoded(&self.last).unwrap_or_default();
         EmailAddress::parse(&decoded).map_err(bad_name)
     }
 
     pub fn id(&self) -> Result<TokenId, Fault> {
-        TokenId::parse(self.last).map_err(bad_name)
+        TokenId::parse(&self.last).map_err(bad_name)
     }
 }
 

@@ -19,8 +19,10 @@ impl Asked<'_> {
         let room = self.context.room();
         let ask = body::resolve(&body, Arc::clone(&room))?;
         self.context.about(ask.names.iter().map(SecretName::as_str));
-        let (store, knock, values) = (self.store, self.knock, ask.values);
-        let (asker, found) = (knock.clone(), self.found);
+        let Self { store, knock, found, head, .. } = self;
+        // While the request waits, its connection's buffer is its connection's again.
+        drop(head);
+        let (asker, values) = (knock.clone(), ask.values);
         let resolved = store.write(move |desk, tx| desk.resolve(tx, &knock, &org, &ask)).await;
         let resolved = match resolved {
             Err(Refusal::Unresolved(all)) => {

@@ -30,7 +30,7 @@ pub async fn sign_in(
     store: &Store,
     peer: &Peer,
     context: &mut Context,
-    found: &Match<'_>,
+    found: &Match,
     head: &Head,
     body: Incoming,
 ) -> Result<Answer, Fault> {

@@ -42,7 +42,9 @@ impl Asked<'_> {
         self.context.about(versions.keys().map(SecretName::as_str));
         self.context.step_aside();
         let Asked { store, knock, line, context, head, .. } = self;
-        let mut session = session_of(store, &knock, head)?;
+        let mut session = session_of(store, &knock, &head)?;
+        // While it is held, its connection's buffer is its connection's again.
+        drop(head);
         let watch = Watch { store, knock: &knock, org: &org, versions: &versions };
         let mut over = wait.is_zero();
         // Whoever was not let in on this connection yet has no place among those who wait.
