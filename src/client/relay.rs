@@ -1,6 +1,7 @@
 //! Hands requests of others on to the store with this client's own token, and gives the answers as
 //! they are. It judges no answer, and retries nothing: who asked does.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,9 +18,15 @@ use super::retry::{self, can_pass};
 use super::{Client, Connector, FRAME_BYTES_MAX, NAME_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::name::OrgName;
 
+/// How long an endpoint may take while others are left: who asked waits for one answer, and does
+/// so for as long as one attempt of its own may take.
+const WHILE_OTHERS_ARE_LEFT: Duration = Duration::from_secs(2);
+
 /// The way to the store for one organization, with the token for it.
 pub struct Relay {
     endpoints: Vec<Endpoint>,
+    /// Who is asked first: the one that answered last.
+    first: AtomicUsize,
     authorization: Option<HeaderValue>,
     org: OrgName,
 }
@@ -31,7 +38,9 @@ pub struct RelayedTo {
     pub body: Bytes,
     pub names: usize,
     pub values: bool,
-    /// How long the store may take once it is connected.
+    /// How long the store may hold it before it answers.
+    pub held: Duration,
+    /// How much longer it may take then, once it is connected.
     pub time_max: Duration,
 }
 
@@ -48,7 +57,8 @@ impl Client {
     pub fn relay(&self) -> Option<Relay> {
         let Connector::Endpoints(endpoints) = &self.connector else { return None };
         let (endpoints, authorization) = (endpoints.clone(), self.authorization.clone());
-        Some(Relay { endpoints, authorization, org: self.org().clone() })
+        let first = AtomicUsize::new(0);
+        Some(Relay { endpoints, first, authorization, org: self.org().clone() })
     }
 }
 
@@ -68,19 +78,26 @@ impl Relay {
 
     /// The answer of the first endpoint that has one which settles it; else the last failure.
     pub async fn send(&self, to: RelayedTo, bytes_max: usize) -> Result<Relayed, Failure> {
-        let RelayedTo { path, body, names, values, time_max } = to;
+        let RelayedTo { path, body, names, values, held, time_max } = to;
         let each = if values { NAME_BYTES_MAX + VALUE_BYTES_MAX } else { NAME_BYTES_MAX };
         let answer_max = (FRAME_BYTES_MAX + each * names).min(bytes_max);
         let call = Call { body: Some(body), answer_max, ..Call::new(Method::POST, path) };
         let mut last = Failure::Dropped;
-        for (number, endpoint) in (1..).zip(&self.endpoints) {
-            match self.ask(&call, endpoint, time_max).await {
-                Ok(answer) if can_pass(answer.status) && number < self.endpoints.len() => {
+        let count = self.endpoints.len();
+        let first = self.first.load(Ordering::Relaxed);
+        for turn in 0..count {
+            let endpoint = (first + turn) % count;
+            let is_last = turn + 1 == count;
+            let time_max = if is_last { time_max } else { time_max.min(WHILE_OTHERS_ARE_LEFT) };
+            match self.ask(&call, &self.endpoints[endpoint], held, time_max).await {
+                Ok(answer) if can_pass(answer.status) && !is_last => {
                     last = Failure::Status { status: answer.status, detail: None };
                 }
                 Ok(answer) => return Ok(relayed(answer)),
                 Err(failure) => last = failure,
             }
+            // Said at once: who asked may not wait until one has answered.
+            self.first.store((endpoint + 1) % count, Ordering::Relaxed);
         }
         Err(last)
     }
@@ -89,10 +106,13 @@ impl Relay {
         &self,
         call: &Call<'_>,
         endpoint: &Endpoint,
+        held: Duration,
         time_max: Duration,
     ) -> Result<Answer, Failure> {
-        let stream = connect(&endpoint.target, retry::PACE.attempt_max).await?;
+        let connect_max = time_max.min(retry::PACE.attempt_max);
+        let stream = connect(&endpoint.target, connect_max).await?;
         let request = call.request(endpoint.authority(), self.authorization.as_ref());
+        let time_max = held + time_max;
         let until = Instant::now() + time_max;
         match timeout_at(until, exchange(stream, request, call.answer_max)).await {
             Ok(Ok(answer)) => Ok(answer),

@@ -234,19 +234,20 @@ async fn read(body: Incoming) -> Result<Bytes, Refused> {
 /// Only what is a request of the API is handed on, as it came.
 fn judged(what: What, path: String, body: Bytes) -> Result<RelayedTo, Refused> {
     let bad = || Refused::new(StatusCode::BAD_REQUEST, "the body is not as the API has it");
-    let (names, values, time_max) = match what {
+    let (names, values, held) = match what {
         What::Resolve => {
             let asked: ResolveRequest = serde_json::from_slice(&body).map_err(|_| bad())?;
-            (asked.names.len(), asked.values, RESOLVE_TIME_MAX)
+            (asked.names.len(), asked.values, Duration::ZERO)
         }
         What::Watch => {
             let asked: WatchRequest = serde_json::from_slice(&body).map_err(|_| bad())?;
             let wait = Duration::from_secs(asked.wait.min(WATCH_SECONDS_MAX));
-            (asked.versions.len(), false, wait + RESOLVE_TIME_MAX)
+            (asked.versions.len(), false, wait)
         }
     };
+    let time_max = RESOLVE_TIME_MAX;
     match names <= RESOLVE_NAMES_MAX {
-        true => Ok(RelayedTo { path, body, names, values, time_max }),
+        true => Ok(RelayedTo { path, body, names, values, held, time_max }),
         false => Err(bad()),
     }
 }

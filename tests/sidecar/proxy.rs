@@ -7,6 +7,7 @@ use insta::assert_snapshot;
 
 use super::side::{Scene, Side};
 use crate::harness::{Ended, Run, needs_root};
+use crate::scripted_store::{Answer, ScriptedStore};
 use crate::serve::server::Connection;
 
 const NOBODY: [&str; 4] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
@@ -148,5 +149,23 @@ fn what_the_store_does_not_answer_can_pass() {
     let ended = launch(&scene, "acme").run();
     let said = ended.code(69).err();
     assert!(said.contains("the store does not answer the sidecar: connection refused"), "{said}");
+    side.end().code(0);
+}
+
+/// A launcher waits 5 s for one answer, and a proxy is all the store that it knows.
+#[test]
+fn a_store_that_hangs_leaves_time_for_the_next_one() {
+    let scene = Scene::new();
+    let silent = ScriptedStore::tcp([Answer::Hang]);
+    let both = format!("{},{}", silent.url, scene.day.served.url());
+    let run = scene.describe(&["--proxy", &address(&scene)]).env("INJECT_STORE", both);
+    let side = Side::of(scene.world(), run, "side");
+    side.logs("rendered", 1);
+    let run = scene.world().launch(["--export", "DB_KEY", "--timeout=5s"]);
+    let run = run.env("INJECT_STORE", address(&scene)).env("INJECT_ORG", "acme");
+    assert_eq!(run.run().seen().text("DB_KEY"), "key-1");
+    // From then on it is not waited for any more.
+    assert_eq!(launch(&scene, "acme").run().seen().text("DB_KEY"), "key-1");
+    assert_eq!(silent.requests().len(), 1);
     side.end().code(0);
 }
