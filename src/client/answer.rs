@@ -127,6 +127,15 @@ pub fn parse<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, ProtocolFau
         .map_err(|error| ProtocolFault::Json { line: error.line(), column: error.column() })
 }
 
+/// That something is gone is told by the status alone, without a body that could be judged: another
+/// one, such as a gateway's plain 200, is no store's word for it.
+pub fn gone(answer: &Answer) -> Result<(), ProtocolFault> {
+    match answer.status {
+        204 => Ok(()),
+        status => Err(ProtocolFault::Status { status }),
+    }
+}
+
 /// A page of some other server says so in its type; a missing type is let pass.
 fn not_json(headers: &HeaderMap, hidden: &[&[u8]]) -> Option<ProtocolFault> {
     let content_type = String::from_utf8_lossy(headers.get(CONTENT_TYPE)?.as_bytes());

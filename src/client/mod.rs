@@ -222,7 +222,7 @@ impl Client {
     /// Deletes a secret, for good.
     pub fn delete(&self, name: &SecretName, condition: Condition) -> Result<(), Error> {
         let call = self.about(Method::DELETE, name, condition);
-        self.call(&call, |_| Ok(()))
+        self.call(&call, answer::gone)
     }
 
     fn about<'a>(&self, method: Method, name: &'a SecretName, condition: Condition) -> Call<'a> {

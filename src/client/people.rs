@@ -70,7 +70,7 @@ impl Client {
 
     pub fn remove_member(&self, email: &EmailAddress) -> Result<(), Error> {
         let call = Call::new(Method::DELETE, wire::member_path(self.org(), email));
-        self.call(&call, |_| Ok(()))
+        self.call(&call, answer::gone)
     }
 
     pub fn tokens(&self, page: &PageQuery) -> Result<wire::TokenList, Error> {
@@ -84,7 +84,7 @@ impl Client {
 
     pub fn revoke_token(&self, id: &TokenId) -> Result<(), Error> {
         let call = Call::new(Method::DELETE, wire::token_path(self.org(), id));
-        self.call(&call, |_| Ok(()))
+        self.call(&call, answer::gone)
     }
 
     fn page<T>(&self, path: String, page: &PageQuery) -> Result<T, Error>

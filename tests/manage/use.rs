@@ -92,3 +92,19 @@ fn a_removal_says_who_will_fail() {
     terminal.types("A_KEY\n");
     assert_eq!(started.end().code(0).err(), "");
 }
+
+/// Something in between that says well to everything has deleted and revoked nothing.
+#[test]
+fn only_a_store_says_that_something_is_gone() {
+    let world = World::new();
+    let well = || says(200, "{}");
+    for (words, answers) in [
+        ("secret rm A_KEY --yes", vec![says(200, SECRET), well()]),
+        ("member rm bob@acme.com --yes", vec![well()]),
+        ("token revoke abcdefghijkl", vec![well()]),
+    ] {
+        let ended = run(&world, &ScriptedStore::tcp(answers), words);
+        assert_eq!(ended.code(69).out(), "", "{words}");
+        assert!(ended.err().contains("what answers there is no store (status 200)"), "{words}");
+    }
+}
