@@ -172,11 +172,12 @@ impl Client {
         let mut failed = Failed::new(endpoints.len());
         let retry_after = loop {
             let jitter = if failed.tries == 0 { 0 } else { jitter() };
-            let (endpoint, at, attempt_max) = match schedule.step(start.elapsed(), jitter) {
+            let (turn, at, attempt_max) = match schedule.step(start.elapsed(), jitter) {
                 Step::Try { endpoint, at, attempt_max } => (endpoint, at, attempt_max),
                 Step::GiveUp => break None,
                 Step::TooLong { wait } => break Some(wait),
             };
+            let endpoint = (self.first.get() + turn) % endpoints.len();
             let wait = at.saturating_sub(start.elapsed());
             if !wait.is_zero() {
                 sleep(wait).await;
@@ -184,7 +185,10 @@ impl Client {
             let attempt_max =
                 if call.patient { schedule.left(start.elapsed()) } else { attempt_max };
             let again = match self.attempt(call, read, endpoint, attempt_max).await {
-                Outcome::Done => return Ok(()),
+                Outcome::Done => {
+                    self.first.set(endpoint);
+                    return Ok(());
+                }
                 Outcome::Again { failure, .. } | Outcome::EndHere { failure, .. }
                     if !call.repeats && may_have_reached(&failure) =>
                 {
@@ -204,7 +208,7 @@ impl Client {
                     Again::Never
                 }
             };
-            schedule.failed(endpoint, start.elapsed(), again);
+            schedule.failed(turn, start.elapsed(), again);
         };
         if schedule.is_exhausted()
             && let Some(error) = failed.kept.take()

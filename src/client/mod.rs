@@ -27,7 +27,7 @@ mod token;
 mod trail;
 mod watch;
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -111,6 +111,9 @@ pub struct Client {
     timeout: Duration,
     pace: Pace,
     store: String,
+    /// The endpoint that answered last: the next call begins there, for one that hangs costs each
+    /// call its time.
+    first: Cell<usize>,
     runtime: OnceCell<Runtime>,
 }
 
@@ -124,8 +127,8 @@ impl Client {
         };
         let Options { org, token, timeout } = options;
         let authorization = token.as_ref().map(Token::header);
-        let runtime = OnceCell::new();
-        Self { connector, org, token, authorization, timeout, pace: retry::PACE, store, runtime }
+        let (pace, first, runtime) = (retry::PACE, Cell::new(0), OnceCell::new());
+        Self { connector, org, token, authorization, timeout, pace, store, first, runtime }
     }
 
     /// How reports name the store: its addresses or its directory, never credentials.

@@ -90,27 +90,36 @@ impl Client {
         read: &Read<'_>,
         time_max: Duration,
     ) -> Result<Option<(usize, Line)>, Error> {
+        let names = self.endpoint_names();
         // One that ended while nothing was asked is no failure of the store's.
-        if let Some((endpoint, line)) = held.filter(|(_, line)| line.stands())
-            && let (Outcome::Done, line) =
-                self.over(line, endpoint, call, read, time_max).await.into_parts()
-        {
-            return Ok(line.map(|line| (endpoint, line)));
+        if let Some((endpoint, line)) = held.filter(|(_, line)| line.stands()) {
+            match self.over(line, endpoint, call, read, time_max).await.into_parts() {
+                (Outcome::Done, line) => return Ok(line.map(|line| (endpoint, line))),
+                // It has had its time, and would hang once more.
+                (Outcome::Again { failure: Failure::TimedOut { .. }, .. }, _) => {
+                    self.first.set((endpoint + 1) % names.len());
+                }
+                _ => {}
+            }
         }
         let start = Instant::now();
-        let names = self.endpoint_names();
         let (mut last, mut kept) = (Vec::with_capacity(names.len()), None);
-        for (endpoint, name) in names.iter().enumerate() {
+        let first = self.first.get();
+        for endpoint in (0..names.len()).map(|turn| (first + turn) % names.len()) {
+            let name = names[endpoint];
             let asked = match self.begin(endpoint).await {
                 Ok(line) => self.over(line, endpoint, call, read, time_max).await,
                 Err(fault) => Asked { outcome: self.fault_of(endpoint, fault), line: None },
             };
             match asked.into_parts() {
-                (Outcome::Done, line) => return Ok(line.map(|line| (endpoint, line))),
+                (Outcome::Done, line) => {
+                    self.first.set(endpoint);
+                    return Ok(line.map(|line| (endpoint, line)));
+                }
                 (Outcome::End(error), _) => return Err(error),
-                (Outcome::Again { failure, .. }, _) => last.push(((*name).to_owned(), failure)),
+                (Outcome::Again { failure, .. }, _) => last.push((name.to_owned(), failure)),
                 (Outcome::EndHere { failure, error }, _) => {
-                    last.push(((*name).to_owned(), failure));
+                    last.push((name.to_owned(), failure));
                     kept = Some(error);
                 }
             }

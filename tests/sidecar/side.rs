@@ -3,11 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::harness::{Ended, Run, Started, World, eventually};
 use crate::serve::server::Connection;
 use crate::service::served::Day;
+
+/// What makes it process 1, in a namespace of its own.
+pub const PROCESS_1: [&str; 5] = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
 
 /// `inject sidecar OPTION…`; it ends when it is dropped.
 pub struct Side {
@@ -131,6 +135,26 @@ impl Side {
 
     pub fn wait(self) -> Ended {
         self.started.end()
+    }
+
+    /// The processes that a process has started, or inherited.
+    pub fn children(of: u32) -> Vec<u32> {
+        let children = fs::read_to_string(format!("/proc/{of}/task/{of}/children"));
+        let children = children.expect("it runs");
+        children.split_whitespace().map(|child| child.parse().expect("a number")).collect()
+    }
+
+    /// Its own number here, where it is process 1 of its namespace.
+    pub fn process_1(&self) -> u32 {
+        Self::children(self.pid())[0]
+    }
+
+    /// The same as [`Side::end`] for one that is process 1.
+    pub fn end_process_1(self) {
+        let child = Pid::from_raw(self.process_1().cast_signed());
+        kill(child, Signal::SIGTERM).expect("it runs");
+        self.logs("ending", 1);
+        self.wait().code(0);
     }
 
     /// Asks it to end, and waits for that.

@@ -5,9 +5,8 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use nix::unistd::Pid;
 
-use super::side::{Scene, Side};
+use super::side::{PROCESS_1, Scene, Side};
 use crate::harness::{World, needs_root};
 use crate::scripted_store::{Answer, ScriptedStore};
 use crate::service::served::{Day, Served, init};
@@ -162,22 +161,34 @@ fn a_store_with_another_key_is_not_believed() {
 #[test]
 fn as_process_1_it_ends_at_once_whatever_it_waits_for() {
     needs_root();
-    let namespace = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
     let scene = Scene::new();
     // One holds a watch, the other waits for a store that never answers.
     let silent = ScriptedStore::unix(&scene.world().path("silent.sock"), [Answer::Hang]);
     for (name, store) in [("held", scene.day.served.url()), ("silent", &*silent.url)] {
-        let run = scene.describe(&KEY).env("INJECT_STORE", store).within(namespace);
+        let run = scene.describe(&KEY).env("INJECT_STORE", store).within(PROCESS_1);
         let side = Side::of(scene.world(), run, name);
         match name {
             "held" => drop(side.logs("rendered", 1)),
             _ => silent.arrival(),
         }
-        let children = format!("/proc/{0}/task/{0}/children", side.pid());
-        let child = fs::read_to_string(children).expect("unshare has a child");
-        let child = Pid::from_raw(child.trim().parse().expect("one process"));
-        nix::sys::signal::kill(child, Signal::SIGTERM).expect("it runs");
-        side.logs("ending", 1);
-        side.wait().code(0);
+        side.end_process_1();
     }
+}
+
+/// What answered the first time is watched, and asked again.
+#[test]
+fn a_store_that_hangs_is_not_waited_for_at_each_change() {
+    let scene = Scene::new();
+    let silent = ScriptedStore::tcp([Answer::Hang]);
+    let both = format!("{},{}", silent.url, scene.day.served.url());
+    let options = [&KEY[..], &["--timeout=2s"]].concat();
+    let run = scene.describe(&options).env("INJECT_STORE", both);
+    let side = Side::of(scene.world(), run, "side");
+    side.logs("rendered", 1);
+    for value in ["key-2", "key-3"] {
+        scene.set("DB_KEY", value);
+        scene.becomes("out/key", &format!("key {value}\n"));
+    }
+    assert_eq!(silent.requests().len(), 1);
+    side.end().code(0);
 }

@@ -145,3 +145,16 @@ fn a_second_call_may_share_the_time_of_the_first() {
     assert!(Instant::now() < deadline + Duration::from_secs(15));
     script.join().expect("the script was played");
 }
+
+#[test]
+fn who_answered_is_asked_first_from_then_on() {
+    // Asked a second time, the first one would refuse.
+    let (first, _first_script) = tcp(vec![Act::Hang, problem(403, "about:blank")]);
+    let (second, second_script) = tcp(vec![ok(METADATA), ok(METADATA)]);
+    let mut client = client(vec![first, second]);
+    client.timeout = Duration::from_secs(2);
+    for _ in 0..2 {
+        assert_eq!(client.metadata(&name("A")).expect("the second").version, Some(3));
+    }
+    second_script.join().expect("the script was played");
+}
