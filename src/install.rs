@@ -38,6 +38,10 @@ pub fn install(path: &Path) -> Result<(), InstallError> {
     if path.is_dir() {
         return Err(failed("replace")(io::ErrorKind::IsADirectory.into()));
     }
+    if is_special(&path) {
+        let special = io::Error::other("it is a pipe, a socket or a device");
+        return Err(failed("replace")(special));
+    }
     let own = |error| InstallError { path: OWN.into(), doing: "read", error };
     let source = File::open(OWN).map_err(own)?;
     let length = source.metadata().map_err(own)?.len();
@@ -54,6 +58,13 @@ pub fn install(path: &Path) -> Result<(), InstallError> {
     put?;
     let synced = File::open(folder_of(&path)).and_then(|folder| folder.sync_all());
     synced.map_err(failed("sync the folder of"))
+}
+
+/// Whether it is no file that could be another one. A link is replaced and never followed, but nobody
+/// means one that stands for an open descriptor, as `/dev/stdout` does.
+fn is_special(path: &Path) -> bool {
+    path.metadata().is_ok_and(|there| !there.is_file())
+        || path.read_link().is_ok_and(|to| to.starts_with("/proc"))
 }
 
 /// Makes the file under its staged name, and holds it. Until it is whole it has none, where the

@@ -8,13 +8,17 @@ use std::path::Path;
 
 use crate::{staging, sys};
 
-/// Puts these bytes at a path. A link there stays one: what it leads to is replaced.
+/// Puts these bytes at a path. A link there stays one: what it leads to is replaced. One that leads
+/// nowhere is replaced itself.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let not_a_file = || Err(io::Error::other("not a regular file"));
     let path = match fs::canonicalize(path) {
-        Ok(path) if !path.metadata()?.is_file() => {
-            return Err(io::Error::other("not a regular file"));
-        }
+        Ok(path) if !path.metadata()?.is_file() => return not_a_file(),
         Ok(path) => path,
+        // What is there all the same has no path, such as the pipe behind `/dev/stdout`.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && path.exists() => {
+            return not_a_file();
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
         Err(error) => return Err(error),
     };

@@ -114,3 +114,26 @@ fn nor_does_a_kill() {
     world.inject(["install", "shared"]).run().code(0);
     is_installed(&world.path("work/shared/inject"));
 }
+
+#[test]
+fn what_is_no_file_is_not_replaced() {
+    let world = World::new();
+    nix::unistd::mkfifo(&world.path("work/pipe"), nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    for (link, to) in [("out", "/proc/self/fd/1"), ("null", "/dev/null"), ("piped", "pipe")] {
+        std::os::unix::fs::symlink(to, world.path("work").join(link)).expect("a link");
+    }
+    for path in ["pipe", "out", "null", "piped"] {
+        let before = fs::symlink_metadata(world.path("work").join(path)).expect("it is there");
+        let ended = world.inject(["install", path]).run();
+        let expected = format!("cannot replace `{path}`: it is a pipe, a socket or a device\n");
+        assert!(ended.code(74).err().contains(&expected), "{}", ended.whole());
+        let after = fs::symlink_metadata(world.path("work").join(path)).expect("it is there");
+        assert_eq!(before.file_type(), after.file_type(), "{path}");
+    }
+    // A link to a file is replaced, and what it leads to is not.
+    world.write("work/other", "other");
+    std::os::unix::fs::symlink("other", world.path("work/link")).expect("a link");
+    world.inject(["install", "link"]).run().code(0);
+    is_installed(&world.path("work/link"));
+    assert_eq!(fs::read_to_string(world.path("work/other")).expect("it is there"), "other");
+}

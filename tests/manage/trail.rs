@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::{Value, json};
 
 use super::{asked, at, run, says};
-use crate::harness::World;
+use crate::harness::{INJECT, World};
 use crate::scripted_store::{Answer, ScriptedStore};
 
 fn record(sequence: i64, more: Value) -> Value {
@@ -172,6 +172,13 @@ fn a_checkpoint_is_one_line_or_one_file() {
     inject: cannot write `/dev/null`: not a regular file
       store: http://127.0.0.1:[PORT], organization `acme`
     ");
+    // Behind such a link there is no file, and the link is not in the way.
+    std::os::unix::fs::symlink("/proc/self/fd/1", world.path("work/link")).expect("a link");
+    let script = "{ \"$BINARY\" audit checkpoint -o link; echo $? >&2; } | cat";
+    let piped = at(world.command("sh", ["-c", script]).env("BINARY", INJECT), &store).run();
+    assert!(piped.err().contains("`link`: not a regular file"), "{}", piped.whole());
+    assert!(piped.err().ends_with("\n74\n"), "{}", piped.whole());
+    assert!(world.path("work/link").is_symlink());
     // What the store says is another's is not kept as one's own.
     let other = checkpoint.replace("acme", "beta");
     let store = ScriptedStore::tcp([says(200, &other)]);
