@@ -128,9 +128,14 @@ impl Inherited {
 
 /// Installs a handler, unless the signal is ignored. Says whether it did.
 fn install(signal: Signal, handler: SigHandler) -> bool {
+    disposition(signal) != libc::SIG_IGN && put(signal, handler)
+}
+
+/// The same, whatever there was.
+fn put(signal: Signal, handler: SigHandler) -> bool {
     let action = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
     // SAFETY: the handlers here and in `serving` call nothing but what is async-signal-safe.
-    disposition(signal) != libc::SIG_IGN && unsafe { sigaction(signal, &action) }.is_ok()
+    unsafe { sigaction(signal, &action) }.is_ok()
 }
 
 fn disposition(signal: Signal) -> libc::sighandler_t {

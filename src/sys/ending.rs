@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use nix::sys::signal::{self, SigHandler, Signal};
 use nix::unistd::{Pid, getpgrp, tcgetpgrp, unlink};
 
-use super::{disposition, end, install};
+use super::{disposition, end, install, put};
 
 /// The command as kill(2) takes it: less than 0 is its process group, 0 is none.
 static GROUP: AtomicI32 = AtomicI32::new(0);
@@ -30,6 +30,7 @@ static IS_UNFINISHED: AtomicBool = AtomicBool::new(false);
 pub struct Group {
     target: i32,
     _signals: TerminalSignals,
+    _awaited: Awaited,
 }
 
 /// A file that is removed if a signal ends this process, as long as this is kept.
@@ -43,6 +44,13 @@ pub struct Unfinished {
 #[derive(Debug)]
 struct TerminalSignals([Option<Signal>; 2]);
 
+/// An inherited ignore of SIGCHLD, set aside as long as this is kept: with it the system takes each
+/// child away as it ends, and nobody learns how (wait(2)).
+#[derive(Debug)]
+struct Awaited {
+    was_ignored: bool,
+}
+
 /// Whether this process may ask on a terminal: it has one, and is not in the background there.
 pub fn is_in_foreground() -> bool {
     // Opened by this name, it never becomes the controlling terminal (tty(4)).
@@ -54,7 +62,7 @@ pub fn is_in_foreground() -> bool {
 /// terminal: there a group of its own would be in the background, and be stopped as soon as it
 /// reads. A process waits for one at a time.
 pub fn spawn_group(command: &mut Command, may_ask: bool) -> io::Result<(Child, Group)> {
-    let signals = TerminalSignals::end();
+    let (signals, awaited) = (TerminalSignals::end(), Awaited::begin());
     // The child would inherit a mask; so the handler itself waits until it is known.
     IS_SPAWNING.store(true, Ordering::SeqCst);
     let spawned = if may_ask { command.spawn() } else { command.process_group(0).spawn() };
@@ -66,7 +74,7 @@ pub fn spawn_group(command: &mut Command, may_ask: bool) -> io::Result<(Child, G
         0 => {}
         signal => end(signal),
     }
-    Ok((spawned?, Group { target: group, _signals: signals }))
+    Ok((spawned?, Group { target: group, _signals: signals, _awaited: awaited }))
 }
 
 /// Of the file at this path, from the root: the working directory may be another by then. A process
@@ -91,6 +99,21 @@ impl Drop for TerminalSignals {
     fn drop(&mut self) {
         for signal in self.0.into_iter().flatten() {
             install(signal, SigHandler::SigDfl);
+        }
+    }
+}
+
+impl Awaited {
+    fn begin() -> Self {
+        let was_ignored = disposition(Signal::SIGCHLD) == libc::SIG_IGN;
+        Self { was_ignored: was_ignored && put(Signal::SIGCHLD, SigHandler::SigDfl) }
+    }
+}
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        if self.was_ignored {
+            put(Signal::SIGCHLD, SigHandler::SigIgn);
         }
     }
 }

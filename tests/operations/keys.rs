@@ -234,3 +234,19 @@ fn options_go_before_variables() {
     assert_eq!(verify(&["--master-key-file", "../good"]), 0);
     assert_eq!(verify(&["--master-key-command", "cat ../good"]), 0);
 }
+
+/// Then the system takes away what has ended, unless it is asked not to; and the application gets
+/// the ignore as it was.
+#[test]
+fn a_command_is_waited_for_where_ended_children_are_ignored() {
+    let (world, key) = world();
+    write_key(&world, "given", &key);
+    let command = format!("sh -c true; cat '{}'", world.text("given"));
+    let words = ["--export", "A_KEY", "--", "grep", "SigIgn", "/proc/self/status"];
+    let run = world.inject(words).situation(["--ignore", "CHLD"]);
+    let ended = run.env("INJECT_MASTER_KEY_COMMAND", command).run();
+    let ignored = ended.code(0).out();
+    let ignored = ignored.strip_prefix("SigIgn:\t").expect("the kernel's line").trim();
+    let ignored = u64::from_str_radix(ignored, 16).expect("a mask");
+    assert_ne!(ignored & 1 << (Signal::SIGCHLD as i32 - 1), 0, "{}", ended.whole());
+}
