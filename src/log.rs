@@ -105,7 +105,8 @@ impl Log {
         }
     }
 
-    fn event(&self, level: Level, event: &str, fields: impl FnOnce(&mut Line)) {
+    /// The same at a level that is only known then.
+    pub fn event(&self, level: Level, event: &str, fields: impl FnOnce(&mut Line)) {
         if !self.shows(level) {
             return;
         }

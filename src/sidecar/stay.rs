@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use crate::client::{Error, WatchLine, Watched};
 use crate::launch::problem::Problem;
+use crate::log::Level;
 use crate::name::SecretName;
 use crate::sidecar::state::{Asked, Condition, Proxied, State};
 use crate::sidecar::templates::Templates;
@@ -99,7 +100,8 @@ impl Staying {
 
     fn answer(&mut self, asked: Asked, runtime: &Runtime) {
         if asked.renew {
-            self.renew();
+            // Who sends a hangup wants to know; all else asks again by itself.
+            self.renew(if asked.render { Level::Warn } else { Level::Debug });
         }
         if asked.render || self.due {
             self.render_again();
@@ -138,7 +140,7 @@ impl Staying {
             Err(problems) => Some(Trouble::of_problems(problems)),
         };
         if self.is_first_refusal(of(&rendered)) {
-            self.renew();
+            self.renew(Level::Debug);
             rendered = self.render();
         }
         if let Err(problems) = rendered {
@@ -154,12 +156,12 @@ impl Staying {
     }
 
     /// Reads the settings again: a token's file, or the authorities', may be another one by now.
-    fn renew(&mut self) {
+    fn renew(&mut self, level: Level) {
         self.line = WatchLine::default();
         let Sidecar { state, log, source, .. } = &mut self.sidecar;
         let renewed = if source.is_open() { source.renew() } else { Ok(()) };
         for problem in renewed.err().iter().flatten() {
-            log.debug("settings_not_read", |line| {
+            log.event(level, "settings_not_read", |line| {
                 line.text("error", problem);
             });
         }
@@ -184,7 +186,7 @@ impl Staying {
         let mut watched = self.ask(&request);
         let of = |error: &Error| Trouble::of_error(error);
         if self.is_first_refusal(watched.as_ref().and_then(|one| one.as_ref().err()).map(of)) {
-            self.renew();
+            self.renew(Level::Debug);
             watched = self.ask(&request);
         }
         match watched {
@@ -221,8 +223,9 @@ impl Staying {
             return self.recover();
         }
         // Whoever asks meanwhile is answered by the same rendering.
-        if let Woken::Asked(Asked { renew: true, .. }) = self.pause(runtime, jitter(SPREAD)) {
-            self.renew();
+        if let Woken::Asked(Asked { renew: true, render, .. }) = self.pause(runtime, jitter(SPREAD))
+        {
+            self.renew(if render { Level::Warn } else { Level::Debug });
         }
         self.render_again();
     }
@@ -263,7 +266,7 @@ impl Staying {
             }),
         });
         if matches!(trouble, Trouble::Refused | Trouble::Away) && tries > 0 {
-            self.renew();
+            self.renew(Level::Debug);
         }
     }
 }

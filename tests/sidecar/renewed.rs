@@ -142,3 +142,15 @@ fn a_token_that_was_replaced_before_it_is_refused_is_no_trouble() {
     assert_eq!(side.metric("inject_sidecar_renderings_total{outcome=\"failed\"}"), 0);
     side.end().code(0);
 }
+
+#[test]
+fn a_hangup_tells_what_cannot_be_read_again() {
+    let renewed = Renewed::new();
+    let side = renewed.start(&["--render=key.txt:out/key"]);
+    fs::remove_file(renewed.scene.world().path("work/token")).expect("it is there");
+    side.signal(Signal::SIGHUP);
+    let line = side.logs("warn settings_not_read", 1);
+    assert!(line.contains("cannot read `token`"), "{line}");
+    side.is_ready(true);
+    side.end().code(0);
+}
