@@ -92,28 +92,29 @@ fn check_looks_the_command_up() {
 
 /// As process 1, where a signal without a handler is dropped.
 #[test]
-fn check_ends_at_a_signal_while_it_reads_a_pipe() {
+fn what_reads_a_pipe_ends_at_a_signal() {
     needs_root();
     let world = world();
     world.command("mkfifo", ["pipe"]).run().code(0);
-    let started = world
-        .inject(["check", "pipe"])
-        .within(["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"])
-        .start();
-    let child = eventually(|| {
-        let pid = started.pid();
-        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
-        let child: i32 = children.split_whitespace().next()?.parse().ok()?;
-        // SIGTERM is caught from the moment on that it may have to wait.
-        let status = fs::read_to_string(format!("/proc/{child}/status")).ok()?;
-        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:\t"))?;
-        let caught = u64::from_str_radix(caught, 16).ok()?;
-        (caught >> (libc::SIGTERM - 1) & 1 == 1).then_some(child)
-    });
-    let child = child.expect("it opens the pipe");
-    let child = nix::unistd::Pid::from_raw(child);
-    nix::sys::signal::kill(child, nix::sys::signal::Signal::SIGTERM).expect("it is there");
-    started.end().code(143);
+    for words in ["check pipe", "audit verify --checkpoint pipe"] {
+        let started = world
+            .inject(words.split(' '))
+            .within(["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"])
+            .start();
+        let child = eventually(|| {
+            let pid = started.pid();
+            let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+            let child: i32 = children.split_whitespace().next()?.parse().ok()?;
+            // SIGTERM is caught from the moment on that it may have to wait.
+            let status = fs::read_to_string(format!("/proc/{child}/status")).ok()?;
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:\t"))?;
+            let caught = u64::from_str_radix(caught, 16).ok()?;
+            (caught >> (libc::SIGTERM - 1) & 1 == 1).then_some(child)
+        });
+        let child = nix::unistd::Pid::from_raw(child.expect("it opens the pipe"));
+        nix::sys::signal::kill(child, nix::sys::signal::Signal::SIGTERM).expect("it is there");
+        started.end().code(143);
+    }
 }
 
 #[test]

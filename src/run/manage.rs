@@ -17,6 +17,7 @@ use crate::name::{EMAIL_BYTES_MAX, EmailAddress, OrgName, SecretName, TokenId, W
 use crate::private_file;
 use crate::run::command::{Failed, Situation};
 use crate::run::join::Join;
+use crate::sys;
 use crate::wire::{Checkpoint, Role, TokenRequest};
 
 /// The largest file or input that is read as a checkpoint, in bytes.
@@ -197,6 +198,8 @@ fn verify_records(checkpoint: Option<&Path>) -> Parsed {
 
 fn read_checkpoint(path: &Path) -> Result<Checkpoint, Problem> {
     let mut text = Vec::new();
+    // Perhaps nobody writes it: a wait, which a signal must be able to end.
+    sys::end_at_signals();
     let read = if path == Path::new("-") {
         std::io::stdin().lock().take(CHECKPOINT_BYTES_MAX).read_to_end(&mut text)
     } else {
