@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 
 use crate::log::Log;
 use crate::sidecar::processes::processes;
@@ -103,6 +104,7 @@ impl CommandLine {
     }
 
     fn attempt(&self) -> io::Result<Ended> {
+        reap();
         let mut command = Command::new(&self.words[0]);
         command.args(&self.words[1..]).env_clear().stdin(Stdio::null());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
@@ -116,6 +118,13 @@ impl CommandLine {
             }
         }
     }
+}
+
+/// Lets go of what has ended. As process 1 this one inherits what commands left running, and no
+/// child of its own is there before the next one.
+fn reap() {
+    let next = || waitpid(None, Some(WaitPidFlag::WNOHANG));
+    while next().is_ok_and(|ended| ended != WaitStatus::StillAlive) {}
 }
 
 fn ended_within(child: &mut Child, time_max: Duration) -> io::Result<Option<ExitStatus>> {

@@ -4,8 +4,8 @@
 use std::fs;
 use std::io::Write as _;
 
-use super::side::Scene;
-use crate::harness::eventually;
+use super::side::{PROCESS_1, Scene, Side};
+use crate::harness::{eventually, needs_root};
 
 const KEY: [&str; 1] = ["--render=key.txt:out/key"];
 
@@ -84,8 +84,8 @@ fn a_restarted_one_tells_what_changed_meanwhile() {
     scene.start(&options).end().code(0);
     scene.set("DB_KEY", "key-2");
     let side = scene.start(&options);
-    let told = || fs::read_to_string(scene.world().path("work/told")).ok();
-    assert_eq!(eventually(told).expect("it is told"), "key key-2\n");
+    side.logs("command_done", 1);
+    assert_eq!(scene.text("told"), "key key-2\n");
     side.end().code(0);
 }
 
@@ -109,6 +109,8 @@ fn whoever_has_workers_is_told_and_they_are_not() {
         scene.set("DB_KEY", value);
         scene.becomes(&got, heard);
     }
+    // The hangup may be there before the line that tells of it.
+    side.logs("signalled", 2);
     assert_eq!(side.count("signalled"), 2, "{}", side.logged());
     assert_eq!(side.count(&format!("pid={}", running.pid())), 2, "{}", side.logged());
     side.end().code(0);
@@ -171,7 +173,7 @@ fn what_nobody_was_told_of_is_told_by_the_next_one() {
     scene.becomes("told", "begun\n");
     side.signal(nix::sys::signal::Signal::SIGKILL);
     side.wait();
-    let side = super::Side::of(scene.world(), scene.describe(&options), "second");
+    let side = Side::of(scene.world(), scene.describe(&options), "second");
     assert!(side.logs("rendered", 1).contains("changed=0"));
     scene.becomes("told", "begun\nbegun\n");
     // Both commands wait there: the one that was left behind, and the one of now.
@@ -184,8 +186,48 @@ fn what_nobody_was_told_of_is_told_by_the_next_one() {
     eventually(|| (!mark.exists()).then_some(())).expect("it was told");
     side.end().code(0);
     // Once it was told it is not told again.
-    let third = super::Side::of(scene.world(), scene.describe(&options), "third");
+    let third = Side::of(scene.world(), scene.describe(&options), "third");
     third.logs("rendered", 1);
     third.end().code(0);
     assert_eq!(scene.text("told").matches("begun").count(), 2);
+}
+
+/// Where SIGCHLD is ignored, the system says of no child how it ended.
+#[test]
+fn how_a_command_ended_is_known_whatever_is_ignored() {
+    let scene = Scene::new();
+    let options = [&KEY[..], &["--exec", "--", "sh", "-c", "exit $(cat code)"]].concat();
+    let run = scene.describe(&options).situation(["--ignore", "CHLD"]);
+    let side = Side::of(scene.world(), run, "side");
+    side.logs("rendered", 1);
+    for (value, code, said) in
+        [("key-2", "0", "command_done"), ("key-3", "3", "command_failed command=sh ended=\"exit")]
+    {
+        scene.world().write("work/code", code);
+        scene.set("DB_KEY", value);
+        side.logs(said, 1);
+    }
+    side.end().code(0);
+}
+
+#[test]
+fn as_process_1_it_keeps_nothing_of_what_commands_left_running() {
+    needs_root();
+    let scene = Scene::new();
+    pipes(&scene, &["go"]);
+    let left = "(read -r x <go) & exit 0";
+    let options = [&KEY[..], &["--exec", "--", "sh", "-c", left]].concat();
+    let side = Side::of(scene.world(), scene.describe(&options).within(PROCESS_1), "side");
+    side.logs("rendered", 1);
+    scene.set("DB_KEY", "key-2");
+    side.logs("command_done", 1);
+    let own = side.process_1();
+    let ended = Side::children(own)[0];
+    fs::write(scene.world().path("work/go"), "\n").expect("it reads");
+    let state = || fs::read_to_string(format!("/proc/{ended}/stat")).ok();
+    eventually(|| state().filter(|stat| stat.contains(") Z "))).expect("it has ended");
+    scene.set("DB_KEY", "key-3");
+    side.logs("command_done", 2);
+    assert!(!Side::children(own).contains(&ended), "it is still there: {:?}", state());
+    side.end_process_1();
 }
