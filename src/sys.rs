@@ -356,7 +356,7 @@ pub fn stderr() -> Stream {
     Stream(unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) })
 }
 
-/// Standard input, to be read to its end.
+/// Standard input, to be read to its end. Unlike Rust's own, one that is closed is not empty.
 pub fn stdin() -> io::Result<File> {
     // SAFETY: as for standard output; the borrow ends when it is duplicated.
     let stdin = unsafe { BorrowedFd::borrow_raw(libc::STDIN_FILENO) };

@@ -73,6 +73,10 @@ fn an_empty_value_is_meant() {
     world.inject(["secret", "set", "A_KEY"]).stdin("x".repeat(65_537)).run().code(65);
     assert!(!world.path("data").exists(), "what is refused makes no store");
     world.inject(["secret", "set", "A_KEY", "--allow-empty"]).run().code(0);
+    // What is closed is not empty.
+    let closed = world.inject(["secret", "set", "A_KEY", "--allow-empty"]);
+    let closed = closed.situation(["--close", "0"]).run();
+    assert!(closed.code(74).err().contains("stdin cannot be read"), "{}", closed.whole());
     assert_eq!(value(&world, "A_KEY"), b"");
 }
 

@@ -92,17 +92,17 @@ impl Situation<'_> {
         sys::end_at_signals();
         sys::hold_values();
         let (mut output, mut errors) = (io::BufWriter::new(sys::stdout()), sys::stderr());
-        let mut input = io::stdin().lock();
-        let input_is_terminal = io::IsTerminal::is_terminal(&input);
-        let mut console = Console {
-            input: &mut input,
-            input_is_terminal,
-            output: &mut output,
-            errors: &mut errors,
-            terminal: &Terminal::open,
-            look: self.look,
-        };
-        let done = act(&mut console);
+        let input = sys::stdin().map_err(|error| admin::Error::Input(error).into());
+        let done = input.and_then(|mut input| {
+            act(&mut Console {
+                input_is_terminal: io::IsTerminal::is_terminal(&input),
+                input: &mut input,
+                output: &mut output,
+                errors: &mut errors,
+                terminal: &Terminal::open,
+                look: self.look,
+            })
+        });
         // What could not be written was told where it was written; no second try at the end.
         let _ = output.flush();
         let problem = match done {

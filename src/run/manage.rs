@@ -201,7 +201,7 @@ fn read_checkpoint(path: &Path) -> Result<Checkpoint, Problem> {
     // Perhaps nobody writes it: a wait, which a signal must be able to end.
     sys::end_at_signals();
     let read = if path == Path::new("-") {
-        std::io::stdin().lock().take(CHECKPOINT_BYTES_MAX).read_to_end(&mut text)
+        sys::stdin().and_then(|input| input.take(CHECKPOINT_BYTES_MAX).read_to_end(&mut text))
     } else {
         let file = std::fs::File::open(path);
         file.and_then(|file| file.take(CHECKPOINT_BYTES_MAX).read_to_end(&mut text))
