@@ -60,8 +60,8 @@ pub fn install(path: &Path) -> Result<(), InstallError> {
     synced.map_err(failed("sync the folder of"))
 }
 
-/// Whether it is no file that could be another one. A link is replaced and never followed, but nobody
-/// means one that stands for an open descriptor, as `/dev/stdout` does.
+/// Whether it is no file that could be another one. A link is replaced and never followed, but
+/// nobody means one that stands for an open descriptor, as `/dev/stdout` does.
 fn is_special(path: &Path) -> bool {
     path.metadata().is_ok_and(|there| !there.is_file())
         || path.read_link().is_ok_and(|to| to.starts_with("/proc"))
