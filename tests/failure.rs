@@ -399,3 +399,26 @@ fn the_termination_log_is_never_made() {
     let run = world.command("sh", ["-c", script]).env("BINARY", crate::harness::INJECT);
     assert_eq!(run.with_mounts(&setup).run().code(0).out(), "78\nnull\n");
 }
+
+/// Nothing is left of such a variable without its secret: there is no text to keep.
+#[test]
+fn what_an_option_wants_is_told_without_a_way_that_leads_nowhere() {
+    let world = World::new();
+    world.set("OTHER_KEY", "x");
+    let ended = world.launch(["--export", "A_KEY", "--as-file", "B_FILE=B_KEY"]).run();
+    insta::assert_snapshot!(ended.report(), @"
+    exit 78
+    --- stderr
+    inject: `probe` was not started: 2 problems
+      `A_KEY` is missing
+        in variable `A_KEY`
+        set it with `inject secret set A_KEY`
+      `B_KEY` is missing
+        in variable `B_FILE`
+        set it with `inject secret set B_KEY`
+      store: the embedded store in [DIR]/data, organization `default`
+    ");
+    let ended = world.launch(["--as-file", "B_FILE"]).run();
+    let says = "`--as-file`: write `VAR=NAME`; there is no `=`";
+    assert!(ended.code(64).err().contains(says), "{}", ended.whole());
+}

@@ -139,17 +139,16 @@ fn problems(error: Error, wanted: &Wanted, login: Option<String>) -> Vec<Problem
             what,
             hint: match login {
                 Some(address) => login_again(&address).into(),
-                None => "the token may be expired or revoked".into(),
+                None => "an owner makes a new one with `inject token create`".into(),
             },
         },
         Error::Refused { .. } => Problem::Refused {
             what,
             hint: "ask an owner of the organization what this token may do".into(),
         },
-        Error::NoOrganization(_) => Problem::Refused {
-            what,
-            hint: "`inject` is asked for it by `--org` or `INJECT_ORG`".into(),
-        },
+        Error::NoOrganization(_) => {
+            Problem::Refused { what, hint: "`--org`, `INJECT_ORG` or the manifest names it".into() }
+        }
         Error::Damaged { .. }
         | Error::StorageFull { .. }
         | Error::StorageFailed { .. }
@@ -177,8 +176,8 @@ pub fn unresolved(one: Unresolved, wanted: &Wanted) -> Problem {
     match reason {
         Reason::Forbidden => Problem::Forbidden { name, places },
         Reason::Missing => {
-            let hash = wanted.stands_in_hash(&name);
-            Problem::Missing { name, places, nearest, hash }
+            let standing = wanted.standing(&name);
+            Problem::Missing { name, places, nearest, standing }
         }
     }
 }

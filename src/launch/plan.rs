@@ -194,12 +194,12 @@ impl Plan {
     /// A name that an option gave in full; its place is the variable that it is for. One of another
     /// environment is not even asked for.
     fn given(&mut self, secret: SecretName, variable: &[u8], grammar: &Grammar) -> Option<Id> {
+        let name = String::from_utf8_lossy(variable).into_owned();
         if let Some(fault) = grammar.crossed(secret.as_str()) {
-            let name = String::from_utf8_lossy(variable).into_owned();
             self.problem_at(fault, Place::Variable { name, column: 1 });
             return None;
         }
-        Some(self.wanted.give(secret, variable_source(variable, Cow::Borrowed(b""))))
+        Some(self.wanted.give(secret, name))
     }
 
     /// The same fault in several places is one problem.

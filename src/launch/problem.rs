@@ -11,9 +11,11 @@ use crate::name::SecretName;
 pub mod exit;
 mod not_executable;
 mod output;
+mod standing;
 
 pub use self::not_executable::NotExecutable;
 pub use self::output::OutputFault;
+pub use self::standing::Standing;
 
 /// Where something stands.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -73,7 +75,7 @@ pub enum Problem {
         name: SecretName,
         places: Vec<Place>,
         nearest: Option<SecretName>,
-        hash: bool,
+        standing: Standing,
     },
     Forbidden {
         name: SecretName,
@@ -245,13 +247,7 @@ impl Problem {
         match self {
             Self::Setting { hint, .. } => hint.clone(),
             Self::Malformed { fault, .. } => Some(fault.hint()),
-            Self::Missing { name, hash: true, .. } => Some(format!(
-                "this looks like a password hash: keep it with `--literal {name}`, or double its \
-                 dollars"
-            )),
-            Self::Missing { name, .. } => Some(format!(
-                "set it with `inject secret set {name}`, or keep the text with `--literal {name}`"
-            )),
+            Self::Missing { name, standing, .. } => Some(standing.hint(name)),
             Self::Forbidden { name, .. } => Some(format!(
                 "ask an owner to add `{name}` to the names that this token may resolve"
             )),
@@ -281,6 +277,7 @@ fn file_hint(doing: &str, error: &std::io::Error) -> Option<&'static str> {
     use nix::errno::Errno;
     match (doing, Errno::from_raw(error.raw_os_error()?)) {
         ("write", Errno::ENOENT) => Some("make its folder first"),
+        ("open", Errno::ENOENT) => Some("make it first"),
         ("write", Errno::EROFS) => {
             Some("mount it writable, render to another path, or to memory with `--memfd`")
         }

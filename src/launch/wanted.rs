@@ -10,7 +10,7 @@ use std::rc::Rc;
 use crate::byte;
 use crate::launch::env_file;
 use crate::launch::position::Positions;
-use crate::launch::problem::Place;
+use crate::launch::problem::{Place, Standing};
 use crate::launch::reference::{Fault, Found, Grammar, Kind};
 use crate::name::SecretName;
 
@@ -90,7 +90,14 @@ impl Spot {
 /// What a text is, for the places in it.
 #[derive(Debug)]
 pub enum Source {
-    Variable { name: String, text: Cow<'static, [u8]> },
+    Variable {
+        name: String,
+        text: Cow<'static, [u8]>,
+    },
+    /// A variable for which the secret itself is wanted: there is no text.
+    Given {
+        name: String,
+    },
     File(SourceFile),
 }
 
@@ -154,15 +161,25 @@ impl Wanted {
         places
     }
 
-    /// Whether a place of the name looks like a password hash (crypt(5): `$id$…`).
-    pub fn stands_in_hash(&self, name: &SecretName) -> bool {
-        let Some(id) = self.id(name) else { return false };
-        self.names[id as usize].1.iter().any(|spot| match &self.sources[spot.source as usize] {
-            Source::Variable { text, .. } => looks_like_hash(text, spot.at()),
-            Source::File(file) => {
-                looks_like_hash(&file.text, env_file::file_offset(&file.spans, spot.at()))
+    /// Whether there is a text that the name stands in, and one of them looks like a password hash
+    /// (crypt(5): `$id$…`).
+    pub fn standing(&self, name: &SecretName) -> Standing {
+        let Some(id) = self.id(name) else { return Standing::Text };
+        let mut standing = Standing::Options;
+        for spot in &self.names[id as usize].1 {
+            let hash = match &self.sources[spot.source as usize] {
+                Source::Given { .. } => continue,
+                Source::Variable { text, .. } => looks_like_hash(text, spot.at()),
+                Source::File(file) => {
+                    looks_like_hash(&file.text, env_file::file_offset(&file.spans, spot.at()))
+                }
+            };
+            if hash {
+                return Standing::Hash;
             }
-        })
+            standing = Standing::Text;
+        }
+        standing
     }
 
     /// Finds every reference of a text, and what is malformed in it. `counts` says by its place in
@@ -197,9 +214,9 @@ impl Wanted {
         (edits, faults)
     }
 
-    /// A name that was given in full, for a source of which it is all.
-    pub fn give(&mut self, name: SecretName, source: Source) -> Id {
-        let spot = Spot::new(self.add(source), 0);
+    /// A name that was given in full, for a variable of which it is all.
+    pub fn give(&mut self, name: SecretName, variable: String) -> Id {
+        let spot = Spot::new(self.add(Source::Given { name: variable }), 0);
         self.want(name, spot)
     }
 
@@ -248,6 +265,7 @@ impl Wanted {
                 let column = Positions::new(text).of(text, spot.at()).1;
                 Place::Variable { name: name.clone(), column }
             }
+            Source::Given { name } => Place::Variable { name: name.clone(), column: 1 },
             Source::File(file) => file.place(spot.at()),
         }
     }

@@ -150,7 +150,8 @@ pub fn pair(bytes: &[u8]) -> Result<(&[u8], &[u8]), &'static str> {
 /// `VAR=NAME`, of a variable that says where the secret's value is.
 pub fn file_pair(bytes: &[u8]) -> Result<(Vec<u8>, SecretName), Vec<String>> {
     let mut faults = Faults::default();
-    let Some((variable, name)) = faults.keep(halves(bytes)) else { return Err(faults.0) };
+    let halves = halves(bytes).map_err(|_| "write `VAR=NAME`; there is no `=`");
+    let Some((variable, name)) = faults.keep(halves) else { return Err(faults.0) };
     let variable = faults.keep(path_variable(variable));
     match (variable, faults.keep(self::name(SecretName::parse)(&String::from_utf8_lossy(name)))) {
         (Some(variable), Some(name)) => Ok((variable.to_vec(), name)),

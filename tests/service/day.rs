@@ -124,7 +124,7 @@ fn a_workload_gets_what_its_token_reaches() {
       `STRIPE_KEYS` is missing
         in variable `STRIPE_KEYS`
         nearest: `STRIPE_KEY`
-        set it with `inject secret set STRIPE_KEYS`, or keep the text with `--literal STRIPE_KEYS`
+        set it with `inject secret set STRIPE_KEYS`
       store: https://127.0.0.1:[PORT], organization `acme`
     ");
 }

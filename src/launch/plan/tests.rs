@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::launch::format;
+use crate::launch::problem::Standing;
 use crate::name::Environment;
 
 const APP: &str = "app.json";
@@ -321,11 +322,15 @@ fn a_name_in_a_hash_is_known_wherever_the_hash_stands() {
     const HASH: &str = "$P$BabcdefghijklmnopqrstuvQ";
     let one = |variables, documents| {
         let plan = plan(variables, documents, &Grammar::default(), &[]);
-        (plan.wanted.stands_in_hash(&name("P")), plan.wanted.stands_in_hash(&name("Q")))
+        (plan.wanted.standing(&name("P")), plan.wanted.standing(&name("Q")))
     };
-    assert_eq!(one(vec![given("X", HASH)], vec![]), (true, false));
-    assert_eq!(one(vec![given("X", "$P $Q")], vec![]), (false, false));
-    assert_eq!(one(vec![], vec![document("a.txt", &format!("x {HASH} $Q"))]), (true, false));
+    let hash = (Standing::Hash, Standing::Text);
+    assert_eq!(one(vec![given("X", HASH)], vec![]), hash);
+    assert_eq!(one(vec![given("X", "$P $Q")], vec![]), (Standing::Text, Standing::Text));
+    assert_eq!(one(vec![], vec![document("a.txt", &format!("x {HASH} $Q"))]), hash);
     let quoted = env_file(&format!("A=\"{}\"\nB='{HASH} $Q'", "\\n".repeat(40)));
-    assert_eq!(one(quoted, vec![]), (true, false));
+    assert_eq!(one(quoted, vec![]), hash);
+    let wanted = |secret| variable(secret, Content::Export(name(secret)));
+    let both = vec![wanted("P"), wanted("Q"), given("X", HASH)];
+    assert_eq!(one(both, vec![]), (Standing::Hash, Standing::Options));
 }
