@@ -20,6 +20,7 @@ use crate::secret::Secret;
 use crate::sys;
 
 mod additions;
+mod commands;
 mod credentials;
 mod data;
 mod grammar;
@@ -35,6 +36,7 @@ mod variables;
 use credentials::Named;
 use variables::Variables;
 
+pub use commands::{resolve_alone, resolve_managing};
 pub use data::{DataSettings, resolve_data};
 pub use login::{LoginSettings, resolve_login};
 
@@ -203,24 +205,12 @@ pub fn resolve_offline(
     Resolver::new(common, environment).finish(sources, common, environment, Asks::Nothing)
 }
 
-/// The settings for one config file alone: what a launch as a whole requires is nothing to it, so
-/// that of `--require` only what the command line says holds.
-pub fn resolve_alone(
-    sources: &Sources,
-    common: &Common,
-    environment: &[&CStr],
-) -> Result<Settings, Vec<Problem>> {
-    let mut settings = resolve(sources, common, environment)?;
-    let set = settings.grammar.environment.as_ref();
-    let own = names::made_names(&sources.names.require, set);
-    settings.require.retain(|name| own.contains(name));
-    Ok(settings)
-}
-
 #[derive(Clone, Copy)]
 enum Asks {
     Store,
-    /// The store, with a token that no setting holds yet.
+    /// The store, of which something else than secrets is wanted: nothing is launched.
+    StoreToManage,
+    /// The same, with a token that no setting holds yet.
     StoreForLogin,
     Nothing,
 }
@@ -276,14 +266,17 @@ impl Resolver {
     ) -> Settings {
         let Named { store, text, by_stranger } = self.store(common, environment, asks);
         let (token, token_withheld) = match asks {
-            Asks::Store => self.token(common, by_stranger),
+            Asks::Store | Asks::StoreToManage => self.token(common, by_stranger),
             Asks::StoreForLogin | Asks::Nothing => (None, None),
         };
         let grammar = self.grammar(sources);
         let set = grammar.environment.as_ref();
         let mut settings = Settings {
             require: self.patterns("--require", "require", &sources.names.require, set),
-            additions: self.additions(sources, set),
+            additions: match asks {
+                Asks::Store | Asks::Nothing => self.additions(sources, set),
+                Asks::StoreToManage | Asks::StoreForLogin => Additions::default(),
+            },
             grammar,
             scan_env: self.scan_env(sources),
             workload: self.parsed(
@@ -305,7 +298,7 @@ impl Resolver {
             org_choices: Vec::new(),
             inherited: self.inherited.take(),
         };
-        if matches!(asks, Asks::Store) {
+        if matches!(asks, Asks::Store | Asks::StoreToManage) {
             self.log_in(&mut settings, &text, common, environment);
         }
         settings

@@ -408,3 +408,20 @@ fn a_listed_name_may_hold_the_environment() {
     ");
     ended.code(64);
 }
+
+/// What is wrong with it keeps a launch from starting, and nobody from setting what it needs.
+#[test]
+fn what_only_a_launch_adds_is_nothing_to_a_command_that_manages() {
+    let world = World::new();
+    let manifest = "[env]\n\"A=B\" = \"$DB_KEY\"\n[[render]]\ntemplate = \"app.yaml\"\n";
+    let manifest = format!("{manifest}output = \"not-made-yet/app.yaml\"\n");
+    world.write("work/inject.toml", manifest);
+    let set = world.inject(["secret", "set", "DB_KEY"]).stdin("x");
+    set.env("INJECT_RENDER", "no colon").run().code(0);
+    world.inject(["audit", "verify"]).run().code(0);
+    world.launch(NO_OPTIONS).run().code(64);
+    world.inject(["check"]).run().code(64);
+    // What says which store is asked counts.
+    world.write("work/inject.toml", "org = \"Not a name\"\n");
+    world.inject(["secret", "list"]).run().code(64);
+}

@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use std::io::{self, Write};
 
 use crate::admin::{self, Console, Look, Terminal};
-use crate::cli::{Common, Sources};
+use crate::cli::Common;
 use crate::launch::fetch::{Stores, login_again};
 use crate::launch::problem::{Problem, exit};
 use crate::launch::report::Report;
@@ -65,7 +65,7 @@ impl Situation<'_> {
     ) -> u8 {
         let mut problems = Vec::new();
         let parsed = parsed.map_err(|faults| problems.extend(faults)).ok();
-        let settings = settings::resolve(&Sources::default(), common, self.environment)
+        let settings = settings::resolve_managing(common, self.environment)
             .map_err(|faults| problems.extend(faults))
             .ok();
         let (Some(action), Some(mut settings)) = (parsed, settings) else {
