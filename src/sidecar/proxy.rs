@@ -210,12 +210,13 @@ fn asked(method: &Method, path: &str, relay: &Relay) -> Result<What, Refused> {
         What::Watch
     } else {
         let ends = |end: &str| path.starts_with("/api/v1/orgs/") && path.ends_with(end);
-        let mut refused = Refused::new(StatusCode::NOT_FOUND, "a sidecar only resolves");
         if ends("/resolve") || ends("/watch") {
-            refused.kind = problem_type::NO_ORGANIZATION;
-            refused.detail = "this sidecar resolves for another organization".to_owned();
+            let detail = "this sidecar resolves for another organization";
+            let refused = Refused::new(StatusCode::NOT_FOUND, detail);
+            return Err(Refused { kind: problem_type::NO_ORGANIZATION, ..refused });
         }
-        return Err(refused);
+        let detail = "this is a sidecar's proxy, which only resolves; ask the store itself";
+        return Err(Refused::new(StatusCode::FORBIDDEN, detail));
     };
     match *method {
         Method::POST => Ok(what),

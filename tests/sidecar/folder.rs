@@ -55,6 +55,15 @@ fn it_is_laid_out_as_kubernetes_does() {
 }
 
 #[test]
+fn a_folder_that_is_not_there_is_said_so() {
+    let scene = Scene::new();
+    let ended = scene.describe(&["--into=none", "--render=key.txt:key", "--once"]).run();
+    ended.code(74);
+    let says = "inject: cannot open `none`: No such file or directory\n    make it first\n";
+    assert!(ended.err().starts_with(says), "{}", ended.whole());
+}
+
+#[test]
 fn a_reader_never_sees_a_mix() {
     let scene = Scene::new();
     let side = scene.start(&SET);

@@ -69,8 +69,15 @@ fn it_adds_no_power_to_its_own_token() {
     --- stderr
     inject: `probe` was not started
       there is no organization `other`, or the token is not for it; check `--org` and the token
-        `inject` is asked for it by `--org` or `INJECT_ORG`
+        `--org`, `INJECT_ORG` or the manifest names it
       store: unix:[DIR]/proxy.sock, organization `other`
+    ");
+    let list = narrow.world().inject(["secret", "list", "--org", "acme"]);
+    assert_snapshot!(list.env("INJECT_STORE", address(&narrow)).run().report(), @"
+    exit 77
+    --- stderr
+    inject: the store refuses this (status 403): this is a sidecar's proxy, which only resolves; ask the store itself
+      store: unix:[DIR]/proxy.sock, organization `acme`
     ");
     let ask = |method: &str, path: &str, body: &str| {
         let mut connection = Connection::to(&address(&narrow)).expect("it listens");
@@ -78,9 +85,9 @@ fn it_adds_no_power_to_its_own_token() {
             .request(method, path, "content-type: application/json\r\n", body.as_bytes())
             .status
     };
-    assert_eq!(ask("PUT", "/api/v1/orgs/acme/secrets/DB_USER", r#"{"value":"x"}"#), 404);
-    assert_eq!(ask("GET", "/api/v1/orgs/acme/secrets", ""), 404);
-    assert_eq!(ask("GET", "/metrics", ""), 404);
+    assert_eq!(ask("PUT", "/api/v1/orgs/acme/secrets/DB_USER", r#"{"value":"x"}"#), 403);
+    assert_eq!(ask("GET", "/api/v1/orgs/acme/secrets", ""), 403);
+    assert_eq!(ask("GET", "/metrics", ""), 403);
     assert_eq!(ask("GET", "/api/v1/orgs/acme/resolve", ""), 405);
     assert_eq!(ask("POST", "/api/v1/orgs/acme/resolve", "{"), 400);
     assert_eq!(ask("POST", "/api/v1/orgs/acme/resolve", r#"{"names":["DB_USER"],"more":1}"#), 400);
