@@ -29,7 +29,10 @@ pub use store::*;
 #[command(override_usage = "inject [OPTIONS] -- COMMAND [ARG]...\n       inject COMMAND")]
 #[command(after_help = "Settings come from, in order: the option, `INJECT_*` (such as \
 INJECT_STORE), `inject.toml`, the default.\nWith no store set, the embedded store in INJECT_DATA \
-(default $XDG_DATA_HOME/inject) is used.")]
+(default $XDG_DATA_HOME/inject) is used.\n\nExit codes, besides the command's own: 64 usage or \
+settings, 65 malformed reference or template, 69 store\nunreachable, 74 input or output, 77 \
+refused, 78 secret missing, 126 not executable, 127 not found, 128+n\nended by signal n while it \
+waited. The manual: `inject man`.")]
 pub struct Line {
     #[command(flatten)]
     pub launch: Launch,
@@ -178,7 +181,7 @@ pub enum Command {
     Store(Box<Store>),
     /// Print a completion script for a shell
     Completions {
-        /// bash, elvish, fish, powershell or zsh
+        /// The shell that reads it
         shell: clap_complete::Shell,
     },
     /// Print the manual page, of all or of one command
@@ -246,6 +249,9 @@ pub fn parse(arguments: &[OsString]) -> Result<Line, Error> {
     })
 }
 
+/// Stands for what was typed and may be a value.
+pub const LEFT_OUT: &str = "…";
+
 /// Whether this is `inject secret set`, as far as a line that is no good tells.
 fn sets_secret(arguments: &[OsString]) -> bool {
     arguments.windows(2).any(|two| two[0] == "secret" && two[1] == "set")
@@ -254,7 +260,7 @@ fn sets_secret(arguments: &[OsString]) -> bool {
 /// The error less what was typed: a secret's value may be in the wrong place. What clap quotes of
 /// its own, such as the name of an option that it knows, stays.
 fn without_values(mut error: Error) -> Error {
-    let left_out = || ContextValue::String("…".to_owned());
+    let left_out = || ContextValue::String(LEFT_OUT.to_owned());
     error.remove(ContextKind::Suggested);
     for kind in [ContextKind::InvalidValue, ContextKind::InvalidSubcommand] {
         // One that is empty is a value that was not given at all.

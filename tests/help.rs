@@ -119,6 +119,10 @@ fn all_of_it() {
 
     Settings come from, in order: the option, `INJECT_*` (such as INJECT_STORE), `inject.toml`, the default.
     With no store set, the embedded store in INJECT_DATA (default $XDG_DATA_HOME/inject) is used.
+
+    Exit codes, besides the command's own: 64 usage or settings, 65 malformed reference or template, 69 store
+    unreachable, 74 input or output, 77 refused, 78 secret missing, 126 not executable, 127 not found, 128+n
+    ended by signal n while it waited. The manual: `inject man`.
     ");
 }
 
@@ -343,4 +347,27 @@ fn completions_and_version() {
     let script = world.inject(["completions", "bash"]).run().stdout;
     let completed = world.command("bash", ["-c", complete]).stdin(script).run();
     assert_eq!(completed.code(0).out(), "create ");
+}
+
+#[test]
+fn a_line_that_is_not_understood_says_which_one_was_meant() {
+    let world = World::new();
+    let told = |args: &[&str]| {
+        let ended = world.inject(args).run();
+        ended.code(64);
+        ended.err().lines().nth(1).unwrap_or_default().trim().to_owned()
+    };
+    assert_eq!(told(&["serve"]), "to launch a program, write `inject -- serve` and its arguments");
+    let forgotten = "to launch a program, write `--` before `./app`";
+    assert_eq!(told(&["--env", "A=1", "./app", "--port", "80"]), forgotten);
+    assert_eq!(
+        told(&["--org", "acme", "secret", "list"]),
+        "options stand behind the command: `inject secret … OPTIONS`"
+    );
+    // What may be a value is not repeated, here either.
+    let misplaced = ["--org", "acme", "secret", "set", "DB_KEY", "hunter2"];
+    assert_eq!(told(&misplaced), "see `inject --help`");
+    assert_eq!(told(&["token", "create"]), "see `inject token create --help`");
+    assert_eq!(told(&["store", "verify", "all"]), "see `inject store verify --help`");
+    assert_eq!(told(&["--enviroment", "DEV"]), "a similar argument exists: '--environment'");
 }

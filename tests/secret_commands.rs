@@ -118,14 +118,14 @@ fn a_value_is_never_an_argument() {
     exit 64
     --- stderr
     inject: invalid value '…' for '--if-version <VERSION>': invalid digit found in string
-        see `inject --help`
+        see `inject secret set --help`
     ");
     insta::assert_snapshot!(
         world.inject(["secret", "set", "A_KEY", "--if-version"]).run().report(), @"
     exit 64
     --- stderr
     inject: a value is required for '--if-version <VERSION>' but none was supplied
-        see `inject --help`
+        see `inject secret set --help`
     ");
     assert!(!world.path("data").exists(), "nothing was set");
 }

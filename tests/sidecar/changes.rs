@@ -154,6 +154,6 @@ fn the_command_line_is_judged_as_a_whole() {
     exit 64
     --- stderr
     inject: the argument '--once' cannot be used with '--listen <ADDRESS>'
-        see `inject --help`
+        see `inject sidecar --help`
     ");
 }
