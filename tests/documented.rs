@@ -151,40 +151,68 @@ fn every_variable_is_documented() {
 #[test]
 fn every_option_is_documented() {
     let (world, text) = (World::new(), reference());
-    let commands = [
-        "",
-        "check",
-        "render",
-        "secret set",
-        "secret list",
-        "secret show",
-        "secret rm",
-        "org create",
-        "member add",
-        "member set",
-        "member rm",
-        "token create",
-        "audit list",
-        "audit verify",
-        "audit checkpoint",
-        "login",
-        "store init",
-        "store serve",
-        "store backup",
-        "store restore",
-        "store rekey",
-        "store verify",
-    ];
+    let mut commands = vec![Vec::new()];
     let mut missing = Vec::new();
-    for command in commands {
-        let words: Vec<_> = command.split(' ').filter(|word| !word.is_empty()).collect();
-        let help = world.inject([&words[..], &["--help"]].concat()).run();
+    while let Some(words) = commands.pop() {
+        let words: Vec<String> = words;
+        let help = world.inject([&words[..], &["--help".to_owned()]].concat()).run();
         let help = help.code(0).out();
+        let below = help.split("Commands:\n").nth(1).and_then(|rest| rest.split("\n\n").next());
+        let below = below.into_iter().flat_map(str::lines).filter_map(|line| {
+            line.split_whitespace().next().filter(|word| *word != "help").map(str::to_owned)
+        });
+        commands.extend(below.map(|word| [&words[..], &[word]].concat()));
         let options = help.split_whitespace().filter(|word| word.starts_with("--"));
-        for option in options.map(|word| word.trim_end_matches([',', ';', '.'])) {
+        for option in options.map(|word| word.trim_end_matches([',', ';', '.', '`'])) {
             let known = ["--help", "--version", "--"].contains(&option) || text.contains(option);
-            missing.extend((!known).then(|| format!("`{option}` of `inject {command}`")));
+            missing.extend((!known).then(|| format!("`{option}` of `inject {}`", words.join(" "))));
         }
     }
     assert!(missing.is_empty(), "not documented: {missing:?}");
+}
+
+/// The blocks of a document that begin with a fence and this word.
+fn blocks<'t>(text: &'t str, word: &str) -> Vec<&'t str> {
+    let begun = text.split("```").skip(1).step_by(2);
+    begun.filter_map(|block| block.strip_prefix(word)?.strip_prefix('\n')).collect()
+}
+
+#[test]
+fn the_manifest_that_is_shown_starts_a_program_where_it_is_found() {
+    let world = World::new();
+    let text = read("README.md");
+    let [manifest] = blocks(&text, "toml")[..] else { panic!("one manifest is shown") };
+    world.write("work/inject.toml", manifest);
+    world.write("work/app.env", "PORT=80\n");
+    world.write("work/app.yaml", "password: $DB_PASSWORD_DEV\nhome: $HOME\n");
+    world.write("work/nginx.conf.in", "listen $host;\n");
+    world.set("DB_PASSWORD_DEV", "correct horse");
+    world.set("TLS_KEY_DEV", "key");
+    let seen = world.launch([""; 0]).run().seen();
+    assert_eq!(seen.text("DATABASE_URL"), "postgres://app:correct horse@localhost/app");
+    assert_eq!(seen.text("PORT"), "80");
+}
+
+#[test]
+fn every_address_of_the_api_is_documented() {
+    let text = read("contrib/store/README.md");
+    let api = read("src/store/http/openapi.json");
+    let paths = api.split('"').filter(|part| part.starts_with("/api/v1/orgs"));
+    // The organizations themselves are the table's own head.
+    let below = paths.filter_map(|path| path.strip_prefix("/api/v1/orgs/"));
+    let missing: Vec<_> = below
+        .filter(|path| ["`", ","].iter().all(|end| !text.contains(&format!("/{path}{end}"))))
+        .collect();
+    assert!(missing.is_empty(), "not documented: {missing:?}");
+}
+
+#[test]
+fn the_stores_unit_lets_it_have_as_many_descriptors_as_it_may_use() {
+    let all = constants("src/store/serve/limits.rs");
+    let most = ["CONNECTIONS_MAX", "CONNECTIONS_WATCHING_MAX", "DESCRIPTORS_KEPT"];
+    let most: u64 = most.iter().map(|name| value(name, &all)).sum();
+    let unit = read("contrib/systemd/inject-store.service");
+    let limit = unit.lines().find_map(|line| line.strip_prefix("LimitNOFILE="));
+    let limit: u64 = limit.expect("it has a limit").parse().expect("a number");
+    assert!(limit >= most, "{limit} of {most}");
 }
