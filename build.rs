@@ -115,7 +115,6 @@ fn link() {
     for script in &scripts {
         println!("cargo:rerun-if-changed={}", script.display());
     }
-    println!("cargo:rerun-if-env-changed=INJECT_LINK_MAP");
     let is = |name: &str, value: &str| env::var(name).is_ok_and(|found| found == value);
     if !is("PROFILE", "release") || !is("CARGO_CFG_TARGET_OS", "linux") {
         return;
@@ -128,10 +127,6 @@ fn link() {
     println!("cargo:rustc-link-arg-bins=-Wl,--no-eh-frame-hdr");
     for script in &scripts {
         println!("cargo:rustc-link-arg-bins=-Wl,-T,{}", script.display());
-    }
-    // What `benches/run --order` reads.
-    if let Ok(map) = env::var("INJECT_LINK_MAP") {
-        println!("cargo:rustc-link-arg-bins=-Wl,-Map={map},--no-demangle");
     }
     println!("cargo:rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
 }

@@ -1,6 +1,6 @@
 //! `benches/run` with stand-ins for what builds and measures: results are written whole or not at
-//! all, what missed its target is named, and what is not installed is said first. What is measured
-//! is the benches' own matter.
+//! all, what missed its target is named, and what is not installed is said first. The same holds for
+//! the order that the release is linked in. What is measured is the benches' own matter.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -8,32 +8,48 @@ use std::os::unix::fs::symlink;
 use crate::harness::{Ended, World};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-/// In place of Cargo: each bench prints a row, or fails where it is told to.
+/// In place of Cargo: each bench prints a row, or fails where it is told to. What is linked has the
+/// map that it is asked for.
 const CARGO: &str = r#"#!/bin/sh
-if [ "$1" = build ]; then
+if [ "$1" = rustc ]; then
     mkdir -p "$CARGO_TARGET_DIR/any/release"
     : > "$CARGO_TARGET_DIR/any/release/inject"
+    for last; do :; done
+    case $last in *-Map=*) map=${last#*-Map=} && cp map "${map%,--no-demangle}" ;; esac
 fi
 [ "$1" = bench ] || exit 0
-name= plot=
+name= plot= order=
 while [ $# -gt 0 ]; do
     case $1 in
     --bench) name=$2 && shift ;;
     --no-run) exit 0 ;;
+    --order) order=dump ;;
     --plot) plot=$2 && shift ;;
     esac
     shift
 done
 [ "$name" != "${FAILS-}" ] || { echo "$name fails" >&2; exit 1; }
+[ -z "$order" ] || { echo "$order"; exit; }
 [ -z "$plot" ] || echo "<svg>$name</svg>" > "$plot"
 echo "| a row of $name | 1 | | | ≤ 2 | in |"
 [ "$name" != list ] || echo '| a slow list | 3 | | | ≤ 2 | **missed** |'
 "#;
 /// What it starts besides.
-const TOOLS: [&str; 21] = [
+const TOOLS: [&str; 22] = [
     "awk", "bash", "cat", "cp", "cut", "date", "dirname", "git", "grep", "head", "mkdir", "mktemp",
-    "mv", "nproc", "rm", "sed", "sh", "stat", "tee", "tr", "uname",
+    "mv", "nproc", "python3", "rm", "sed", "sh", "stat", "tee", "tr", "uname",
 ];
+/// A linker's map of three functions in sections of their own, and what callgrind says of two.
+const MAP: &str = "\
+               0                0        9    16 .text
+               0                0        3    16         /t/inject.o:(.text.first)
+               0                0        3     1                 first
+               3                3        3    16         /t/inject.o:(.text.never)
+               3                3        3     1                 never
+               6                6        3    16         /t/inject.o:(.text.second)
+               6                6        3     1                 second
+";
+const DUMP: &str = "fn=(1) first\n1 1\ncfn=(2) second\nfn=(2)\n1 1\n";
 
 /// A machine with these programs, and the results of a former run.
 fn machine(commands: &[&str]) -> World {
@@ -113,4 +129,34 @@ fn what_is_not_installed_is_said_before_anything_is_built() {
     let ended = run(&world, "none");
     ended.code(1);
     assert_eq!(ended.err(), "benches/run: first, `apt-get install wrk gettext-base`\n");
+}
+
+#[test]
+fn what_a_launch_calls_is_written_in_its_order_or_left_as_it_was() {
+    for (fails, code) in [("launch", 1), ("none", 0)] {
+        let world = machine(&["cc", "valgrind"]);
+        for (script, mode) in
+            [("benches/run", "0755"), ("benches/order", "0755"), ("contrib/supply/mapped", "0644")]
+        {
+            let text =
+                fs::read_to_string(format!("{ROOT}/{script}")).expect("it is in the sources");
+            world.script(script, &text, mode);
+        }
+        let order = world.write("contrib/order.ld", "former\n");
+        world.write("map", MAP);
+        world.write("dump", DUMP);
+        let run = world.command("/usr/bin/bash", [&world.text("benches/run"), "--order"]);
+        let run = run.env("PATH", world.text("bin")).env("CARGO_HOME", "/cargo");
+        let ended = run.env("FAILS", fails).run();
+        ended.code(code);
+        let order = fs::read_to_string(order).expect("it is there");
+        let place = |name: &str| order.find(&format!("*(.text.{name})\n"));
+        if fails == "none" {
+            let [first, second] = ["first", "second"].map(place);
+            assert!(first.is_some() && first < second, "{order}");
+            assert_eq!(place("never"), None, "{order}");
+        } else {
+            assert_eq!(order, "former\n", "{}", ended.whole());
+        }
+    }
 }
