@@ -1,6 +1,6 @@
 //! `benches/run` with stand-ins for what builds and measures: results are written whole or not at
-//! all, what missed its target is named, and what is not installed is said first. The same holds for
-//! the order that the release is linked in. What is measured is the benches' own matter.
+//! all, what missed its target is named, and what is not installed is said first. The same holds
+//! for the order that the release is linked in. What is measured is the benches' own matter.
 
 use std::fs;
 use std::os::unix::fs::symlink;
