@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::super::{Fault, FaultKind};
 use super::{is_blank, is_break};
+use crate::byte;
 
 /// What was found since the last scalar.
 #[derive(Default)]
@@ -39,6 +40,8 @@ impl Between {
 
 fn find(text: &[u8], gap: Range<usize>) -> Option<Fault> {
     let Range { mut start, end } = gap;
+    // There is no other way to a fault.
+    byte::find_either([b'&', b'\t'], text.get(start..end)?)?;
     while start < end {
         let rest = &text[start..end];
         let length = rest.iter().position(|b| is_break(*b)).unwrap_or(rest.len());

@@ -28,12 +28,14 @@ pub fn write_raw(raw: &[u8], out: &mut Vec<u8>) {
 }
 
 fn write_but(text: &[u8], out: &mut Vec<u8>, needs_escape: impl Fn(char) -> bool) {
-    for c in chars(text) {
-        if needs_escape(c) {
+    for chunk in text.utf8_chunks() {
+        let mut rest = chunk.valid();
+        while let Some((at, c)) = rest.char_indices().find(|(_, c)| needs_escape(*c)) {
+            out.extend_from_slice(&rest.as_bytes()[..at]);
             write_escape(c, out);
-        } else {
-            out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+            rest = &rest[at + c.len_utf8()..];
         }
+        out.extend_from_slice(rest.as_bytes());
     }
 }
 
