@@ -105,6 +105,21 @@ fn env() {
     "#);
 }
 
+/// python-dotenv looks for the end with `((?:\\\\"|[^"])*)"`, and would read on into the next line.
+#[test]
+fn env_with_a_backslash_at_the_end() {
+    let world = world();
+    world.set("FOLDER_KEY", "C:\\data\\");
+    world.write("work/a.env", "A=\"$FOLDER_KEY\"\nB=\"$PLAIN_KEY\"\n");
+    let ended = world.inject(["render", "a.env"]).run();
+    ended.code(65);
+    assert!(ended.err().contains("it ends in a backslash"), "{}", ended.whole());
+    assert!(ended.err().contains("in a.env:1:4\n"), "{}", ended.whole());
+    // Where no other quote follows, both read it.
+    let out = render(&world, "b.env", "B='$PLAIN_KEY'\nA=\"$FOLDER_KEY\"\nC=x\n");
+    assert_eq!(out, "B='s3cr3t'\nA=\"C:\\\\data\\\\\"\nC=x\n");
+}
+
 #[test]
 fn ini() {
     let template = "; $NOT_ONE\n[$PLAIN_KEY]\nurl = postgres://${LINE_KEY}\n  $PORT\n";

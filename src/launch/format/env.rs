@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use self::faults::{
     BLANKS, BRACED, ESCAPED, ESCAPES, EXPANDS, FORGETS, GOES_ON, JOINS, LONE_RETURN, NESTED,
-    QUOTE_IT, RUNS,
+    QUOTE_IT, READS_ON, RUNS,
 };
 use self::names::{exported, is_blank, is_name, is_word};
 pub use self::write::write;
@@ -25,6 +25,8 @@ use crate::launch::env_file::FaultKind as Line;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Style {
     Double,
+    /// The same where no other quote can come behind it.
+    DoubleLast,
     Single,
     Bare,
 }
@@ -133,6 +135,9 @@ impl<'t> Reader<'t> {
             return Err(Fault { at: open, kind: BLANKS });
         }
         let closed = self.at;
+        if self.text[closed - 2] == b'\\' && self.another_follows(quote) {
+            return Err(Fault { at: closed - 2, kind: READS_ON });
+        }
         self.skip_blanks();
         match self.peek() {
             None | Some(b'\n' | b'\r') => Ok(()),
@@ -162,7 +167,8 @@ impl<'t> Reader<'t> {
             }
         }
         self.at += 1;
-        self.put(open..self.at, Style::Double)
+        let style = if self.another_follows(b'"') { Style::Double } else { Style::DoubleLast };
+        self.put(open..self.at, style)
     }
 
     /// A backslash and what it stands before.
@@ -325,6 +331,16 @@ impl<'t> Reader<'t> {
             }
         }
         Ok(())
+    }
+
+    /// Whether another quote may come from here on, be it in a value: one holds quotes between those
+    /// of the other kind.
+    fn another_follows(&self, quote: u8) -> bool {
+        let rest = &self.text[self.at..];
+        let pending = self.sites.pending().last();
+        let is_later = pending.is_some_and(|last| last.start >= self.at);
+        byte::find(quote, rest).is_some()
+            || is_later && byte::find_either([b'"', b'\''], rest).is_some()
     }
 
     fn line_limit(&self) -> usize {

@@ -47,6 +47,10 @@ pub const QUOTE_IT: FaultKind = FaultKind::Unsafe {
     what: "python-dotenv and a shell may not agree on this",
     hint: "put the value in quotes",
 };
+pub const READS_ON: FaultKind = FaultKind::Unsafe {
+    what: "behind a backslash python-dotenv sees no closing quote, as long as another one follows",
+    hint: "end the value in something else, or move the line to the end",
+};
 pub const RUNS: FaultKind = FaultKind::Unsafe {
     what: "a shell runs what begins here",
     hint: "put the value in single quotes",

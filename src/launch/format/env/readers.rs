@@ -89,27 +89,33 @@ fn value_of(text: &str) -> Option<(String, &str)> {
     }
 }
 
+/// The end is looked for by `((?:\\"|[^"])*)"`, in which a quote behind a backslash is a part of
+/// the value, whatever stands before that; where there is no other, the last one of all ends it.
 fn quoted<'t>(text: &'t str, quote: char, escapes: &str) -> Option<(String, &'t str)> {
+    let mut quotes = text.match_indices(quote).map(|(i, _)| i);
+    let end = quotes.clone().find(|i| !text[..*i].ends_with('\\')).or(quotes.next_back())?;
     let mut value = String::new();
-    let mut chars = text.char_indices();
-    while let Some((i, c)) = chars.next() {
+    let mut chars = text[..end].chars();
+    while let Some(c) = chars.next() {
         match c {
-            c if c == quote => return Some((value, &text[i + 1..])),
-            '\\' => match chars.next()?.1 {
-                c if !escapes.contains(c) => value.extend(['\\', c]),
-                'a' => value.push('\x07'),
-                'b' => value.push('\x08'),
-                'f' => value.push('\x0c'),
-                'n' => value.push('\n'),
-                'r' => value.push('\r'),
-                't' => value.push('\t'),
-                'v' => value.push('\x0b'),
-                c => value.push(c),
+            '\\' => match chars.next() {
+                None => value.push('\\'),
+                Some(c) => match c {
+                    c if !escapes.contains(c) => value.extend(['\\', c]),
+                    'a' => value.push('\x07'),
+                    'b' => value.push('\x08'),
+                    'f' => value.push('\x0c'),
+                    'n' => value.push('\n'),
+                    'r' => value.push('\r'),
+                    't' => value.push('\t'),
+                    'v' => value.push('\x0b'),
+                    c => value.push(c),
+                },
             },
             c => value.push(c),
         }
     }
-    None
+    Some((value, &text[end + 1..]))
 }
 
 /// `${NAME}` and `${NAME:-DEFAULT}`, whatever quotes the value was in.

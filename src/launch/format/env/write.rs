@@ -6,7 +6,8 @@ use crate::byte;
 
 pub fn write(style: Style, parts: &[Part<'_>], out: &mut Vec<u8>) -> Result<(), Refusal> {
     match style {
-        Style::Double => write_double(parts, out),
+        Style::Double => write_double(parts, out).and_then(|()| check_end(out)),
+        Style::DoubleLast => write_double(parts, out),
         Style::Single => write_single(parts, out),
         Style::Bare => write_bare(parts, out),
     }
@@ -33,6 +34,15 @@ fn write_double(parts: &[Part<'_>], out: &mut Vec<u8>) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+/// To python-dotenv, which has not read escapes yet where it looks for the end, a quote behind a
+/// backslash is none as long as another one follows: it would go on into other lines.
+fn check_end(out: &[u8]) -> Result<(), Refusal> {
+    match out.ends_with(b"\\\"") {
+        true => Err(Refusal::Unheld { what: READS_ON, hint: LAST_OR_AS_FILE }),
+        false => Ok(()),
+    }
 }
 
 /// Nothing can be escaped. To python-dotenv a backslash escapes `'` and `\`, and `${` begins an
@@ -122,6 +132,11 @@ pub const DIFFERS: &str =
 pub const NOT_PLAIN: &str =
     "outside of quotes it must be letters, digits and `_ . / : @ % + , = -`";
 
+pub const READS_ON: &str =
+    "it ends in a backslash, behind which python-dotenv sees no closing quote and reads on";
+
+pub const LAST_OR_AS_FILE: &str =
+    "move the line to the end, behind all other quotes, or deliver it as a file with `--as-file`";
 pub const IN_DOUBLE: &str = "put the reference in double quotes";
 pub const IN_SINGLE: &str = "put the reference in single quotes";
 pub const AS_FILE: &str = "deliver it as a file with `--as-file`";
