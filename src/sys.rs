@@ -5,6 +5,7 @@
 mod ending;
 mod holding;
 pub mod serving;
+mod stream;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::convert::Infallible;
@@ -23,6 +24,7 @@ use nix::sys::stat::Mode;
 
 pub use ending::{Group, Unfinished, is_in_foreground, remove_at_end, spawn_group};
 pub use holding::{HeldSignals, hold_signals};
+pub use stream::Stream;
 
 /// What the kernel handed over: it lies below the stack and outlives everything.
 #[derive(Debug)]
@@ -98,6 +100,11 @@ pub struct Inherited {
     mask: Option<SigSet>,
 }
 
+/// What ends any other process, and what the kernel drops for process 1: images are stopped by such
+/// a signal too (`STOPSIGNAL` of nginx and of PHP is SIGQUIT, of HAProxy SIGUSR1).
+const OTHER_STOPS: [Signal; 4] =
+    [Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2];
+
 /// From here on SIGTERM and SIGINT end the process at once, with 128+n: as process 1 too, where the
 /// kernel drops a signal that has no handler, and inside a blocking name look-up. A broken pipe,
 /// or a file that would be too large for this process, is an error of the write and no signal.
@@ -105,7 +112,8 @@ pub fn end_at_signals() -> Inherited {
     install(Signal::SIGPIPE, SigHandler::Handler(nothing));
     install(Signal::SIGXFSZ, SigHandler::Handler(nothing));
     let mut unblocked = SigSet::empty();
-    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+    let others = OTHER_STOPS.into_iter().filter(|_| std::process::id() == 1);
+    for signal in [Signal::SIGTERM, Signal::SIGINT].into_iter().chain(others) {
         if install(signal, SigHandler::Handler(end)) {
             unblocked.add(signal);
         }
@@ -341,19 +349,14 @@ pub fn argument_bytes_max() -> (usize, usize) {
     (usize::try_from(all).unwrap_or(usize::MAX), STRING_BYTES_MAX)
 }
 
-/// Standard output or standard error, unbuffered. Unlike Rust's own, it tells when it is closed,
-/// and needs no flush at the end of a process that never ran Rust's start-up.
-#[derive(Clone, Copy, Debug)]
-pub struct Stream(BorrowedFd<'static>);
-
 pub fn stdout() -> Stream {
     // SAFETY: the number is never closed by this process: what stands there stays until execve.
-    Stream(unsafe { BorrowedFd::borrow_raw(libc::STDOUT_FILENO) })
+    Stream::new(unsafe { BorrowedFd::borrow_raw(libc::STDOUT_FILENO) })
 }
 
 pub fn stderr() -> Stream {
     // SAFETY: as for standard output.
-    Stream(unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) })
+    Stream::new(unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) })
 }
 
 /// Standard input, to be read to its end. Unlike Rust's own, one that is closed is not empty.
@@ -361,6 +364,21 @@ pub fn stdin() -> io::Result<File> {
     // SAFETY: as for standard output; the borrow ends when it is duplicated.
     let stdin = unsafe { BorrowedFd::borrow_raw(libc::STDIN_FILENO) };
     Ok(File::from(stdin.try_clone_to_owned()?))
+}
+
+/// Has the C library look up names of hosts in `/etc/hosts` and by DNS, both of which it has in
+/// itself. For what else `/etc/nsswitch.conf` may name it would load shared libraries into this
+/// static program, from wherever `LD_LIBRARY_PATH` says, and another C library with them.
+pub fn look_up_without_libraries() {
+    #[cfg(target_env = "gnu")]
+    {
+        unsafe extern "C" {
+            fn __nss_configure_lookup(database: *const c_char, services: *const c_char) -> c_int;
+        }
+        // SAFETY: both are strings that end in NUL, and are only read (nss.h of glibc). Where it
+        // has no memory for it, a look-up has none either.
+        unsafe { __nss_configure_lookup(c"hosts".as_ptr(), c"files dns".as_ptr()) };
+    }
 }
 
 /// How many bytes are to be there before a socket counts as readable: SO_RCVLOWAT (socket(7)).
@@ -377,22 +395,6 @@ pub fn set_low_water(socket: impl AsFd, bytes: usize) -> io::Result<()> {
 pub fn terminal_columns(stream: Stream) -> Option<u16> {
     let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: TIOCGWINSZ fills in the structure that it is given, or fails and leaves it.
-    let done = unsafe { libc::ioctl(stream.0.as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) };
+    let done = unsafe { libc::ioctl(stream.as_fd().as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) };
     (done == 0).then_some(size.ws_col)
-}
-
-impl io::Write for Stream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(nix::unistd::write(self.0, bytes)?)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl AsFd for Stream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0
-    }
 }

@@ -335,6 +335,14 @@ fn an_ignored_signal_does_not_end_the_wait() {
 #[test]
 fn as_process_1_a_signal_ends_the_wait_too() {
     needs_root();
+    // All with which an image can have itself stopped, and that end any other process.
+    let signals = [(Signal::SIGTERM, 143), (Signal::SIGQUIT, 131), (Signal::SIGUSR1, 138)];
+    for (signal, code) in signals {
+        ends_process_1(signal, code);
+    }
+}
+
+fn ends_process_1(signal: Signal, code: i32) {
     let world = World::new();
     let store = ScriptedStore::unix(&world.path("store.sock"), [Answer::Hang]);
     let started = launch(&world, &store)
@@ -347,8 +355,8 @@ fn as_process_1_a_signal_ends_the_wait_too() {
     let status = fs::read_to_string(format!("/proc/{child}/status")).expect("it runs");
     let inner = status.lines().find(|line| line.starts_with("NSpid:")).expect("its own id");
     assert!(inner.ends_with("\t1"), "process 1 of its namespace: {inner}");
-    nix::sys::signal::kill(child, Signal::SIGTERM).expect("it runs");
-    assert_eq!(started.end().exit(), 143);
+    nix::sys::signal::kill(child, signal).expect("it runs");
+    assert_eq!(started.end().exit(), code);
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod harness;
 mod help;
 mod install;
 mod launch;
+mod look_up;
 mod manage;
 mod memfd;
 mod operations;

@@ -202,3 +202,22 @@ fn a_full_disk() {
       store: the embedded store in [DIR]/data, organization `default`
     ");
 }
+
+/// Whoever shares a pipe or a terminal may have made it so (`O_NONBLOCK` is the open file's).
+#[test]
+fn an_output_that_does_not_wait() {
+    let world = world();
+    world.write("work/large", "x${DB_KEY}".repeat(300_000));
+    let script = "import fcntl, os, struct, subprocess, sys, termios\n\
+        r, w = os.pipe()\n\
+        os.set_blocking(w, False)\n\
+        child = subprocess.Popen([os.environ['BINARY'], 'render', 'large'], stdout=w)\n\
+        os.close(w)\n\
+        # It is full, or all is over, before anything is taken from it.\n\
+        count = lambda: struct.unpack('i', fcntl.ioctl(r, termios.FIONREAD, bytes(4)))[0]\n\
+        while child.poll() is None and count() < 65536: pass\n\
+        text = b''.join(iter(lambda: os.read(r, 65536), b''))\n\
+        print(len(text), child.wait())\n";
+    let ended = world.command("python3", ["-c", script]).env("BINARY", INJECT).run();
+    assert_eq!(ended.out(), "3600000 0\n", "{}", ended.whole());
+}

@@ -1,17 +1,20 @@
 //! One connection to an endpoint. It sends no request.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
+use std::thread;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream, lookup_host};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::endpoint::{Host, Target};
 use super::error::Failure;
 use super::tls::handshake;
+use crate::sys;
 
 /// The most addresses of one name that are tried in one attempt.
 const ADDRESSES_MAX: usize = 8;
@@ -55,11 +58,24 @@ async fn open(host: &Host, port: u16, time_max: Duration) -> Result<TcpStream, F
             first_of(&addresses.map(|address| SocketAddr::new(address, port)), time_max).await
         }
         Host::Name(name) => {
-            let found = lookup_host((&**name, port)).await.map_err(Failure::LookUp)?;
-            let addresses: Vec<SocketAddr> = found.take(ADDRESSES_MAX).collect();
+            let addresses = look_up(name, port).await.map_err(Failure::LookUp)?;
             first_of(&addresses, time_max).await
         }
     }
+}
+
+/// The addresses of a name, which the C library waits for on a thread of its own. Where no thread
+/// can be started, that is an error that can pass: tokio's own look-up would panic.
+async fn look_up(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let (tell, told) = oneshot::channel();
+    let name = name.to_owned();
+    thread::Builder::new().name("names".to_owned()).spawn(move || {
+        sys::look_up_without_libraries();
+        let found = (name.as_str(), port).to_socket_addrs();
+        // Who asked may have given up by now.
+        let _ = tell.send(found.map(|found| found.take(ADDRESSES_MAX).collect()));
+    })?;
+    told.await.unwrap_or_else(|_| Err(io::ErrorKind::AddrNotAvailable.into()))
 }
 
 /// The first address that takes the connection; else what the first one said.

@@ -1,14 +1,11 @@
 //! The thread that writes the log: from the queue to the stream, several lines at a time where
 //! several wait. A stream that takes nothing holds up this thread and nobody else.
 
-use std::io::{self, Write};
-use std::os::fd::AsFd;
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
-
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{Format, Level, Line, throttle};
 use crate::sys::Stream;
@@ -115,19 +112,7 @@ impl Writer {
     }
 
     /// Writes all of it, or gives up where nobody can read it any more.
-    fn write_whole(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            match self.stream.write(bytes) {
-                Ok(written) => bytes = &bytes[written..],
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Somebody who shares the stream has made it non-blocking.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let mut one = [PollFd::new(self.stream.as_fd(), PollFlags::POLLOUT)];
-                    // Whatever ends the wait, the next write says how it is.
-                    let _ = poll(&mut one, PollTimeout::NONE);
-                }
-                Err(_) => return,
-            }
-        }
+    fn write_whole(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes);
     }
 }
