@@ -4,8 +4,10 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use nix::unistd::geteuid;
 use toml::Value;
 
 use crate::launch::document::folder_of;
@@ -67,6 +69,7 @@ pub struct Table {
 #[derive(Debug)]
 pub enum Fault {
     Read { path: PathBuf, error: io::Error },
+    Planted { path: PathBuf },
     Syntax { path: PathBuf, line: usize, column: usize, message: String },
     UnknownKey { path: PathBuf, key: String, nearest: Option<&'static str> },
     Type { path: PathBuf, key: String, wanted: &'static str },
@@ -79,6 +82,7 @@ impl Manifest {
         let (path, trusted) = match named {
             Some(path) => (path.to_owned(), true),
             None => match find() {
+                Some(path) if is_planted(&path) => return (None, vec![Fault::Planted { path }]),
                 Some(path) => (path, false),
                 None => return (None, Vec::new()),
             },
@@ -323,6 +327,18 @@ fn find() -> Option<PathBuf> {
         .find(|path| path.symlink_metadata().is_ok())
 }
 
+/// Whether another user put it where everybody may put files, such as `/tmp`: below it one's own
+/// programs would be started as that user says. The rule is the kernel's for links there
+/// ("protected_symlinks" in proc(5)).
+fn is_planted(path: &Path) -> bool {
+    const STICKY_AND_EVERYBODY_S: u32 = 0o1002;
+    let (Ok(file), Ok(folder)) = (path.symlink_metadata(), folder_of(path).metadata()) else {
+        return false;
+    };
+    folder.mode() & STICKY_AND_EVERYBODY_S == STICKY_AND_EVERYBODY_S
+        && ![geteuid().as_raw(), folder.uid()].contains(&file.uid())
+}
+
 fn nearest_key(key: &str) -> Option<&'static str> {
     let tables = TABLE_LISTS.iter().map(|(name, ..)| name);
     nearest(key, TEXTS.iter().chain(&LISTS).chain(&TABLES).chain(tables).copied())
@@ -339,6 +355,12 @@ impl fmt::Display for Fault {
             Self::Read { path, error } => {
                 write!(f, "cannot read the manifest `{}`: {}", path.display(), os_text(error))
             }
+            Self::Planted { path } => write!(
+                f,
+                "another user put the manifest `{}` in a folder that everybody may write to; make \
+                 one of your own nearer, or name one with `--config`",
+                path.display()
+            ),
             Self::Syntax { path, line, column, message } => {
                 write!(f, "{}:{line}:{column}: {}", path.display(), message.trim())
             }

@@ -155,3 +155,44 @@ fn the_syntax_is_checked_without_a_token() {
     check(&["--offline"]).code(0);
     check(&["--offline", "--org", "No Slug"]).code(64);
 }
+
+#[test]
+fn a_manifest_that_another_user_put_in_a_folder_for_everybody_is_refused() {
+    needs_root();
+    let world = world();
+    world.write("all/inject.toml", "[env]\nA = \"$DB_KEY\"\n");
+    world.write("all/mine/file", "");
+    let shell = |script: &str| world.command("sh", ["-c", script]).run().code(0).out();
+    let manifest = world.text("all/inject.toml");
+    let launch = |options: &[&str]| {
+        let program = ["--", "sh", "-c", "echo $A"];
+        let run = world.inject(options.iter().chain(&program));
+        run.situation(["--directory", &world.text("all/mine")]).run()
+    };
+    shell("chmod 1777 ../all; chown 65534 ../all/inject.toml");
+    let ended = launch(&[]);
+    ended.code(64);
+    let says = "another user put the manifest `[DIR]/all/inject.toml` in a folder that everybody";
+    assert!(ended.err().contains(says), "{}", ended.whole());
+    // One that is named, one's own, or in a folder of its user's alone.
+    assert_eq!(launch(&["--config", &manifest]).code(0).out(), "value\n");
+    shell("chown 0 ../all/inject.toml");
+    assert_eq!(launch(&[]).code(0).out(), "value\n");
+    shell("chown 65534 ../all ../all/inject.toml; chmod 755 ../all");
+    assert_eq!(launch(&[]).code(0).out(), "value\n");
+}
+
+/// As some that start others leave it: the kernel then keeps nothing of a child for its parent.
+#[test]
+fn the_key_s_command_is_waited_for_where_ends_of_children_are_ignored() {
+    let world = world();
+    let command = format!("cat '{}'", world.text("data/master.key"));
+    let program = ["--", "grep", "SigIgn", "/proc/self/status"];
+    let options = ["--master-key-command", &command];
+    let run = world.inject(options.into_iter().chain(program)).env("A", "$DB_KEY");
+    let out = run.situation(["--ignore", "CHLD"]).run().code(0).out();
+    let ignored = out.split_whitespace().last().expect("a mask");
+    let ignored = u64::from_str_radix(ignored, 16).expect("in hexadecimal");
+    let its_bit = 1 << (nix::sys::signal::Signal::SIGCHLD as u64 - 1);
+    assert_eq!(ignored & its_bit, its_bit, "the program has it as it was: {out}");
+}
