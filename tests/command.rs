@@ -240,3 +240,40 @@ fn an_empty_command() {
         it is empty: a variable that stands for it may be unset
     ");
 }
+
+#[test]
+fn an_interpreter_that_cannot_run_is_told_before_anything_is_fetched() {
+    let world = World::new();
+    let loader = "/no/such/ld-linux.so.2";
+    program(&world, "work/program", &program_with_loader(loader, 120));
+    world.script("work/text", "no program\n", "0755");
+    world.script("work/gone", "#!/no/such\n", "0755");
+    for (interpreter, needed) in [
+        ("./program", "`/no/such/ld-linux.so.2`, which is not there"),
+        ("./gone", "`/no/such`, which is not there"),
+        ("./text", "`./text`, which is no program for this machine"),
+    ] {
+        world.script("work/tool", &format!("#!{interpreter}\n"), "0755");
+        let ended = refused(&world, "./tool", |run| run);
+        ended.code(126);
+        assert_eq!(why(&ended), format!("`./tool` needs {needed}"));
+    }
+    // The kernel ends a circle; that it does is not known before.
+    world.script("work/tool", "#!./tool\n", "0755");
+    world.inject(["--", "./tool"]).run().code(126);
+}
+
+/// Filters of system calls that are older than faccessat2(2), as old container engines have.
+#[test]
+fn a_filter_that_forbids_to_ask_hinders_no_command() {
+    let world = World::new();
+    world.script("work/tool", "#!/bin/sh\necho it runs\n", "0755");
+    world.script("work/text", "#!/bin/sh\n", "0644");
+    let filter = ["-e", "trace=faccessat2", "-e", "inject=faccessat2:error=EPERM"];
+    let run = |command: &str| {
+        let strace = ["strace", "-f", "-qq", "-o", "/dev/null"];
+        world.inject(["--", command]).within(strace.into_iter().chain(filter)).run()
+    };
+    assert_eq!(run("./tool").code(0).out(), "it runs\n");
+    run("./text").code(126);
+}

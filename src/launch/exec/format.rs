@@ -15,10 +15,15 @@ use crate::launch::problem::NotExecutable;
 /// What the kernel would have against it, as far as that can be known before execve. A file that
 /// may be executed but not read is left to the kernel.
 pub fn why_not(path: &CStr) -> Option<NotExecutable> {
+    why_not_within(path, INTERPRETERS_MAX)
+}
+
+/// The same for a file that this many interpreters may stand behind.
+fn why_not_within(path: &CStr, interpreters_max: usize) -> Option<NotExecutable> {
     let start = Start::read(path)?;
     if start.is_script() {
         return match start.interpreter_line() {
-            Some(line) => line.why_not(),
+            Some(line) => line.why_not(interpreters_max),
             None => other_formats().none_seen().then_some(NotExecutable::Format),
         };
     }
@@ -48,6 +53,8 @@ pub fn script_bytes(path: &CStr) -> Option<usize> {
     Some(line.name.count_bytes() + 1 + argument + path.count_bytes() + 1)
 }
 
+/// How many interpreters the kernel follows: one may be a script itself (fs/exec.c).
+const INTERPRETERS_MAX: usize = 5;
 /// As much of a first line as the kernel reads (BINPRM_BUF_SIZE).
 const LINE_BYTES_MAX: usize = 256;
 /// Headers, and mostly the loader's name with them, are in the first kilobyte.
@@ -163,24 +170,34 @@ impl Start {
 }
 
 impl InterpreterLine<'_> {
-    fn why_not(&self) -> Option<NotExecutable> {
-        match why_not_interpreter(&self.name)? {
-            NotExecutable::Interpreter(_) if self.name.to_bytes().ends_with(b"\r") => {
+    fn why_not(&self, interpreters_max: usize) -> Option<NotExecutable> {
+        match why_not_interpreter(&self.name) {
+            Some(NotExecutable::Interpreter(_)) if self.name.to_bytes().ends_with(b"\r") => {
                 Some(NotExecutable::CarriageReturn)
             }
-            why => Some(why),
+            Some(why) => Some(why),
+            // What is behind too many is left to the kernel.
+            None => match why_not_within(&self.name, interpreters_max.checked_sub(1)?)? {
+                NotExecutable::Format | NotExecutable::Machine => {
+                    Some(NotExecutable::InterpreterFormat(shown(&self.name)))
+                }
+                why => Some(why),
+            },
         }
     }
 }
 
 fn why_not_interpreter(path: &CStr) -> Option<NotExecutable> {
-    let shown = path.to_string_lossy().into_owned();
     Some(match look_up::refusal(path)? {
-        Refusal::NotFound => NotExecutable::Interpreter(shown),
+        Refusal::NotFound => NotExecutable::Interpreter(shown(path)),
         Refusal::Unsearchable | Refusal::Directory | Refusal::File => {
-            NotExecutable::InterpreterPermission(shown)
+            NotExecutable::InterpreterPermission(shown(path))
         }
     })
+}
+
+fn shown(path: &CStr) -> String {
+    path.to_string_lossy().into_owned()
 }
 
 /// Whether a program is for this machine: the one that this binary was built for.

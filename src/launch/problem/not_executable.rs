@@ -15,6 +15,8 @@ pub enum NotExecutable {
     Interpreter(String),
     /// It is there, and is a directory or may not be executed.
     InterpreterPermission(String),
+    /// It is there, and is no program for this machine.
+    InterpreterFormat(String),
     /// The kernel takes the end of a line of DOS for a part of the interpreter's name.
     CarriageReturn,
     Os(nix::errno::Errno),
@@ -23,7 +25,10 @@ pub enum NotExecutable {
 impl NotExecutable {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Permission => Some("make it executable with `chmod +x`"),
+            Self::Permission => Some(
+                "make it executable with `chmod +x`; on a volume that is mounted `noexec`, no file \
+                 is",
+            ),
             Self::Directory => Some("name the program in it"),
             Self::Format => Some("a script needs a first line such as `#!/bin/sh`"),
             Self::Machine => Some("take one that was built for the machine that `uname -m` shows"),
@@ -33,6 +38,9 @@ impl NotExecutable {
             ),
             Self::InterpreterPermission(_) => {
                 Some("make it executable with `chmod +x`, or change the line that names it")
+            }
+            Self::InterpreterFormat(_) => {
+                Some("install one for this machine, or change the line that names it")
             }
             Self::CarriageReturn => Some("remove it from all lines with `sed -i 's/\\r$//'`"),
             Self::Os(_) => None,
@@ -51,6 +59,9 @@ impl NotExecutable {
             Self::Machine => write!(f, "`{command}` is a program for another machine"),
             Self::InterpreterPermission(interpreter) => {
                 write!(f, "`{command}` needs `{interpreter}`, which may not be executed")
+            }
+            Self::InterpreterFormat(interpreter) => {
+                write!(f, "`{command}` needs `{interpreter}`, which is no program for this machine")
             }
             Self::CarriageReturn => {
                 write!(
