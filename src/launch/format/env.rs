@@ -333,8 +333,8 @@ impl<'t> Reader<'t> {
         Ok(())
     }
 
-    /// Whether another quote may come from here on, be it in a value: one holds quotes between those
-    /// of the other kind.
+    /// Whether another quote may come from here on, be it in a value: between quotes of the other
+    /// kind one may hold it.
     fn another_follows(&self, quote: u8) -> bool {
         let rest = &self.text[self.at..];
         let pending = self.sites.pending().last();
