@@ -30,7 +30,7 @@ fn verify_with(
         let Line::Pair { key, .. } = line.map_err(|_| changed(first))? else { continue };
         // What begins with a continuation was written from there on.
         let before = written.partition_point(|range| range.start <= key.start).checked_sub(1);
-        let scalar = before.filter(|scalar| written[*scalar].end > key.start);
+        let scalar = before.filter(|scalar| written[*scalar].contains(&key.start));
         if let Some(earlier) = scalars_of.insert(units(output, document, key), scalar)
             && let Some(blamed) = scalar.or(earlier)
         {
@@ -55,7 +55,7 @@ fn units(output: &[u8], document: Option<&str>, key: Range<usize>) -> Vec<u16> {
             at += 1;
         } else if escaped && b == b'u' {
             let unit;
-            (unit, at) = code_unit(output, at + 1, key.end);
+            (unit, at) = code_unit(output, at + 1);
             units.push(unit);
             escaped = false;
         } else {
@@ -72,16 +72,17 @@ fn units(output: &[u8], document: Option<&str>, key: Range<usize>) -> Vec<u16> {
     units
 }
 
-/// The four digits here, which may go on over lines, and where they end.
-fn code_unit(output: &[u8], from: usize, limit: usize) -> (u16, usize) {
+/// The four digits here, which may go on over lines, and where they end. That there are four was
+/// seen when the line was found.
+fn code_unit(output: &[u8], from: usize) -> (u16, usize) {
     let mut unit = 0;
     let mut digits = 0;
     let mut at = from;
-    while digits < 4 && at < limit {
-        let length = continuation_length(&output[at..limit]);
+    while digits < 4 {
+        let length = continuation_length(&output[at..]);
         if length == 0 {
             let digit = char::from(output[at]).to_digit(16).unwrap_or(0);
-            unit = unit << 4 | u16::try_from(digit).unwrap_or(0);
+            unit = unit * 16 + u16::try_from(digit).unwrap_or(0);
             digits += 1;
             at += 1;
         }
