@@ -94,7 +94,7 @@ impl Reader<'_> {
         // It is read over, whatever it is; a reference in it is one, if this is no comment.
         let remark = lines::trim_start(&self.document[behind.clone()]);
         if remark.starts_with(['#', ';']) {
-            self.sites.comment(behind.end - remark.len()..behind.end)?;
+            self.sites.comment(behind)?;
         }
         Ok(())
     }

@@ -117,6 +117,7 @@ fn what_does_not_read_back_is_refused() {
 fn names_that_become_the_same_are_refused() {
     for (text, value, scalar) in [
         ("[s]\na = 1\n$NAME = 2", "a", 0),
+        ("[s]\nA = 1\n$NAME = 2", "a", 0),
         ("[s]\n$NAME = 1\na = 2", "a", 0),
         ("[s]\nv = $NAME\n$NAME = 1\nX${NAME} = 2\nxa = 3", "a", 2),
         ("[s]\n$NAME = 1\n${NAME} = 2", "a", 1),
@@ -226,7 +227,7 @@ fn what_is_no_ini_is_refused_where_it_stands() {
         assert_eq!((found, what), (at, message), "{}", text.escape_ascii());
         assert!(hint.contains("`--format text`"), "{hint}");
     }
-    for (text, at) in [("[s] $NAME\n", 4), ("[s] a # $NAME\na = 1", 8)] {
+    for (text, at) in [("[s] $NAME\n", 4), ("[s] a # $NAME\na = 1", 8), ("[s] $NAME\na\n", 4)] {
         let fault = Some(Fault { at, kind: FaultKind::NoScalar });
         assert_eq!(lay_out(Format::Ini, text.as_bytes()).err(), fault, "{text}");
     }
