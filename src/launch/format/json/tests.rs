@@ -91,6 +91,9 @@ fn a_template_that_is_no_json_is_refused_where_it_ends_to_be_some() {
         (b"[${NAME}{$NAME}]", 8, "expected `,` or `]`"),
         (b"[\"$NAME]", 8, "the file ends within a string"),
         (b"[\"$NAME\n\"]", 7, "a line end or another control character stands in a string"),
+        (b"[\"$NAME \n\"]", 8, "a line end or another control character stands in a string"),
+        (b"{\"$NAME\"}", 8, "expected `:`"),
+        (b"{\"a\": $NAME]", 11, "expected `,` or `}`"),
         (b"[\"\\q$NAME\"]", 3, "invalid escape"),
         (b"[\"$NAME\" \"\\$NAME\"]", 9, "expected `,` or `]`"),
         (b"[\"$NAME\", \"\xff\"]", 11, "it is not UTF-8"),
@@ -149,6 +152,7 @@ fn an_escape_that_reaches_into_a_reference_is_refused() {
         (r#"["\$$NAME"]"#, 3),
         (r#"["\u$NAME"]"#, 4),
         (r#"["\u004$NAME"]"#, 7),
+        (r#"["x\u00$NAME"]"#, 7),
         (r#"{"\u00${NAME}": 1}"#, 6),
     ] {
         assert_eq!(fault(text.as_bytes()), Fault { at, kind: FaultKind::Escape }, "{text}");
