@@ -72,12 +72,12 @@ impl<'t> Template<'t> {
         let rest = &self.references[self.passed..];
         let before = rest.iter().take_while(|reference| reference.start < range.start).count();
         let rest = &rest[before..];
-        let count = rest.iter().take_while(|reference| reference.start < range.end).count();
+        let count = rest.iter().take_while(|reference| reference.end <= range.end).count();
         self.passed += before + count;
         let found = &rest[..count];
         let has_escapes = matches!(encoding, Some(Encoding::BasicString | Encoding::MlBasicString));
         if has_escapes
-            && count > 0
+            && !found.is_empty()
             && let Some(at) = reached_into(&self.text[range.clone()], range.start, found)
         {
             return Err(Fault { at, kind: FaultKind::Escape });

@@ -135,16 +135,8 @@ impl<'t, W: Watch<'t>> Reader<'t, '_, W> {
 }
 
 impl<'t, W: Watch<'t>> EventReceiver for Reader<'t, '_, W> {
-    fn std_table_open(&mut self, _: Span, _: &mut dyn ErrorSink) {
-        self.path.clear();
-    }
-
     fn std_table_close(&mut self, _: Span, error: &mut dyn ErrorSink) {
         self.open(false, error);
-    }
-
-    fn array_table_open(&mut self, _: Span, _: &mut dyn ErrorSink) {
-        self.path.clear();
     }
 
     fn array_table_close(&mut self, _: Span, error: &mut dyn ErrorSink) {

@@ -53,6 +53,11 @@ fn strings_keys_and_bare_values() {
         (r#"a = ["\u0024NAME", "$NAME"]"#, "x", r#"a = ["\u0024NAME", "x"]"#),
         ("\u{feff}a = '$NAME'\r\n\r\n[b]\r\n", "x", "\u{feff}a = 'x'\r\n\r\n[b]\r\n"),
         ("a = '$host'", "no reference at all", "a = '$host'"),
+        (
+            "a = 9223372036854775808\nb = -9223372036854775809\nc = '$NAME'",
+            "x",
+            "a = 9223372036854775808\nb = -9223372036854775809\nc = 'x'",
+        ),
         ("", "x", ""),
     ] {
         assert_eq!(rendered(text, value).as_deref(), Ok(expected), "{text}");
@@ -120,6 +125,7 @@ fn what_stands_at_the_edge_of_a_string_of_several_lines_stays_there() {
         ("a = \"\"\"x\"${NAME}\"\"y\"\"\"", "", "a = \"\"\"x\"\\\"\\\"y\"\"\""),
         ("a = \"\"\"x\"\"${NAME}\"\"\"", "", "a = \"\"\"x\"\"\"\"\""),
         ("a = \"\"\"${NAME}\"\"\"\"", "", "a = \"\"\"\\\"\"\"\""),
+        ("a = \"\"\"${NAME}\"y\"\"\"", "x", "a = \"\"\"x\"y\"\"\""),
         ("a = '''''${NAME}x'''", "", "a = '''''x'''"),
         // What a backslash takes along.
         ("a = \"\"\"x \\\n  $NAME\"\"\"", " y", "a = \"\"\"x \\\n  \\u0020y\"\"\""),
@@ -275,8 +281,14 @@ fn a_template_that_is_no_toml_is_refused_where_it_ends_to_be_some() {
         (b"a = 0x", 4, "invalid hexadecimal number"),
         (b"$NAME = 1\n${NAME} = 2", 10, "a key or a table is there already"),
         (b"[a]\nb = '$NAME'\n[a]", 17, "a key or a table is there already"),
+        (b"\"$$NAME\" = 1\n\"\\u0024NAME\" = 2", 13, "a key or a table is there already"),
         // The first fault is the one that is told.
         (b"a = 1\na = 2\nb = \"\\$NAME\"", 6, "a key or a table is there already"),
+        (
+            b"a = '$NAME' b\nc = \"\\$NAME\"",
+            12,
+            "unexpected key or value, expected a line end or `#`",
+        ),
     ] {
         let kind = FaultKind::Syntax { format: "toml", message: message.to_owned() };
         assert_eq!(fault(text), Fault { at, kind }, "{}", text.escape_ascii());
@@ -298,6 +310,14 @@ fn an_escape_that_reaches_into_a_reference_is_refused() {
         ("a = \"\"\"\n\\u00${NAME}\"\"\"", 12),
     ] {
         assert_eq!(fault(text.as_bytes()), Fault { at, kind: FaultKind::Escape }, "{text}");
+    }
+}
+
+#[test]
+fn a_value_of_many_lines_is_one_value() {
+    for item in ["'$NAME',\n", "{ a = '$NAME' }, # c\n", "[ '$NAME',\n ],\n"] {
+        let text = format!("a = [\n{}]\nb = '$NAME'\n", item.repeat(1_000));
+        assert_eq!(rendered(&text, "x"), Ok(text.replace("$NAME", "x")), "{item}");
     }
 }
 

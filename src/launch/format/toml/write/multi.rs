@@ -109,7 +109,7 @@ impl<'o> Basic<'o> {
             return text;
         }
         match text[0] {
-            b if b < b' ' => write_escape(b, self.out),
+            b if b.is_ascii() => write_escape(b, self.out),
             _ => self.out.extend_from_slice(format!("\\u{:04X}", u32::from(first)).as_bytes()),
         }
         self.after_empty = false;
