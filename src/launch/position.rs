@@ -10,13 +10,12 @@ pub struct Positions(Vec<(usize, usize)>);
 impl Positions {
     pub fn new(text: &[u8]) -> Self {
         let mut known = (1, 1);
-        let mut all = Vec::with_capacity(text.len() / STEP_BYTES + 1);
-        for step in text.chunks(STEP_BYTES) {
-            all.push(known);
-            known = advance(known, step);
-        }
-        all.push(known);
-        Self(all)
+        let begin = |step| {
+            let behind = advance(known, step);
+            std::mem::replace(&mut known, behind)
+        };
+        // The last one begins where the text ends.
+        Self(text.chunks(STEP_BYTES).chain([&[][..]]).map(begin).collect())
     }
 
     /// Line and column of an offset, both from 1; a column is a character.

@@ -77,10 +77,21 @@ pub fn render(
             Err(problem) => problems.push(problem),
         }
     }
-    let mut files = Vec::with_capacity(documents.len());
-    let mut bytes_left = RENDERED_BYTES_MAX;
+    let (files, failed) = render_documents(documents, &values, RENDERED_BYTES_MAX);
+    problems.extend(failed);
+    if problems.is_empty() { Ok(Rendered { variables, files, values }) } else { Err(problems) }
+}
+
+/// The documents that can be written, of so many bytes at most together, and what keeps the others.
+fn render_documents(
+    documents: Vec<PlannedDocument>,
+    values: &Values,
+    bytes_max: usize,
+) -> (Vec<RenderedFile>, Vec<Problem>) {
+    let (mut files, mut problems) = (Vec::with_capacity(documents.len()), Vec::new());
+    let mut bytes_left = bytes_max;
     for document in documents {
-        match document::write(&document, &values, bytes_left) {
+        match document::write(&document, values, bytes_left) {
             Ok(contents) => {
                 bytes_left -= contents.len();
                 files.push(RenderedFile { target: document.target, contents });
@@ -88,7 +99,7 @@ pub fn render(
             Err(failed) => problems.extend(failed),
         }
     }
-    if problems.is_empty() { Ok(Rendered { variables, files, values }) } else { Err(problems) }
+    (files, problems)
 }
 
 fn render_one(

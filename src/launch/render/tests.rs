@@ -220,6 +220,17 @@ fn a_document_may_just_fit() {
 }
 
 #[test]
+fn all_documents_together_may_just_fit() {
+    for (bytes_max, expected) in [(9, (3, 0)), (8, (2, 1)), (5, (1, 2)), (2, (0, 3))] {
+        let documents = ["a.txt", "b.json", "c.txt"].map(|path| document(path, "$X"));
+        let plan = plan(Vec::new(), documents.into(), &Grammar::default(), &[]);
+        let values = values(&plan, &[("X", b"123")]);
+        let (files, problems) = render_documents(plan.documents, &values, bytes_max);
+        assert_eq!((files.len(), problems.len()), expected, "{bytes_max}");
+    }
+}
+
+#[test]
 fn a_scalar_of_more_than_64_mib_is_refused() {
     let half = vec![b'1'; 32 << 20];
     let failed = written(document("a.json", "[\"$X$X$Y\"]"), &[("X", &half)], 1 << 30);
