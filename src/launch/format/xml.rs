@@ -221,10 +221,10 @@ impl Walker<'_> {
         let rest = &self.document[at + 1..];
         let ends = |c: char| c.is_ascii() && !c.is_ascii_alphanumeric() && !"#:_-.".contains(c);
         let length = rest.find(ends).unwrap_or(rest.len());
-        let inner = at + 1..at + 1 + length;
+        let whole = at..at + 1 + length;
         // In the masked text a dollar would have ended it: it is a reference's own.
-        if let Some(masked) = byte::find(b'$', &self.text[inner.clone()]) {
-            return Err(Fault { at: inner.start + masked, kind: FaultKind::Escape });
+        if let Some(masked) = byte::find(b'$', &self.text[whole]) {
+            return Err(Fault { at: at + masked, kind: FaultKind::Escape });
         }
         if !rest[length..].starts_with(';') {
             return Err(self.syntax(at, "a lone `&`, which is written `&amp;`"));

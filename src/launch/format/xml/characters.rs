@@ -16,8 +16,10 @@ pub fn first_unheld(document: &str) -> Option<usize> {
     let is_control = |b: &u8| *b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r');
     // A whole chunk is judged at once, which is as fast as it is read.
     let has_control = |chunk: &[u8]| chunk.iter().fold(false, |any, b| any | is_control(b));
-    let chunk = bytes.chunks(CHUNK_BYTES).position(has_control).map(|chunk| chunk * CHUNK_BYTES);
-    let control = chunk.and_then(|from| Some(from + bytes[from..].iter().position(is_control)?));
+    let control = match bytes.chunks(CHUNK_BYTES).any(has_control) {
+        true => bytes.iter().position(is_control),
+        false => None,
+    };
     let noncharacter = memchr::memmem::find_iter(bytes, b"\xef\xbf")
         .find(|at| matches!(bytes.get(at + 2), Some(0xbe | 0xbf)));
     control.into_iter().chain(noncharacter).min()

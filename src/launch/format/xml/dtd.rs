@@ -19,7 +19,7 @@ pub struct Dtd<'t> {
 impl<'t> Dtd<'t> {
     /// From `<!DOCTYPE` to `>`; `None` if it does not begin as one.
     pub fn read(doctype: &'t str) -> Option<Self> {
-        let rest = doctype.strip_prefix("<!DOCTYPE")?;
+        let rest = doctype.strip_prefix(OPENING)?;
         let named = rest.trim_start_matches(|c: char| c.is_ascii() && is_blank(c as u8));
         let name_end = |c: char| c.is_ascii() && (is_blank(c as u8) || matches!(c, '[' | '>'));
         let name = &named[..named.find(name_end)?];
@@ -30,7 +30,7 @@ impl<'t> Dtd<'t> {
         }
         let mut dtd = Self::default();
         let bytes = doctype.as_bytes();
-        let mut at = doctype.len() - named.len() + name.len();
+        let mut at = OPENING.len();
         let mut inside = false;
         while let Some(length) = bytes[at..].iter().position(|b| b"\"'[<%".contains(b)) {
             at += length;
@@ -78,6 +78,8 @@ impl<'t> Dtd<'t> {
         at + 1
     }
 }
+
+const OPENING: &str = "<!DOCTYPE";
 
 fn behind(bytes: &[u8], from: usize, end: &[u8]) -> usize {
     memchr::memmem::find(&bytes[from..], end).map_or(bytes.len(), |at| from + at + end.len())
