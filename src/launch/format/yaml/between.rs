@@ -39,19 +39,15 @@ impl Between {
 }
 
 fn find(text: &[u8], gap: Range<usize>) -> Option<Fault> {
-    let Range { mut start, end } = gap;
+    let lines = text.get(gap.clone())?;
     // There is no other way to a fault.
-    byte::find_either([b'&', b'\t'], text.get(start..end)?)?;
-    while start < end {
-        let rest = &text[start..end];
-        let length = rest.iter().position(|b| is_break(*b)).unwrap_or(rest.len());
-        let found = in_line(text, start..start + length);
-        if found.is_some() {
-            return found;
-        }
-        start += length + 1;
-    }
-    None
+    byte::find_either([b'&', b'\t'], lines)?;
+    let mut start = gap.start;
+    lines.split(|b| is_break(*b)).find_map(|line| {
+        let range = start..start + line.len();
+        start = range.end + 1;
+        in_line(text, range)
+    })
 }
 
 /// In one line, or in what of it the gap has.

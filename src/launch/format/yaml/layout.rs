@@ -179,8 +179,9 @@ impl<'m, 'r> Walk<'m, 'r> {
         let header = self.header_before(span.start).ok_or_else(unsure)?;
         let content = line_end(self.text, header);
         let content = content + break_length(&self.text[content..]);
+        // A reference stands in it: its text is neither empty nor all blanks.
         let mut end = span.end;
-        while end > content && is_blank(self.text[end - 1]) {
+        while is_blank(self.text[end - 1]) {
             end -= 1;
         }
         let unended = span.end == self.text.len() && !self.text.ends_with(b"\n");
@@ -189,7 +190,7 @@ impl<'m, 'r> Walk<'m, 'r> {
         let is_cut = unended && !is_break(self.text[end - 1]);
         if unended {
             end = span.end;
-        } else if end > content && is_break(self.text[end - 1]) {
+        } else if is_break(self.text[end - 1]) {
             end -= 1 + usize::from(self.text[..end].ends_with(b"\r\n"));
         } else {
             return Err(unsure());

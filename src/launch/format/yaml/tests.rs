@@ -1,7 +1,7 @@
 //! Tables: what is written for each kind of scalar, and what is refused, and where.
 
 use super::super::trial::{Failed, lay_out, render};
-use super::super::{Changed, Fault, FaultKind, Format, Refusal};
+use super::super::{Changed, Fault, FaultKind, Format, Refusal, Style};
 use super::between::{ANCHOR, TAB};
 use super::layout::{DEEP, INNER_MARK, LONE_TAG, RETURN, UNENDED};
 use super::readers::READERS;
@@ -46,6 +46,7 @@ fn plain_scalars_become_strings_in_double_quotes() {
             ("\u{feff}# $NAME\r\na: $NAME\r\n", "\u{feff}# $NAME\r\na: \"5\"\r\n"),
             ("%YAML 1.1 # $NAME\n---\na: $NAME\n", "%YAML 1.1 # $NAME\n---\na: \"5\"\n"),
             ("base: &b {x: 1}\na: {<<: *b, y: $NAME}", "base: &b {x: 1}\na: {<<: *b, y: \"5\"}"),
+            ("- &a_b-1 $NAME", "- &a_b-1 \"5\""),
             ("$host: no reference\n", "$host: no reference\n"),
         ],
     );
@@ -58,6 +59,7 @@ fn quoted_scalars_keep_their_raw_text() {
         &[
             ("\"\\x41$NAME\\\"\"", "\"\\x41it's \\\"a\\\"\\\"\""),
             ("'$NAME''s'", "'it''s \"a\"''s'"),
+            ("'\\''$NAME'", "'\\''it''s \"a\"'"),
             ("{'$NAME':1}", "{'it''s \"a\"':1}"),
             ("- \" $NAME \" # '$NAME'\n", "- \" it's \\\"a\\\" \" # '$NAME'\n"),
             // What is folded is written on one line.
@@ -105,7 +107,9 @@ fn a_block_scalar_stays_one_where_its_text_is_plain_lines() {
         &[
             ("a: |+\n  $NAME\n\n# $NAME\n", "a: |+\n  x\n\n# $NAME\n"),
             ("a: |-\n  $NAME", "a: |-\n  x"),
+            ("a: |+\r\n  $NAME\r\n\r\nb: 1", "a: |+\r\n  x\r\n\r\nb: 1"),
             ("a:\n  b: |\n    $NAME\n # c\n  d: 1", "a:\n  b: |\n    x\n # c\n  d: 1"),
+            ("a: |\n  $NAME\n # &c?d\nb: 1", "a: |\n  x\n # &c?d\nb: 1"),
             ("? |\n  $NAME\n: y\n", "? |\n  x\n: y\n"),
             ("a: |\n  #$NAME\n  ---\n", "a: |\n  #x\n  ---\n"),
         ],
@@ -175,9 +179,11 @@ fn a_template_that_is_no_yaml_is_refused_where_it_ends_to_be_some() {
     for (text, at, message) in [
         (&b"a: [$NAME"[..], 3, "unclosed bracket '['"),
         (b"a: $NAME\n b: x\n", 11, "mapping values are not allowed in this context"),
-        (b"a: *x\n", 3, "while parsing node, found unknown anchor"),
+        (b"a: *x\nb: $NAME\n", 3, "while parsing node, found unknown anchor"),
+        (b"['a long text', *x, $NAME]", 16, "while parsing node, found unknown anchor"),
         (b"a: \"x\\q $NAME\"", 5, "while parsing a quoted scalar, found unknown escape character"),
         (b"a: \"$NAME\" x", 11, "invalid trailing content after double-quoted scalar"),
+        (b"a: \"x\" $NAME", 7, "invalid trailing content after double-quoted scalar"),
         (b"a: $NAME\xff", 8, "it is not UTF-8"),
         (b"\xff\xfea\0", 0, "it is UTF-16 or UTF-32, not UTF-8"),
         (b"\xfe\xff\0a", 0, "it is UTF-16 or UTF-32, not UTF-8"),
@@ -203,6 +209,7 @@ fn a_reference_where_no_scalar_is_or_in_an_escape_is_refused() {
         ("a: \"\\x4$NAME\"", 7, FaultKind::Escape),
         ("a: \"\\\\\\u00${NAME}\"", 10, FaultKind::Escape),
         ("a: \"\\$$NAME\"", 5, FaultKind::Escape),
+        ("a: \"\\U0001F600\\$NAME\"", 15, FaultKind::Escape),
         ("a: |\n  $NAME\n  ", 3, UNENDED),
         ("a: >+\n  $NAME\n\n ", 3, UNENDED),
         ("- &a?b $NAME", 2, ANCHOR),
@@ -254,6 +261,25 @@ fn keys_that_become_the_same_are_refused() {
         assert!(rendered(text, "a").is_ok(), "{text}");
     }
     assert_eq!(refused("$NAME: *x\nb: &x {}\n".replace("*x", "{}").as_str(), "<<").0, 0);
+}
+
+#[test]
+fn an_output_is_judged_where_a_value_is_in_a_key() {
+    for (text, expected) in [
+        ("$NAME", &[false][..]),
+        (
+            "a: $NAME\n$NAME: [$NAME]\nb: {$NAME: $NAME}\nc$NAME: 1",
+            &[false, true, false, true, false, true],
+        ),
+        ("? [$NAME, {a: $NAME}]\n: $NAME", &[true, true, false]),
+        ("- $NAME\n- [$NAME, $NAME]\n- $NAME: $NAME", &[false, false, false, true, false]),
+        ("a: &x $NAME\n*x : $NAME", &[true, true]),
+    ] {
+        let layout = lay_out(Format::Yaml, text.as_bytes()).expect("valid");
+        let is_key = |style| matches!(style, Style::Yaml(style) if style.key);
+        let keys: Vec<_> = layout.scalars.iter().map(|scalar| is_key(scalar.style)).collect();
+        assert_eq!(keys, expected, "{text}");
+    }
 }
 
 #[test]
