@@ -221,9 +221,8 @@ impl Walker<'_> {
         let rest = &self.document[at + 1..];
         let ends = |c: char| c.is_ascii() && !c.is_ascii_alphanumeric() && !"#:_-.".contains(c);
         let length = rest.find(ends).unwrap_or(rest.len());
-        let whole = at..at + 1 + length;
         // In the masked text a dollar would have ended it: it is a reference's own.
-        if let Some(masked) = byte::find(b'$', &self.text[whole]) {
+        if let Some(masked) = byte::find(b'$', &self.text[at..=at + length]) {
             return Err(Fault { at: at + masked, kind: FaultKind::Escape });
         }
         if !rest[length..].starts_with(';') {

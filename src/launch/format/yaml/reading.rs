@@ -258,7 +258,7 @@ impl<'p, 's, S: FnMut(Piece<'p>)> Lines<'p, 's, S> {
         let folds = self.block.folded && self.last_indented == Some(false) && !indented;
         match self.breaks {
             1 if folds => (self.sink)(Piece::Text(b" ")),
-            breaks => self.lines(breaks - usize::from(folds && breaks > 0)),
+            breaks => self.lines(breaks - usize::from(folds)),
         }
         self.last_indented = Some(indented);
         (self.breaks, self.within_line) = (0, true);

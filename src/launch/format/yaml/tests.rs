@@ -172,6 +172,13 @@ fn a_block_scalar_that_cannot_hold_the_text_becomes_double_quoted() {
         assert_eq!(out, Ok(format!("a: {expected}\n\nb: 1\n")), "{value:?}");
     }
     check("a\n", &[("a: |-\n  $NAME", "a: \"a\\n\""), ("- >-\n $NAME", "- \"a\\n\"")]);
+    check(
+        " x",
+        &[
+            ("a: |+\n  $NAME\n\nb: 1\n", "a: \" x\\n\\n\"\nb: 1\n"),
+            ("a: |-\n  $NAME\n  \n\nb: 1\n", "a: \" x\"\n\n\nb: 1\n"),
+        ],
+    );
 }
 
 #[test]
@@ -294,7 +301,12 @@ fn a_key_is_as_long_as_readers_take() {
     long("- x: $NAME\n  '$NAME' : 1\n", 1);
     long("&a !!str $NAME: 1", 9);
     long("{&a !!str $NAME: 1}", 9);
+    long("{  &a $NAME: 1}", 3);
+    long("a: 1\n# &b\n&a $NAME: 1", 3);
     long("{a: 1, [x, $NAME]: 1}", 5);
+    // Of several keys, the one that is too long is to blame.
+    let several = "$NAME: 1\nb: $NAME\n$NAME$NAME: 2\n$NAME : 3\n";
+    assert_eq!(refused(several, &"x".repeat(600)), (2, super::verify::LONG));
     let value = "x".repeat(5_000);
     assert!(rendered("? $NAME\n: 1\n", &value).is_ok());
     assert!(rendered("? - $NAME\n: 1\n", &value).is_ok());

@@ -17,13 +17,15 @@ pub fn verify(scalars: &[Scalar], output: &[u8], written: &[Range<usize>]) -> Re
     let Ok(text) = std::str::from_utf8(output) else {
         return Err(Changed { scalar: first, why: Refusal::NotUtf8 });
     };
-    let mut walk = Walk { output, written, passed: 0, ..Walk::default() };
+    let mut walk = Walk { output, written, ..Walk::default() };
     for event in Parser::new_from_str_with_options(text, parser_options()) {
         let (event, span) = event.map_err(|error| {
             // It tells where the key begins that has no end.
             let at = error.marker().byte_offset().unwrap_or(0);
-            let mut keys =
-                scalars.iter().zip(written).map(|(scalar, range)| is_key(scalar) && range.end > at);
+            let mut keys = scalars
+                .iter()
+                .zip(written)
+                .map(|(scalar, range)| is_key(scalar) && range.start >= at);
             Changed { scalar: keys.position(|key| key).unwrap_or(first), why: LONG }
         })?;
         walk.event(&event, span.byte_range().unwrap_or_default())?;
@@ -95,8 +97,6 @@ impl Walk<'_> {
             Event::SequenceStart(_, anchor, _) => self.begin(false, *anchor, range.start),
             Event::MappingStart(_, anchor, _) => self.begin(true, *anchor, range.start),
             Event::SequenceEnd | Event::MappingEnd => self.end(range.end)?,
-            // Its place is that of the token that it was concluded from, which comes yet.
-            Event::DocumentStart(false, _) => return Ok(()),
             _ => {}
         }
         self.behind = self.behind.max(range.end);
@@ -171,7 +171,7 @@ impl Walk<'_> {
     /// Where a node begins, with the anchor and the tag before it on its line.
     fn start_of(&self, start: usize) -> usize {
         let before = self.output.get(self.behind..start).unwrap_or_default();
-        let line = before.iter().rposition(|b| matches!(b, b'\n' | b'\r')).map_or(0, |i| i + 1);
+        let line = before.iter().rposition(|b| matches!(b, b'\n' | b'\r')).unwrap_or(0);
         let property = before[line..].iter().position(|b| matches!(b, b'&' | b'!'));
         property.map_or(start, |i| self.behind + line + i)
     }

@@ -110,7 +110,7 @@ pub const UNENDED: Refusal = Refusal::Unheld {
 fn empty_lines_behind(parts: &[Part<'_>]) -> usize {
     let Some(Part::Raw(raw)) = parts.last() else { return 0 };
     let text = raw.iter().rposition(|b| !is_blank(*b) && !matches!(b, b'\r' | b'\n'));
-    let mut rest = &raw[text.map_or(0, |i| i + 1)..];
+    let mut rest = &raw[text.unwrap_or(0)..];
     let mut count = 0;
     while !rest.is_empty() {
         let length = break_length(rest);
@@ -178,10 +178,7 @@ impl Shape {
         self.end_line();
         // Without an indicator, the first line's spaces are the indentation. With one, that counts
         // from what the scalar stands in.
-        let indents = match header.digit {
-            Some(_) => block.indent > 0,
-            None => self.first != Some(' '),
-        };
+        let indents = header.digit.is_some() || self.first != Some(' ');
         let ends = self.breaks == 0 || !block.unended;
         self.first.is_some() && !self.is_odd && indents && ends
     }
