@@ -238,9 +238,9 @@ impl<'t> Reader<'t> {
         if !backslashes.is_multiple_of(2) {
             return Err(Fault { at: close - 1, kind: ESCAPES });
         }
-        let mut raw = open + 1;
+        let mut raw = open;
         let references = self.sites.pending().iter();
-        for reference in references.take_while(|reference| reference.start < close) {
+        for reference in references.take_while(|reference| reference.end <= close) {
             if self.text[reference.end - 1] == b'$' {
                 if self.text[reference.end] == b'{' {
                     return Err(Fault { at: reference.start, kind: BRACED });
@@ -248,9 +248,8 @@ impl<'t> Reader<'t> {
                 continue;
             }
             let before = &self.text[raw..reference.start];
-            let closed = memchr::memrchr(b'}', before);
             if let Some(opened) = memchr::memmem::rfind(before, b"${")
-                && closed.is_none_or(|closed| closed < opened)
+                && !before[opened..].contains(&b'}')
             {
                 return Err(Fault { at: raw + opened, kind: NESTED });
             }

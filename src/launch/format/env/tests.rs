@@ -130,6 +130,7 @@ fn what_is_not_touched_may_be_odd() {
         "A=$host:${port}${x:-y z}",
         "A=\"$host ${x:-y z} \\` \\$ $\"",
         "A='`$(x)` ${'",
+        "A=x'`a` $(b)'y'c'",
         "B.c-d=2",
         "A=$2y$10$N9qo8uLO",
         "A=a\\\\",
@@ -206,12 +207,15 @@ fn what_only_one_of_the_readers_heeds_is_refused_where_it_stands() {
         ("A=\"\\${$NAME\"", 4, super::NESTED),
         ("A='${$NAME}'", 3, super::NESTED),
         ("A='${NAME} ${x:-$NAME}'", 11, super::NESTED),
+        ("A='} ${x $NAME'", 5, super::NESTED),
+        ("A=$(x)\nB=\"$NAME\"", 2, super::RUNS),
         ("A='$${NAME:-$NAME}'", 3, super::BRACED),
         ("A='x$${NAME}'", 4, super::BRACED),
         ("A='$$$${NAME'", 3, super::BRACED),
         ("A=\"$x$NAME\"", 3, super::JOINS),
         ("A=\"$\\\n$NAME\"", 3, super::EXPANDS),
         ("A=\"$x\\\n$NAME\"", 3, super::EXPANDS),
+        ("A=\"${x}\\\n$NAME\"", 3, super::EXPANDS),
         ("A=\"$\\\n($NAME)\"", 3, super::EXPANDS),
         ("A=\"$$NAME${NAME}\"", 3, super::ESCAPED),
         ("A=\"$$PATH\"", 3, super::ESCAPED),
@@ -297,4 +301,5 @@ fn export_is_a_word() {
 #[test]
 fn an_expansion_may_end_before_a_reference() {
     assert_eq!(rendered("A=\"${x}$NAME\"", b"y").as_deref(), Ok("A=\"${x}y\""));
+    assert_eq!(rendered("A='${x}$NAME'", b"y").as_deref(), Ok("A='${x}y'"));
 }
