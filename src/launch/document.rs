@@ -148,6 +148,20 @@ fn masked_end(found: &Found<'_>, text: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::launch::plan::tests::document;
+
+    #[test]
+    fn braces_that_are_not_closed_hide_nothing_of_what_is_behind() {
+        for (path, text) in [
+            ("a.json", r#"["${A:-{}", "$B"]"#),
+            ("a.toml", "a = \"${A:-x\"\nb = '$B'"),
+            ("a.yaml", "a: \"${A:-x\"\nb: $B"),
+        ] {
+            let document = document(path, text);
+            let layout = document.lay_out(&Grammar::default());
+            assert_eq!(layout.map(|layout| layout.sites.len()), Ok(2), "{text}");
+        }
+    }
 
     #[test]
     fn where_an_output_goes() {

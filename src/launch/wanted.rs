@@ -291,7 +291,7 @@ pub fn file_place(path: &Path, text: &[u8], at: usize) -> Place {
 fn looks_like_hash(text: &[u8], at: usize) -> bool {
     const HASH_BYTES_MIN: usize = 20;
     let of_a_hash = |b: &u8| b.is_ascii_alphanumeric() || b"./$+=,-_".contains(b);
-    let start = text[..at].iter().rposition(|b| !of_a_hash(b)).map_or(0, |i| i + 1);
+    let start = text[..at].iter().rposition(|b| !of_a_hash(b)).unwrap_or(0);
     let length = text[at..].iter().position(|b| !of_a_hash(b)).unwrap_or(text.len() - at);
     let word = &text[start..at + length];
     let Some(first) = byte::find(b'$', word) else { return false };
@@ -303,6 +303,18 @@ fn looks_like_hash(text: &[u8], at: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_counted_once() {
+        let mut wanted = Wanted::default();
+        assert!(wanted.is_empty());
+        let scanned = b"$A ${B_1} $$A $A".as_slice();
+        let source = || Source::Variable { name: "X".to_owned(), text: Cow::Borrowed(scanned) };
+        let (edits, faults) = wanted.scan(scanned, &Grammar::default(), |_| true, source);
+        assert_eq!((edits.len(), faults.len(), wanted.len()), (4, 0, 2));
+        let names = wanted.names().map(SecretName::as_str).collect::<Vec<_>>();
+        assert_eq!((wanted.is_empty(), names), (false, vec!["A", "B_1"]));
+    }
 
     #[test]
     fn hashes() {

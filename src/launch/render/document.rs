@@ -152,7 +152,7 @@ impl<'d> Writer<'d> {
 
 /// How many of the first edits stand in the scalar.
 fn own_edits(scalar: &Scalar, edits: &[Edit]) -> usize {
-    edits.iter().take_while(|edit| edit.range().start < scalar.range.end).count()
+    edits.iter().take_while(|edit| edit.range().end <= scalar.range.end).count()
 }
 
 fn length(parts: &[Part<'_>]) -> usize {

@@ -233,6 +233,9 @@ fn all_documents_together_may_just_fit() {
 #[test]
 fn a_scalar_of_more_than_64_mib_is_refused() {
     let half = vec![b'1'; 32 << 20];
+    // With its quotes.
+    let just_fits = written(document("a.json", "[\"$X$X\"]"), &[("X", &half[1..])], 1 << 30);
+    assert_eq!(just_fits.map(|out| out.len()).ok(), Some((64 << 20) + 2));
     let failed = written(document("a.json", "[\"$X$X$Y\"]"), &[("X", &half)], 1 << 30);
     let [(names, places, Refusal::Unheld { what, .. })] = &refused(failed.expect_err("it is"))[..]
     else {
