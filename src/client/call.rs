@@ -74,6 +74,13 @@ pub(super) enum Outcome {
     End(Error),
 }
 
+/// What a call is about: an answer that speaks of other names is none. One by one: they come in order.
+pub fn names<'a>(asked: impl Iterator<Item = &'a SecretName>) -> BTreeSet<&'a SecretName> {
+    let mut names = BTreeSet::new();
+    names.extend(asked);
+    names
+}
+
 impl Call<'_> {
     pub fn new(method: Method, path: String) -> Self {
         Self {

@@ -171,7 +171,7 @@ impl Client {
         let call = Call {
             body: Some(body.into()),
             answer_max: FRAME_BYTES_MAX + each * request.names.len(),
-            names: request.names.iter().collect(),
+            names: call::names(request.names.iter()),
             deadline,
             ..Call::new(Method::POST, path)
         };

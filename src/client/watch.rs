@@ -12,7 +12,7 @@ use hyper::Method;
 use tokio::time::timeout;
 
 use super::answer;
-use super::call::{Call, Outcome, Read};
+use super::call::{Call, Outcome, Read, names};
 use super::error::{Error, Failure};
 use super::exchange::{Answer, Fault, Line};
 use super::{Client, FRAME_BYTES_MAX, NAME_BYTES_MAX, retry};
@@ -45,7 +45,7 @@ impl Client {
         let call = Call {
             body: Some(body.into()),
             answer_max: FRAME_BYTES_MAX + NAME_BYTES_MAX * request.versions.len(),
-            names: request.versions.keys().collect(),
+            names: names(request.versions.keys()),
             ..Call::new(Method::POST, wire::watch_path(self.org()))
         };
         let time_max = Duration::from_secs(request.wait) + GRACE;

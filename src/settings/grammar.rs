@@ -1,5 +1,7 @@
 //! What a reference is: the environment that `@` stands for, and the names that are plain text.
 
+use std::collections::BTreeSet;
+
 use super::{Resolver, value};
 use crate::cli::Sources;
 use crate::launch::reference::Grammar;
@@ -16,12 +18,10 @@ impl Resolver {
             value::name(Environment::parse),
         );
         let set = environment.as_ref();
-        let literal = self.patterns("--literal", "literal", &sources.names.literal, set);
-        Grammar {
-            literal: literal.into_iter().collect(),
-            environment,
-            environments: self.environments(),
-        }
+        // One by one, here as elsewhere where few are collected: else all of a sort comes with it.
+        let mut literal = BTreeSet::new();
+        literal.extend(self.patterns("--literal", "literal", &sources.names.literal, set));
+        Grammar { literal, environment, environments: self.environments() }
     }
 
     fn environments(&mut self) -> Vec<Environment> {

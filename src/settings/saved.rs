@@ -133,15 +133,19 @@ fn choose(mut entries: Vec<Entry>, addresses: &[Address], org: Option<&OrgName>)
         entries.iter().any(|entry| entry.address.text == address.text && entry.org == *org)
     };
     let Some(first) = addresses.first() else { return Found::Nothing };
-    let mut orgs: Vec<OrgName> = entries
+    let kept = entries
         .iter()
         .filter(|entry| entry.address.text == first.text)
-        .map(|entry| entry.org.clone())
-        .filter(|kept| org.is_none_or(|org| org == kept))
-        .filter(|kept| addresses.iter().all(|address| is_kept(&entries, address, kept)))
-        .collect();
-    orgs.sort();
-    orgs.dedup();
+        .map(|entry| &entry.org)
+        .filter(|kept| org.is_none_or(|org| org == *kept))
+        .filter(|kept| addresses.iter().all(|address| is_kept(&entries, address, kept)));
+    // Each once, in their order.
+    let mut orgs: Vec<OrgName> = Vec::new();
+    for org in kept {
+        if let Err(place) = orgs.binary_search(org) {
+            orgs.insert(place, org.clone());
+        }
+    }
     match orgs.len() {
         0 => return Found::Nothing,
         1 => {}

@@ -46,10 +46,9 @@ impl ChainWalk {
         self.last.as_ref().map_or(i64::MIN, |last| last.sequence)
     }
 
-    /// Takes the next records, and says whether there may be more: where these were as many as
-    /// [`STEP_RECORDS_MAX`], and whole.
+    /// Takes the next records, and says whether there may be more: where these were some, and whole.
     pub fn take(&mut self, key: &MacKey, records: Vec<Chained>) -> bool {
-        let may_go_on = records.len() >= STEP_RECORDS_MAX as usize;
+        let may_go_on = !records.is_empty();
         for chained in records {
             if let Err(broken) = self.verifier.step(key, &chained) {
                 self.flaws.push(Flaw::Broken(broken));

@@ -50,7 +50,7 @@ impl Desk {
         let step = u32::try_from(ask.rows_max + 1).unwrap_or(u32::MAX).min(PAGE_STEP_ROWS_MAX);
         while looked < SCAN_ROWS_MAX && bytes < PAGE_BYTES_MAX {
             let rows = tx.records_before(organization.as_str(), before, step)?;
-            let last = rows.len() < step as usize;
+            let last = rows.is_empty();
             for row in rows {
                 if records.len() == ask.rows_max || bytes >= PAGE_BYTES_MAX {
                     return Ok(Ok(TrailPage { records, next: Some(before) }));

@@ -151,7 +151,7 @@ impl Desk {
         }
         // The last one may have more rows than were read, but where it is alone it is shown as is.
         let cut = more && found.len() <= workloads_max;
-        let whole = if cut { (found.len() - 1).max(1) } else { workloads_max };
+        let whole = if cut { found.len().saturating_sub(1).max(1) } else { workloads_max };
         let next =
             if more || found.len() > whole { found.keys().nth(whole - 1).cloned() } else { None };
         let workloads = found.into_iter().take(whole);

@@ -28,6 +28,8 @@ macro_rules! record_columns {
     };
 }
 
+/// Names of records that are read at once, in bytes: a record has up to half a megabyte of them.
+const RECORDS_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Marks that one purge forgets.
 const PURGE_MARKS_MAX: u32 = 1000;
 
@@ -120,7 +122,8 @@ impl<'a> Transaction<'a> {
         self.took_one(run().map_err(|error| wrap(self.path, &error))?)
     }
 
-    /// Up to `rows_max` records behind the one with this sequence, in order.
+    /// Up to `rows_max` records behind the one with this sequence, in order; fewer where they are
+    /// long, and none where there are none.
     pub fn records(
         &self,
         organization: &str,
@@ -132,10 +135,10 @@ impl<'a> Transaction<'a> {
             record_columns!(),
             " FROM audit WHERE organization = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3"
         );
-        self.all(sql, params![organization, after, rows_max], record_row)
+        self.some_records(sql, params![organization, after, rows_max])
     }
 
-    /// Up to `rows_max` records before the one with this sequence, newest first.
+    /// The same before the one with this sequence, newest first.
     pub fn records_before(
         &self,
         organization: &str,
@@ -148,7 +151,23 @@ impl<'a> Transaction<'a> {
             " FROM audit WHERE organization = ?1 AND sequence < ?2
               ORDER BY sequence DESC LIMIT ?3"
         );
-        self.all(sql, params![organization, before, rows_max], record_row)
+        self.some_records(sql, params![organization, before, rows_max])
+    }
+
+    /// One record can name thousands of secrets: they are not read all at once.
+    fn some_records(
+        &self,
+        sql: &str,
+        values: impl rusqlite::Params,
+    ) -> Result<Vec<Chained>, StorageError> {
+        let (mut records, mut bytes) = (Vec::new(), 0);
+        self.until(sql, values, |row| {
+            let chained = record_row(row).map_err(|error| wrap(self.path, &error))?;
+            bytes += chained.record.secrets.len();
+            records.push(chained);
+            Ok((bytes >= RECORDS_BYTES_MAX).then_some(()))
+        })?;
+        Ok(records)
     }
 
     /// A slot for the salt of a new secret: one that was given back, or one behind all others. What

@@ -1,6 +1,10 @@
 //! The audit trail: what is on record, and that no edit of it goes unseen.
 
+use std::time::Duration;
+
 use crate::store::audit::Broken;
+use crate::store::storage::deadline::Deadline;
+use crate::store::storage::sqlite::Sqlite;
 use crate::store::tests::{Store, call, resolve, secret, verify};
 
 /// A store with five records.
@@ -46,6 +50,36 @@ fn one_record_a_request() {
         ]
     );
     assert_eq!(verify(&store), Ok(9));
+}
+
+#[test]
+fn long_records_are_read_some_at_a_time() {
+    let store = Store::new();
+    let names: Vec<String> = (0..4096).map(|number| format!("{:X<122}_{number:05}", "A")).collect();
+    let body = serde_json::json!({ "names": names, "values": false }).to_string();
+    for _ in 0..10 {
+        store.call("POST", "/api/v1/orgs/default/resolve", &body).is(404);
+    }
+    let wait = Duration::from_secs(1);
+    let mut database = Sqlite::open(&store.database(), Deadline::after(wait), wait).unwrap();
+    let counts = database.read(|tx| {
+        let (behind, before) =
+            (tx.records("default", 0, 1000)?, tx.records_before("default", 11, 1000)?);
+        Ok((behind.len(), before.len()))
+    });
+    // Half a megabyte each, so eight of them are four.
+    assert_eq!(counts.unwrap(), (8, 8));
+    assert_eq!(verify(&store), Ok(10));
+    let mut seen = Vec::new();
+    let mut path = "/api/v1/orgs/default/audit".to_owned();
+    loop {
+        let page = store.call("GET", &path, "").is(200).json();
+        let records = page["records"].as_array().unwrap();
+        seen.extend(records.iter().map(|record| record["sequence"].as_i64().unwrap()));
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/api/v1/orgs/default/audit?cursor={next}");
+    }
+    assert_eq!(seen, (1..=10).rev().collect::<Vec<_>>());
 }
 
 #[test]

@@ -44,5 +44,7 @@ impl Walk<'_> {
 }
 
 fn keyed(items: Vec<SchemaItem>) -> Schema {
-    items.into_iter().map(|item| ((item.kind, item.name), item.sql)).collect()
+    let mut keyed = Schema::new();
+    keyed.extend(items.into_iter().map(|item| ((item.kind, item.name), item.sql)));
+    keyed
 }
