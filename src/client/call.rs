@@ -74,7 +74,7 @@ pub(super) enum Outcome {
     End(Error),
 }
 
-/// What a call is about: an answer that speaks of other names is none. One by one: they come in order.
+/// What a call is about: an answer that speaks of other names is none.
 pub fn names<'a>(asked: impl Iterator<Item = &'a SecretName>) -> BTreeSet<&'a SecretName> {
     let mut names = BTreeSet::new();
     names.extend(asked);

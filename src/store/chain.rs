@@ -46,7 +46,7 @@ impl ChainWalk {
         self.last.as_ref().map_or(i64::MIN, |last| last.sequence)
     }
 
-    /// Takes the next records, and says whether there may be more: where these were some, and whole.
+    /// Takes the next records, and says whether there may be more: these were some, and whole.
     pub fn take(&mut self, key: &MacKey, records: Vec<Chained>) -> bool {
         let may_go_on = !records.is_empty();
         for chained in records {
