@@ -105,6 +105,11 @@ pub struct Inherited {
 const OTHER_STOPS: [Signal; 4] =
     [Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2];
 
+/// None but for process 1.
+fn other_stops() -> impl Iterator<Item = Signal> {
+    OTHER_STOPS.into_iter().filter(|_| std::process::id() == 1)
+}
+
 /// From here on SIGTERM and SIGINT end the process at once, with 128+n: as process 1 too, where the
 /// kernel drops a signal that has no handler, and inside a blocking name look-up. A broken pipe,
 /// or a file that would be too large for this process, is an error of the write and no signal.
@@ -112,8 +117,7 @@ pub fn end_at_signals() -> Inherited {
     install(Signal::SIGPIPE, SigHandler::Handler(nothing));
     install(Signal::SIGXFSZ, SigHandler::Handler(nothing));
     let mut unblocked = SigSet::empty();
-    let others = OTHER_STOPS.into_iter().filter(|_| std::process::id() == 1);
-    for signal in [Signal::SIGTERM, Signal::SIGINT].into_iter().chain(others) {
+    for signal in [Signal::SIGTERM, Signal::SIGINT].into_iter().chain(other_stops()) {
         if install(signal, SigHandler::Handler(end)) {
             unblocked.add(signal);
         }

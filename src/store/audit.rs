@@ -78,6 +78,13 @@ pub struct Record {
     pub outcome: String,
 }
 
+impl Record {
+    /// What of it has no small limit: the names in it.
+    pub fn names_bytes(&self) -> usize {
+        self.secrets.len() + self.detail.as_ref().map_or(0, String::len)
+    }
+}
+
 /// How records name what is no secret. No secret's name holds a `:`.
 pub mod subject {
     pub fn member(email: &str) -> String {

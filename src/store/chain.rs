@@ -46,9 +46,8 @@ impl ChainWalk {
         self.last.as_ref().map_or(i64::MIN, |last| last.sequence)
     }
 
-    /// Takes the next records, and says whether there may be more: these were some, and whole.
-    pub fn take(&mut self, key: &MacKey, records: Vec<Chained>) -> bool {
-        let may_go_on = !records.is_empty();
+    /// Takes the next records, and whether there may be more; says whether to go on with those.
+    pub fn take(&mut self, key: &MacKey, (records, more): (Vec<Chained>, bool)) -> bool {
         for chained in records {
             if let Err(broken) = self.verifier.step(key, &chained) {
                 self.flaws.push(Flaw::Broken(broken));
@@ -64,7 +63,7 @@ impl ChainWalk {
             }
             self.last = Some(Last { sequence: record.sequence, at: record.at, code });
         }
-        may_go_on
+        more
     }
 
     pub fn has_flaws(&self) -> bool {

@@ -154,7 +154,12 @@ impl Session {
 
     /// Drops the tokens of which this is so; whether any is left.
     fn lose(&mut self, which: impl Fn(&Held) -> bool) -> bool {
+        let before = self.held.len();
         self.held.retain(|one| !which(one));
+        if self.held.len() < before {
+            // Who still may asks again.
+            self.open = None;
+        }
         self.proofs = self.held.iter().map(|one| one.proof.clone()).collect();
         !self.held.is_empty()
     }
@@ -358,9 +363,11 @@ mod tests {
         // The first of mine holds a token of another organization too.
         let elsewhere = next(&sessions, start, None, 2);
         let first = mine(later(1), Some(&elsewhere), 9);
+        let end = sessions.end_of(first.expose_secret()).expect("it is there");
         let mut all = vec![first];
         all.extend((2..SESSIONS_PER_MEMBER_MAX + 2).map(|n| mine(later(n), None, 9)));
         assert_eq!(ids(sessions.find_at(later(99), all[0].expose_secret())), ["000000000002"]);
+        assert!(end.is_there(), "what waits with the token that it lost is told");
         for one in &all[1..] {
             assert!(sessions.find_at(later(99), one.expose_secret()).is_some());
         }

@@ -16,7 +16,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, pthread_sigmask};
 use nix::time::{ClockId, clock_gettime};
 
-use super::{end, install};
+use super::{end, install, other_stops};
 
 /// What a server is told from outside.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,7 +34,7 @@ static WRITER: OnceLock<PipeWriter> = OnceLock::new();
 static ENDS: AtomicBool = AtomicBool::new(false);
 
 /// From here on SIGTERM, SIGINT and SIGHUP are told by [`Signals::wait`], but for those that are
-/// ignored, which stay so. Once in a process; threads that are there already may keep theirs
+/// ignored, which stay so; of process 1, what else images are stopped by is told as SIGTERM is. Once in a process; threads that are there already may keep theirs
 /// blocked, this one does not.
 pub fn watch_signals() -> io::Result<Signals> {
     let (reader, writer) = io::pipe()?;
@@ -42,7 +42,8 @@ pub fn watch_signals() -> io::Result<Signals> {
     fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     WRITER.set(writer).map_err(|_| io::ErrorKind::AlreadyExists)?;
     let mut unblocked = SigSet::empty();
-    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+    let ends = [Signal::SIGTERM, Signal::SIGINT].into_iter().chain(other_stops());
+    for signal in ends.chain([Signal::SIGHUP]) {
         if install(signal, SigHandler::Handler(tell)) {
             unblocked.add(signal);
         }

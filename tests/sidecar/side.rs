@@ -149,10 +149,10 @@ impl Side {
         Self::children(self.pid())[0]
     }
 
-    /// The same as [`Side::end`] for one that is process 1.
-    pub fn end_process_1(self) {
+    /// The same as [`Side::end`] for one that is process 1, by what its image is stopped with.
+    pub fn end_process_1(self, signal: Signal) {
         let child = Pid::from_raw(self.process_1().cast_signed());
-        kill(child, Signal::SIGTERM).expect("it runs");
+        kill(child, signal).expect("it runs");
         self.logs("ending", 1);
         self.wait().code(0);
     }

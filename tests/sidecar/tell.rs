@@ -229,5 +229,5 @@ fn as_process_1_it_keeps_nothing_of_what_commands_left_running() {
     scene.set("DB_KEY", "key-3");
     side.logs("command_done", 2);
     assert!(!Side::children(own).contains(&ended), "it is still there: {:?}", state());
-    side.end_process_1();
+    side.end_process_1(nix::sys::signal::Signal::SIGTERM);
 }

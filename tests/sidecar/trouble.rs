@@ -171,7 +171,7 @@ fn as_process_1_it_ends_at_once_whatever_it_waits_for() {
             "held" => drop(side.logs("rendered", 1)),
             _ => silent.arrival(),
         }
-        side.end_process_1();
+        side.end_process_1(Signal::SIGQUIT);
     }
 }
 

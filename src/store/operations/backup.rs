@@ -83,7 +83,7 @@ fn check(
         StorageError::new(path, StorageErrorKind::Damaged, message)
     })?;
     for (organization, sequence, code) in heads {
-        let records = copy.read(|tx| tx.records(organization, sequence - 1, 1))?;
+        let (records, _) = copy.read(|tx| tx.records(organization, sequence - 1, 1))?;
         if records.first().is_none_or(|record| record.code != *code) {
             let (path, organization) = (path.to_owned(), organization.clone());
             return Err(OperationError::CopyIncomplete { path, organization });

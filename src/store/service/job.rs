@@ -15,9 +15,11 @@ const PURGE_SLICE: Duration = Duration::from_millis(5);
 /// Where readers come one upon the other, and writes in between, no such moment is free of them:
 /// each has another place in the journal as its end. Whoever waited for so long is given a longer
 /// moment, in which nothing is written: those who read then end, and those who come meanwhile need
-/// nothing of the journal. Where one keeps it for long, that is tried less and less often.
+/// nothing of the journal. Where one keeps it for long, that is tried less often, up to a limit:
+/// writes wait for a tenth of the time at most.
 const PURGE_PATIENCE: Duration = Duration::from_millis(500);
 const PURGE_SLICE_LONG: Duration = Duration::from_millis(250);
+const PURGE_WAIT_MAX: Duration = Duration::from_millis(2500);
 /// How long a purge rests while nothing else is asked for.
 const PURGE_PAUSE: Duration = Duration::from_millis(5);
 /// How long the marks of a purge that was made wait for a write that takes them along.
@@ -104,15 +106,20 @@ struct Patience {
 
 impl Patience {
     fn new() -> Self {
-        Self { ends: Instant::now() + PURGE_PATIENCE, next: 2 * PURGE_PATIENCE }
+        Self::at(Instant::now())
+    }
+
+    fn at(now: Instant) -> Self {
+        Self { ends: now + PURGE_PATIENCE, next: 2 * PURGE_PATIENCE }
     }
 
     /// How long the purge may take now.
-    fn slice(&mut self) -> Duration {
-        if Instant::now() < self.ends {
+    fn slice(&mut self, now: Instant) -> Duration {
+        if now < self.ends {
             return PURGE_SLICE;
         }
-        *self = Self { ends: Instant::now() + PURGE_SLICE_LONG + self.next, next: 2 * self.next };
+        let next = (2 * self.next).min(PURGE_WAIT_MAX);
+        *self = Self { ends: now + PURGE_SLICE_LONG + self.next, next };
         PURGE_SLICE_LONG
     }
 }
@@ -241,7 +248,7 @@ impl Service {
     /// Tries to purge what is retired, for a moment, and answers those who wait for it if it is
     /// done, or if their time is over.
     pub fn purge(&mut self) {
-        match self.database.purge_marked_within(self.patience.slice()) {
+        match self.database.purge_marked_within(self.patience.slice(Instant::now())) {
             Ok(Some(marks)) => {
                 self.purged = marks;
                 self.settle_unpurged(|| Ok(()));
@@ -288,5 +295,32 @@ impl Service {
             let name = job.retired().expect("only such jobs wait for a purge").clone();
             job.settle(Err(Refusal::Unpurged(name)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_purge_is_tried_at_length_again_and_again() {
+        let begun = Instant::now();
+        let (mut patience, mut now) = (Patience::at(begun), begun);
+        let mut long = vec![begun];
+        while now < begun + Duration::from_secs(30) {
+            let slice = patience.slice(now);
+            if slice == PURGE_SLICE_LONG {
+                long.push(now);
+            }
+            now += slice + PURGE_PAUSE;
+        }
+        let gaps: Vec<Duration> = long.windows(2).map(|two| two[1] - two[0]).collect();
+        assert!(gaps[0] < Duration::from_millis(520), "{gaps:?}");
+        assert!(gaps.iter().all(|gap| *gap < Duration::from_secs(3)), "{gaps:?}");
+        assert!(
+            PURGE_SLICE_LONG * u32::try_from(gaps.len()).expect("few") < now - begun,
+            "{gaps:?}"
+        );
+        assert!(gaps.len() < 16, "others write in between: {gaps:?}");
     }
 }

@@ -49,15 +49,14 @@ impl Desk {
         let (mut records, mut looked, mut bytes, mut in_a_row) = (Vec::new(), 0, 0, 0);
         let step = u32::try_from(ask.rows_max + 1).unwrap_or(u32::MAX).min(PAGE_STEP_ROWS_MAX);
         while looked < SCAN_ROWS_MAX && bytes < PAGE_BYTES_MAX {
-            let rows = tx.records_before(organization.as_str(), before, step)?;
-            let last = rows.is_empty();
+            let (rows, more) = tx.records_before(organization.as_str(), before, step)?;
             for row in rows {
                 if records.len() == ask.rows_max || bytes >= PAGE_BYTES_MAX {
                     return Ok(Ok(TrailPage { records, next: Some(before) }));
                 }
                 before = row.record.sequence;
                 looked += 1;
-                bytes += row.record.secrets.len();
+                bytes += row.record.names_bytes();
                 // Records are in the order of their time, but for a clock that was wrong.
                 let is_before = ask.since.is_some_and(|since| row.record.at < since);
                 in_a_row = if is_before { in_a_row + 1 } else { 0 };
@@ -68,7 +67,7 @@ impl Desk {
                     records.push(shown(row));
                 }
             }
-            if last {
+            if !more {
                 return Ok(Ok(TrailPage { records, next: None }));
             }
         }
@@ -83,7 +82,7 @@ impl Desk {
         organization: &OrgName,
     ) -> Judged<Result<Checkpoint, Refusal>> {
         or_refuse!(self.admit_to(tx, knock, organization, Operation::ReadAudit)?);
-        let last = tx.records_before(organization.as_str(), i64::MAX, 1)?.pop();
+        let last = tx.records_before(organization.as_str(), i64::MAX, 1)?.0.pop();
         let (sequence, at, code) = match last {
             Some(last) => (last.record.sequence, time(last.record.at), last.code),
             None => (0, jiff::Timestamp::now(), GENESIS.to_vec()),

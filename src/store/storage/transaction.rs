@@ -122,20 +122,20 @@ impl<'a> Transaction<'a> {
         self.took_one(run().map_err(|error| wrap(self.path, &error))?)
     }
 
-    /// Up to `rows_max` records behind the one with this sequence, in order; fewer where they are
-    /// long, and none where there are none.
+    /// Up to `rows_max` records behind the one with this sequence, in order, and fewer where they
+    /// are long; and whether there may be more.
     pub fn records(
         &self,
         organization: &str,
         after: i64,
         rows_max: u32,
-    ) -> Result<Vec<Chained>, StorageError> {
+    ) -> Result<(Vec<Chained>, bool), StorageError> {
         let sql = concat!(
             "SELECT ",
             record_columns!(),
             " FROM audit WHERE organization = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3"
         );
-        self.some_records(sql, params![organization, after, rows_max])
+        self.some_records(sql, params![organization, after, rows_max], rows_max)
     }
 
     /// The same before the one with this sequence, newest first.
@@ -144,14 +144,14 @@ impl<'a> Transaction<'a> {
         organization: &str,
         before: i64,
         rows_max: u32,
-    ) -> Result<Vec<Chained>, StorageError> {
+    ) -> Result<(Vec<Chained>, bool), StorageError> {
         let sql = concat!(
             "SELECT ",
             record_columns!(),
             " FROM audit WHERE organization = ?1 AND sequence < ?2
               ORDER BY sequence DESC LIMIT ?3"
         );
-        self.some_records(sql, params![organization, before, rows_max])
+        self.some_records(sql, params![organization, before, rows_max], rows_max)
     }
 
     /// One record can name thousands of secrets: they are not read all at once.
@@ -159,15 +159,17 @@ impl<'a> Transaction<'a> {
         &self,
         sql: &str,
         values: impl rusqlite::Params,
-    ) -> Result<Vec<Chained>, StorageError> {
+        rows_max: u32,
+    ) -> Result<(Vec<Chained>, bool), StorageError> {
         let (mut records, mut bytes) = (Vec::new(), 0);
-        self.until(sql, values, |row| {
+        let cut = self.until(sql, values, |row| {
             let chained = record_row(row).map_err(|error| wrap(self.path, &error))?;
-            bytes += chained.record.secrets.len();
+            bytes += chained.record.names_bytes();
             records.push(chained);
             Ok((bytes >= RECORDS_BYTES_MAX).then_some(()))
         })?;
-        Ok(records)
+        let more = cut.is_some() || records.len() == rows_max as usize;
+        Ok((records, more))
     }
 
     /// A slot for the salt of a new secret: one that was given back, or one behind all others. What

@@ -63,12 +63,14 @@ fn long_records_are_read_some_at_a_time() {
     let wait = Duration::from_secs(1);
     let mut database = Sqlite::open(&store.database(), Deadline::after(wait), wait).unwrap();
     let counts = database.read(|tx| {
-        let (behind, before) =
-            (tx.records("default", 0, 1000)?, tx.records_before("default", 11, 1000)?);
-        Ok((behind.len(), before.len()))
+        let (behind, more_behind) = tx.records("default", 0, 1000)?;
+        let (before, more_before) = tx.records_before("default", 11, 1000)?;
+        Ok([(behind.len(), more_behind), (before.len(), more_before)])
     });
     // Half a megabyte each, so eight of them are four.
-    assert_eq!(counts.unwrap(), (8, 8));
+    assert_eq!(counts.unwrap(), [(8, true), (8, true)]);
+    let rest = database.read(|tx| tx.records("default", 8, 1000));
+    assert!(rest.is_ok_and(|(records, more)| records.len() == 2 && !more));
     assert_eq!(verify(&store), Ok(10));
     let mut seen = Vec::new();
     let mut path = "/api/v1/orgs/default/audit".to_owned();
@@ -80,6 +82,17 @@ fn long_records_are_read_some_at_a_time() {
         path = format!("/api/v1/orgs/default/audit?cursor={next}");
     }
     assert_eq!(seen, (1..=10).rev().collect::<Vec<_>>());
+    // What a token may resolve is named in its record too.
+    let names: Vec<String> = (0..256).map(|number| format!("{:X<120}_{number:03}*", "A")).collect();
+    let body = serde_json::json!({ "workload": "web", "names": names }).to_string();
+    for _ in 0..140 {
+        store.call("POST", "/api/v1/orgs/default/tokens", &body).is(201);
+    }
+    let tokens = database.read(|tx| tx.records("default", 10, 1000));
+    assert!(tokens.is_ok_and(|(records, more)| records.len() < 140 && more));
+    let page = store.call("GET", "/api/v1/orgs/default/audit?limit=1000", "").is(200);
+    assert!(page.body.len() < 5_000_000, "{}", page.body.len());
+    assert_eq!(verify(&store), Ok(150));
 }
 
 #[test]

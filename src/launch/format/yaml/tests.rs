@@ -307,6 +307,17 @@ fn a_key_is_as_long_as_readers_take() {
     // Of several keys, the one that is too long is to blame.
     let several = "$NAME: 1\nb: $NAME\n$NAME$NAME: 2\n$NAME : 3\n";
     assert_eq!(refused(several, &"x".repeat(600)), (2, super::verify::LONG));
+    for (text, long) in [
+        ("$LONG: 1\n$SHORT: 2\n", 0),
+        ("$SHORT: 1\n$LONG: 2\n", 1),
+        ("- $SHORT: 1\n- $LONG: 2\n- $SHORT: 1\n", 1),
+        ("a: $SHORT\n$LONG: $SHORT\n$SHORT: 1\n", 1),
+    ] {
+        let of = |name: &str| vec![b'x'; if name == "LONG" { 2_000 } else { 5 }];
+        let out = render(Format::Yaml, text.as_bytes(), of);
+        let Err(Failed::Output(Changed { scalar, why })) = out else { panic!("{text}: {out:?}") };
+        assert_eq!((scalar, why), (long, super::verify::LONG), "{text}");
+    }
     let value = "x".repeat(5_000);
     assert!(rendered("? $NAME\n: 1\n", &value).is_ok());
     assert!(rendered("? - $NAME\n: 1\n", &value).is_ok());

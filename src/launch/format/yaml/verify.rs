@@ -20,13 +20,16 @@ pub fn verify(scalars: &[Scalar], output: &[u8], written: &[Range<usize>]) -> Re
     let mut walk = Walk { output, written, ..Walk::default() };
     for event in Parser::new_from_str_with_options(text, parser_options()) {
         let (event, span) = event.map_err(|error| {
-            // It tells where the key begins that has no end.
+            // It tells where the key begins that has no end, or where the `:` of the first one is.
             let at = error.marker().byte_offset().unwrap_or(0);
-            let mut keys = scalars
-                .iter()
-                .zip(written)
-                .map(|(scalar, range)| is_key(scalar) && range.start >= at);
-            Changed { scalar: keys.position(|key| key).unwrap_or(first), why: LONG }
+            let mut keys = (scalars.iter().zip(written).enumerate())
+                .filter(|(_, (scalar, _))| is_key(scalar))
+                .map(|(index, (_, range))| (index, range));
+            let blamed = match output.get(at) {
+                Some(b':') => keys.take_while(|(_, range)| range.end <= at).last(),
+                _ => keys.find(|(_, range)| range.start >= at),
+            };
+            Changed { scalar: blamed.map_or(first, |(index, _)| index), why: LONG }
         })?;
         walk.event(&event, span.byte_range().unwrap_or_default())?;
     }
