@@ -100,16 +100,6 @@ pub struct Inherited {
     mask: Option<SigSet>,
 }
 
-/// What ends any other process, and what the kernel drops for process 1: images are stopped by such
-/// a signal too (`STOPSIGNAL` of nginx and of PHP is SIGQUIT, of HAProxy SIGUSR1).
-const OTHER_STOPS: [Signal; 4] =
-    [Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2];
-
-/// None but for process 1.
-fn other_stops() -> impl Iterator<Item = Signal> {
-    OTHER_STOPS.into_iter().filter(|_| std::process::id() == 1)
-}
-
 /// From here on SIGTERM and SIGINT end the process at once, with 128+n: as process 1 too, where the
 /// kernel drops a signal that has no handler, and inside a blocking name look-up. A broken pipe,
 /// or a file that would be too large for this process, is an error of the write and no signal.
@@ -117,7 +107,7 @@ pub fn end_at_signals() -> Inherited {
     install(Signal::SIGPIPE, SigHandler::Handler(nothing));
     install(Signal::SIGXFSZ, SigHandler::Handler(nothing));
     let mut unblocked = SigSet::empty();
-    for signal in [Signal::SIGTERM, Signal::SIGINT].into_iter().chain(other_stops()) {
+    for signal in [Signal::SIGTERM, Signal::SIGINT].into_iter().chain(ending::other_stops()) {
         if install(signal, SigHandler::Handler(end)) {
             unblocked.add(signal);
         }

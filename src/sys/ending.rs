@@ -16,6 +16,11 @@ use nix::unistd::{Pid, getpgrp, tcgetpgrp, unlink};
 
 use super::{disposition, end, install, put};
 
+/// What ends any other process, and what the kernel drops for process 1: images are stopped by such
+/// a signal too (`STOPSIGNAL` of nginx and of PHP is SIGQUIT, of HAProxy SIGUSR1).
+const OTHER_STOPS: [Signal; 4] =
+    [Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2];
+
 /// The command as kill(2) takes it: less than 0 is its process group, 0 is none.
 static GROUP: AtomicI32 = AtomicI32::new(0);
 /// Whether one is just being started, and the signal that came to end this process; 0 is none.
@@ -93,6 +98,11 @@ impl TerminalSignals {
             (is_free && install(signal, SigHandler::Handler(end))).then_some(signal)
         }))
     }
+}
+
+/// None but for process 1.
+pub fn other_stops() -> impl Iterator<Item = Signal> {
+    OTHER_STOPS.into_iter().filter(|_| std::process::id() == 1)
 }
 
 impl Drop for TerminalSignals {
