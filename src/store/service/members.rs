@@ -54,8 +54,7 @@ impl Desk {
     ) -> Judged<Result<MemberPage, Refusal>> {
         or_refuse!(self.admit_to(tx, knock, organization, Operation::ListPeople)?);
         let asked = u32::try_from(rows_max + 1).unwrap_or(u32::MAX);
-        let mut rows = tx.members(organization.as_str(), after, asked)?;
-        let more = rows.len() > rows_max;
+        let (mut rows, more) = tx.members(organization.as_str(), after, asked)?;
         rows.truncate(rows_max);
         let next = rows.last().filter(|_| more).map(|last| last.email.clone());
         let members = rows.iter().map(|row| self.described_member(tx, row));

@@ -47,7 +47,7 @@ impl Desk {
     ) -> Judged<bool> {
         let mut after = String::new();
         loop {
-            let rows = tx.members(organization.as_str(), &after, ROWS_MAX)?;
+            let (rows, _) = tx.members(organization.as_str(), &after, ROWS_MAX)?;
             let Some(last) = rows.last() else { return Ok(false) };
             after.clone_from(&last.email);
             for row in rows.iter().filter(|row| row.email != email.as_str()) {
@@ -72,7 +72,7 @@ impl Desk {
         let organization = caller.organization.as_str();
         let mut after = String::new();
         loop {
-            let rows = tx.members(organization, &after, ROWS_MAX)?;
+            let (rows, _) = tx.members(organization, &after, ROWS_MAX)?;
             let Some(last) = rows.last() else { return Ok(false) };
             after.clone_from(&last.email);
             for row in rows.iter().filter(|row| !going.takes_owner(row)) {

@@ -52,8 +52,7 @@ impl Desk {
     ) -> Judged<Result<TokenPage, Refusal>> {
         or_refuse!(self.admit_to(tx, knock, organization, Operation::ListPeople)?);
         let asked = u32::try_from(rows_max + 1).unwrap_or(u32::MAX);
-        let mut rows = tx.tokens(organization.as_str(), after, asked)?;
-        let more = rows.len() > rows_max;
+        let (mut rows, more) = tx.tokens(organization.as_str(), after, asked)?;
         rows.truncate(rows_max);
         let next = rows.last().filter(|_| more).map(|last| (last.created_at, last.id.clone()));
         let tokens = rows.iter().map(|row| self.described_token(tx, row));

@@ -59,13 +59,14 @@ impl Transaction<'_> {
         organization: &str,
         after: &str,
         rows_max: u32,
-    ) -> Result<Vec<MemberRow>, StorageError> {
+    ) -> Result<(Vec<MemberRow>, bool), StorageError> {
         let sql = concat!(
             "SELECT ",
             member_columns!(),
             " FROM member WHERE organization = ?1 AND email > ?2 ORDER BY email LIMIT ?3"
         );
-        self.all(sql, params![organization, after, rows_max], member_row)
+        let values = params![organization, after, rows_max];
+        self.some(sql, values, rows_max, (member_row, |row| row.names.len()))
     }
 
     pub fn put_member(&self, row: &MemberRow) -> Result<(), StorageError> {
@@ -105,14 +106,16 @@ impl Transaction<'_> {
         organization: &str,
         after: (i64, &str),
         rows_max: u32,
-    ) -> Result<Vec<TokenRow>, StorageError> {
+    ) -> Result<(Vec<TokenRow>, bool), StorageError> {
         let sql = concat!(
             "SELECT ",
             token_columns!(),
             " FROM token WHERE organization = ?1 AND (created_at, id) > (?2, ?3)
               ORDER BY created_at, id LIMIT ?4"
         );
-        self.all(sql, params![organization, after.0, after.1, rows_max], token_row)
+        let values = params![organization, after.0, after.1, rows_max];
+        let names = |row: &TokenRow| row.names.as_ref().map_or(0, String::len);
+        self.some(sql, values, rows_max, (token_row, names))
     }
 
     /// Tokens that this member has or made, behind this id.

@@ -28,8 +28,8 @@ macro_rules! record_columns {
     };
 }
 
-/// Names of records that are read at once, in bytes: a record has up to half a megabyte of them.
-const RECORDS_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Names in rows that are read at once, in bytes: a record has up to half a megabyte of them.
+const NAMES_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Marks that one purge forgets.
 const PURGE_MARKS_MAX: u32 = 1000;
 
@@ -135,7 +135,8 @@ impl<'a> Transaction<'a> {
             record_columns!(),
             " FROM audit WHERE organization = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3"
         );
-        self.some_records(sql, params![organization, after, rows_max], rows_max)
+        let values = params![organization, after, rows_max];
+        self.some(sql, values, rows_max, (record_row, |one| one.record.names_bytes()))
     }
 
     /// The same before the one with this sequence, newest first.
@@ -151,25 +152,8 @@ impl<'a> Transaction<'a> {
             " FROM audit WHERE organization = ?1 AND sequence < ?2
               ORDER BY sequence DESC LIMIT ?3"
         );
-        self.some_records(sql, params![organization, before, rows_max], rows_max)
-    }
-
-    /// One record can name thousands of secrets: they are not read all at once.
-    fn some_records(
-        &self,
-        sql: &str,
-        values: impl rusqlite::Params,
-        rows_max: u32,
-    ) -> Result<(Vec<Chained>, bool), StorageError> {
-        let (mut records, mut bytes) = (Vec::new(), 0);
-        let cut = self.until(sql, values, |row| {
-            let chained = record_row(row).map_err(|error| wrap(self.path, &error))?;
-            bytes += chained.record.names_bytes();
-            records.push(chained);
-            Ok((bytes >= RECORDS_BYTES_MAX).then_some(()))
-        })?;
-        let more = cut.is_some() || records.len() == rows_max as usize;
-        Ok((records, more))
+        let values = params![organization, before, rows_max];
+        self.some(sql, values, rows_max, (record_row, |one| one.record.names_bytes()))
     }
 
     /// A slot for the salt of a new secret: one that was given back, or one behind all others. What
@@ -280,6 +264,26 @@ impl<'a> Transaction<'a> {
             self.inner.prepare_cached(sql)?.query_map(values, map)?.collect::<rusqlite::Result<_>>()
         };
         read().map_err(|error| wrap(self.path, &error))
+    }
+
+    /// The first of these rows, up to so many, and fewer where they are long: one can name thousands
+    /// of secrets. And whether there may be more.
+    pub(super) fn some<T>(
+        &self,
+        sql: &str,
+        values: impl rusqlite::Params,
+        rows_max: u32,
+        (map, bytes_of): (fn(&Row<'_>) -> rusqlite::Result<T>, fn(&T) -> usize),
+    ) -> Result<(Vec<T>, bool), StorageError> {
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        let cut = self.until(sql, values, |row| {
+            let row = map(row).map_err(|error| wrap(self.path, &error))?;
+            bytes += bytes_of(&row);
+            rows.push(row);
+            Ok((bytes >= NAMES_BYTES_MAX).then_some(()))
+        })?;
+        let more = cut.is_some() || rows.len() == rows_max as usize;
+        Ok((rows, more))
     }
 
     /// Hands one row after another to `take`, until it answers with something.

@@ -92,6 +92,14 @@ fn long_records_are_read_some_at_a_time() {
     assert!(tokens.is_ok_and(|(records, more)| records.len() < 140 && more));
     let page = store.call("GET", "/api/v1/orgs/default/audit?limit=1000", "").is(200);
     assert!(page.body.len() < 5_000_000, "{}", page.body.len());
+    let page = store.call("GET", "/api/v1/orgs/default/tokens?limit=1000", "").is(200);
+    assert!(page.body.len() < 5_000_000, "{}", page.body.len());
+    let first = page.json();
+    let next = first["next"].as_str().unwrap();
+    let rest =
+        store.call("GET", &format!("/api/v1/orgs/default/tokens?cursor={next}"), "").is(200).json();
+    let count = |page: &serde_json::Value| page["tokens"].as_array().unwrap().len();
+    assert_eq!(count(&first) + count(&rest), 140);
     assert_eq!(verify(&store), Ok(150));
 }
 
