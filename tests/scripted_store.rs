@@ -28,6 +28,8 @@ pub enum Answer {
     Raw(Vec<u8>),
     /// Nothing, for as long as the launcher waits.
     Hang,
+    /// As a store would that holds these, once the other end of the channel is gone.
+    Held(Arc<Mutex<Receiver<()>>>, Vec<(String, Vec<u8>)>),
 }
 
 #[derive(Clone, Debug)]
@@ -203,6 +205,10 @@ fn answered(answer: Answer, request: &Request, reader: &mut impl Read) -> Option
         Answer::Secrets(secrets) => Some(resolve(&secrets, request)),
         Answer::Status(status, headers, body) => Some(response(status, &headers, &body)),
         Answer::Raw(bytes) => Some(bytes),
+        Answer::Held(until, secrets) => {
+            let _ = until.lock().expect("no holder panics").recv();
+            Some(resolve(&secrets, request))
+        }
         Answer::Hang => {
             // Ends when the launcher closes its side.
             let _ = reader.read(&mut [0]);
@@ -273,4 +279,11 @@ fn read_request(reader: &mut impl BufRead) -> Option<Request> {
 pub fn secrets<V: AsRef<[u8]>>(pairs: impl IntoIterator<Item = (&'static str, V)>) -> Answer {
     let own = |(name, value): (&str, V)| (name.to_owned(), value.as_ref().to_vec());
     Answer::Secrets(pairs.into_iter().map(own).collect())
+}
+
+/// A secret as an answer that is held until the sender is dropped.
+pub fn held(name: &str, value: &str) -> (Sender<()>, Answer) {
+    let (release, until) = channel();
+    let secrets = vec![(name.to_owned(), value.as_bytes().to_vec())];
+    (release, Answer::Held(Arc::new(Mutex::new(until)), secrets))
 }

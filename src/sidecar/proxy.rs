@@ -25,7 +25,7 @@ use crate::wire::{
 };
 
 /// Resolves under way at once, and the most that an answer to one may be: together they bound what
-/// is held in memory.
+/// is held in memory; where a store is late, once more for each that is asked beside it.
 const RESOLVES_MAX: usize = 8;
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 const BODY_TIME_MAX: Duration = Duration::from_secs(10);

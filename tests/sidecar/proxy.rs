@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 
 use super::side::{Scene, Side};
 use crate::harness::{Ended, Run, needs_root};
-use crate::scripted_store::{Answer, ScriptedStore};
+use crate::scripted_store::{Answer, ScriptedStore, held};
 use crate::serve::server::Connection;
 
 const NOBODY: [&str; 4] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
@@ -174,5 +174,68 @@ fn a_store_that_hangs_leaves_time_for_the_next_one() {
     // From then on it is not waited for any more.
     assert_eq!(launch(&scene, "acme").run().seen().text("DB_KEY"), "key-1");
     assert_eq!(silent.requests().len(), 1);
+    side.end().code(0);
+}
+
+/// A sidecar that only resolves for others, at these stores.
+fn between(scene: &Scene, stores: [&ScriptedStore; 2]) -> Side {
+    let urls = stores.map(|store| store.url.as_str()).join(",");
+    let run = scene.describe(&["--proxy", &address(scene)]).env("INJECT_STORE", urls);
+    let side = Side::of(scene.world(), run, "side");
+    side.logs("rendered", 1);
+    side
+}
+
+/// A launch that waits longer than one attempt of its own takes.
+fn patient<'s>(scene: &'s Scene) -> Run<'s> {
+    let run = scene.world().launch(["--export", "DB_KEY", "--timeout=15s"]);
+    run.env("INJECT_STORE", address(scene)).env("INJECT_ORG", "acme").streams("launch")
+}
+
+/// To be late is not to be gone: the others may be worse.
+#[test]
+fn a_slow_store_is_waited_for_though_the_next_one_ends_the_connection() {
+    let scene = Scene::new();
+    let (release, late) = held("DB_KEY", "key-1");
+    let (slow, broken) = (ScriptedStore::tcp([late]), ScriptedStore::tcp([Answer::Raw(vec![])]));
+    let side = between(&scene, [&slow, &broken]);
+    let launch = patient(&scene).start();
+    broken.arrival();
+    drop(release);
+    assert_eq!(launch.end().seen().text("DB_KEY"), "key-1");
+    assert_eq!((slow.requests().len(), broken.requests().len()), (1, 1));
+    side.end().code(0);
+}
+
+#[test]
+fn of_two_slow_stores_the_first_answer_counts_and_its_store_is_first() {
+    let scene = Scene::new();
+    let (release, late) = held("DB_KEY", "key-1");
+    let (_never, later) = held("DB_KEY", "key-2");
+    let (slow, slower) = (ScriptedStore::tcp([late]), ScriptedStore::tcp([later]));
+    let side = between(&scene, [&slow, &slower]);
+    let launch = patient(&scene).start();
+    slower.arrival();
+    drop(release);
+    assert_eq!(launch.end().seen().text("DB_KEY"), "key-1");
+    assert_eq!(patient(&scene).run().seen().text("DB_KEY"), "key-1");
+    assert_eq!((slow.requests().len(), slower.requests().len()), (2, 1));
+    side.end().code(0);
+}
+
+/// The launcher's first attempt is over before the second store answers, and its next one does not
+/// spend its time on the first store again.
+#[test]
+fn beside_a_store_that_hangs_a_slow_one_has_a_whole_attempt() {
+    let scene = Scene::new();
+    let (release, late) = held("DB_KEY", "key-1");
+    let (silent, slow) = (ScriptedStore::tcp([Answer::Hang]), ScriptedStore::tcp([late]));
+    let side = between(&scene, [&silent, &slow]);
+    let launch = patient(&scene).start();
+    slow.arrival();
+    slow.arrival();
+    drop(release);
+    assert_eq!(launch.end().seen().text("DB_KEY"), "key-1");
+    assert_eq!((silent.requests().len(), slow.requests().len()), (1, 2));
     side.end().code(0);
 }
