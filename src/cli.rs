@@ -245,7 +245,7 @@ pub fn parse(arguments: &[OsString]) -> Result<Line, Error> {
     }
     Line::try_parse_from(arguments).map_err(|error| match sets_secret(arguments) {
         true => without_values(error),
-        false => error,
+        false => without_misplaced(error, arguments),
     })
 }
 
@@ -253,7 +253,7 @@ pub fn parse(arguments: &[OsString]) -> Result<Line, Error> {
 pub const LEFT_OUT: &str = "…";
 
 /// Whether this is `inject secret set`, as far as a line that is no good tells.
-fn sets_secret(arguments: &[OsString]) -> bool {
+pub fn sets_secret(arguments: &[OsString]) -> bool {
     arguments.windows(2).any(|two| two[0] == "secret" && two[1] == "set")
 }
 
@@ -272,6 +272,40 @@ fn without_values(mut error: Error) -> Error {
         error.insert(ContextKind::InvalidArg, left_out());
     }
     error
+}
+
+/// The error less what may be a value in the wrong place, such as the second variable of one `-e`:
+/// of `NAME=VALUE` the name is left.
+fn without_misplaced(mut error: Error, arguments: &[OsString]) -> Error {
+    let kind = match error.kind() {
+        ErrorKind::UnknownArgument => ContextKind::InvalidArg,
+        ErrorKind::InvalidSubcommand => ContextKind::InvalidSubcommand,
+        ErrorKind::TooManyValues => ContextKind::InvalidValue,
+        _ => return error,
+    };
+    let Some(ContextValue::String(word)) = error.get(kind) else { return error };
+    let is_option = word.starts_with('-');
+    // Where `--` stands, what is before it is no program, unless it is all that is there.
+    let is_stray = error.kind() == ErrorKind::UnknownArgument
+        && !is_option
+        && arguments.iter().any(|argument| argument == "--")
+        && arguments.get(1).is_none_or(|first| first != word.as_str())
+        && definition().find_subcommand(word).is_none();
+    let shown = match word.split_once('=') {
+        Some((name, value)) if is_pair(name, value) => format!("{name}={LEFT_OUT}"),
+        None if !is_stray && error.kind() != ErrorKind::TooManyValues => return error,
+        _ => LEFT_OUT.to_owned(),
+    };
+    error.remove(ContextKind::Suggested);
+    error.insert(kind, ContextValue::String(shown));
+    error
+}
+
+/// Whether it is a variable with its value; base64 may end with `=`, and then all of it is a value.
+fn is_pair(name: &str, value: &str) -> bool {
+    let is_name = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    let is_padding = value.bytes().all(|b| b == b'=');
+    !name.is_empty() && name.bytes().all(is_name) && !is_padding
 }
 
 /// The whole definition, for completions, the man page and help.

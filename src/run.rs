@@ -26,6 +26,7 @@ mod render;
 mod secret;
 mod sidecar;
 mod store;
+mod usage;
 
 use command::Situation;
 use join::Join;
@@ -41,7 +42,7 @@ pub fn run(process: Process) -> u8 {
         .collect();
     let line = match cli::parse(&arguments) {
         Ok(line) => line,
-        Err(error) => return tell_usage(error, &arguments, &process.environment),
+        Err(error) => return usage::tell_usage(error, &arguments, &process.environment),
     };
     let Line { launch, command } = line;
     match command {
@@ -142,82 +143,6 @@ fn tell_no_command(format: ReportFormat) -> u8 {
     let report = Report::of(problems);
     report.write_termination_log();
     tell(&report, format)
-}
-
-/// What clap says of a line that it does not understand, or help that was asked for.
-fn tell_usage(error: clap::Error, arguments: &[OsString], environment: &[&CStr]) -> u8 {
-    let text = error.render().to_string();
-    if !error.use_stderr() {
-        return print(text.as_bytes());
-    }
-    let missing = clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
-    let format = settings::report_format(arguments, environment);
-    if error.kind() == missing && format == ReportFormat::Text {
-        // Where stderr cannot be written, the code still says it.
-        let _ = sys::stderr().write_all(text.as_bytes());
-        return exit::USAGE;
-    }
-    let words = |paragraph: &str| paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
-    let fault = words(text.split("\n\n").next().unwrap_or_default());
-    let fault = fault.strip_prefix("error: ").unwrap_or(&fault).to_owned();
-    let tip = text.lines().find_map(|line| line.trim().strip_prefix("tip: "));
-    let first = arguments.get(1).and_then(|first| first.to_str());
-    let unknown = unknown_word(&error);
-    let meant = command_of(arguments);
-    // A word that is not shown, for it may be a value, is no program either.
-    let unknown = unknown.filter(|word| meant == "inject" && *word != cli::LEFT_OUT);
-    let launches = meant == "inject" && [first, unknown].into_iter().flatten().any(is_program);
-    let hint = match (first, unknown, tip) {
-        (Some(first), ..) if launches && is_program(first) => {
-            format!("to launch a program, write `inject -- {first}` and its arguments")
-        }
-        (_, Some(program), _) if launches => {
-            format!("to launch a program, write `--` before `{program}`")
-        }
-        (_, Some(command), _) if !command.starts_with('-') => {
-            format!("options stand behind the command: `inject {command} … OPTIONS`")
-        }
-        _ if arguments.iter().any(|argument| argument == "--exec") => {
-            "the command of `--exec` stands last: `--exec -- nginx -s reload`".to_owned()
-        }
-        (_, _, Some(tip)) => tip.to_owned(),
-        _ => format!("see `{meant} --help`"),
-    };
-    let problems = vec![Problem::Setting { fault, hint: Some(hint) }];
-    let report = Report::of(problems);
-    if launches || arguments.iter().any(|argument| argument == "--") {
-        report.write_termination_log();
-    }
-    tell(&report, format)
-}
-
-/// What stands where nothing is expected.
-fn unknown_word(error: &clap::Error) -> Option<&str> {
-    use clap::error::{ContextKind, ContextValue, ErrorKind};
-    match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(word)) if error.kind() == ErrorKind::UnknownArgument => {
-            Some(word)
-        }
-        _ => None,
-    }
-}
-
-/// The command that was meant, as far as its words are known.
-fn command_of(arguments: &[OsString]) -> String {
-    let definition = cli::definition();
-    let (mut command, mut words) = (&definition, "inject".to_owned());
-    for word in arguments.iter().skip(1).filter_map(|word| word.to_str()) {
-        let Some(found) = command.find_subcommand(word) else { break };
-        command = found;
-        words = format!("{words} {word}");
-    }
-    words
-}
-
-/// Whether it is a program's name, which wants `--` before it.
-fn is_program(word: &str) -> bool {
-    let known = |command: &clap::Command| command.get_name() == word;
-    !word.starts_with('-') && word != "help" && !cli::definition().get_subcommands().any(known)
 }
 
 /// A panic is a fault of this program. Its message may hold anything, so only its place is told.

@@ -33,6 +33,7 @@ mod templates;
 mod value;
 mod variables;
 
+use commands::Resolving;
 use credentials::Named;
 use variables::Variables;
 
@@ -208,6 +209,8 @@ pub fn resolve_offline(
 #[derive(Clone, Copy)]
 enum Asks {
     Store,
+    /// The same, for some files: what a launch as a whole requires is nothing to them.
+    StoreForFiles,
     /// The store, of which something else than secrets is wanted: nothing is launched.
     StoreToManage,
     /// The same, with a token that no setting holds yet.
@@ -266,25 +269,19 @@ impl Resolver {
     ) -> Settings {
         let Named { store, text, by_stranger } = self.store(common, environment, asks);
         let (token, token_withheld) = match asks {
-            Asks::Store | Asks::StoreToManage => self.token(common, by_stranger),
+            Asks::Store | Asks::StoreForFiles | Asks::StoreToManage => {
+                self.token(common, by_stranger)
+            }
             Asks::StoreForLogin | Asks::Nothing => (None, None),
         };
-        let grammar = self.grammar(sources);
-        let set = grammar.environment.as_ref();
+        let resolving = self.resolving(sources, asks);
+        let Resolving { grammar, require, additions, scan_env, workload } = resolving;
         let mut settings = Settings {
-            require: self.patterns("--require", "require", &sources.names.require, set),
-            additions: match asks {
-                Asks::Store | Asks::Nothing => self.additions(sources, set),
-                Asks::StoreToManage | Asks::StoreForLogin => Additions::default(),
-            },
             grammar,
-            scan_env: self.scan_env(sources),
-            workload: self.parsed(
-                "--workload",
-                "workload",
-                sources.names.workload.as_ref(),
-                value::name(WorkloadName::parse),
-            ),
+            require,
+            additions,
+            scan_env,
+            workload,
             timeout: self
                 .parsed("--timeout", "timeout", common.timeout.as_ref(), value::timeout)
                 .unwrap_or(TIMEOUT_DEFAULT),
@@ -298,7 +295,7 @@ impl Resolver {
             org_choices: Vec::new(),
             inherited: self.inherited.take(),
         };
-        if matches!(asks, Asks::Store | Asks::StoreToManage) {
+        if matches!(asks, Asks::Store | Asks::StoreForFiles | Asks::StoreToManage) {
             self.log_in(&mut settings, &text, common, environment);
         }
         settings

@@ -429,4 +429,10 @@ fn what_an_option_wants_is_told_without_a_way_that_leads_nowhere() {
     let ended = world.launch(["--as-file", "B_FILE"]).run();
     let says = "`--as-file`: write `VAR=NAME`; there is no `=`";
     assert!(ended.code(64).err().contains(says), "{}", ended.whole());
+    let ended = world.launch(["--as-file", "=B_KEY"]).run();
+    let says = "`--as-file`: write `VAR=NAME`; the variable's name is empty";
+    assert!(ended.code(64).err().contains(says), "{}", ended.whole());
+    let ended = world.launch(["--env", "=x"]).run();
+    let says = "`--env`: write `NAME=VALUE`; the name is empty";
+    assert!(ended.code(64).err().contains(says), "{}", ended.whole());
 }

@@ -366,8 +366,39 @@ fn a_line_that_is_not_understood_says_which_one_was_meant() {
     );
     // What may be a value is not repeated, here either.
     let misplaced = ["--org", "acme", "secret", "set", "DB_KEY", "hunter2"];
-    assert_eq!(told(&misplaced), "see `inject --help`");
+    assert_eq!(told(&misplaced), "options stand behind `inject secret set`");
+    assert_eq!(told(&["--org", "acme", "help"]), "see `inject --help`");
     assert_eq!(told(&["token", "create"]), "see `inject token create --help`");
     assert_eq!(told(&["store", "verify", "all"]), "see `inject store verify --help`");
     assert_eq!(told(&["--enviroment", "DEV"]), "a similar argument exists: '--environment'");
+}
+
+/// What stands where no word is expected may be the value of another variable.
+#[test]
+fn a_line_that_is_not_understood_shows_no_value() {
+    let world = World::new();
+    let told = |line: &str| {
+        let ended = world.inject(line.split_whitespace()).run();
+        ended.code(64);
+        let said = ended.out() + &ended.err();
+        assert!(!said.contains("hunter2"), "{line}\n{said}");
+        ended.err().lines().map(str::trim).collect::<Vec<_>>().join("; ")
+    };
+    let pair = "inject: unexpected argument 'PASS=…' found; give each variable its own `-e`: write \
+                `-e` before `PASS=…`";
+    for line in ["-e A=1 PASS=hunter2", "-e A=1 PASS=hunter2 -- npm", "PASS=hunter2 npm"] {
+        assert_eq!(told(line), pair);
+    }
+    assert_eq!(told("--environment prod PASS=hunter2 -- app"), pair);
+    let stray = "inject: unexpected argument '…' found; only options stand before `--`, each \
+                 variable with its own `-e`, and the program behind it";
+    for line in ["-e PASS hunter2 -- npm", "-e PASS hunter2==", "-e A=1 db://u:hunter2@h/?a=b"] {
+        assert_eq!(told(line), stray);
+    }
+    assert_eq!(told("npm -- hunter2"), stray.replace('…', "npm"));
+    let option = "inject: unexpected argument '--pass' found; see `inject --help`";
+    assert_eq!(told("-e A=1 --pass=hunter2 -- npm"), option);
+    for line in ["secret PASS=hunter2", "render file PASS=hunter2", "org list --json=hunter2"] {
+        assert!(told(line).contains("…'"), "{line}");
+    }
 }

@@ -118,8 +118,10 @@ fn what_a_launch_requires_is_nothing_to_one_file() {
         a layer before this one may have taken the dollar; where it does, write `$$FOURTH_KEY`
       store: the embedded store in [DIR]/data, organization `default`
     ");
-    world.write("work/inject.toml", "require = [\"low\"]\n");
-    render(&[]).code(64);
+    // Not even where it is no name, or needs an environment.
+    world.write("work/inject.toml", "require = [\"low\", \"API_KEY_@\"]\n");
+    render(&[]).code(0);
+    render(&["--require", "low"]).code(64);
     world.write("work/inject.toml", "require = [\"OTHER_KEY\"]\n");
     world.inject(["check", "t.txt"]).run().code(78);
 }

@@ -421,6 +421,18 @@ fn what_only_a_launch_adds_is_nothing_to_a_command_that_manages() {
     world.inject(["audit", "verify"]).run().code(0);
     world.launch(NO_OPTIONS).run().code(64);
     world.inject(["check"]).run().code(64);
+    // The same holds for what a launch requires, and what it is resolved with.
+    let manifest = "require = [\"API_KEY_@\"]\nliteral = [\"low\"]\nworkload = \"No Name\"\n";
+    world.write("work/inject.toml", manifest);
+    let bad = |run: Run<'_>| {
+        let run = run.env("INJECT_REQUIRE", "OTHER_KEY_@,low").env("INJECT_SCAN_ENV", " ");
+        run.env("INJECT_ENVIRONMENT", "a-b").run()
+    };
+    bad(world.inject(["secret", "set", "DB_KEY"]).stdin("y")).code(0);
+    bad(world.inject(["secret", "list"])).code(0);
+    bad(world.launch(NO_OPTIONS)).code(64);
+    let words = ["login", "https://127.0.0.1:1", "--timeout", "1ms", "--config", "inject.toml"];
+    bad(world.inject(words).stdin("inj_m_any")).code(69);
     // What says which store is asked counts.
     world.write("work/inject.toml", "org = \"Not a name\"\n");
     world.inject(["secret", "list"]).run().code(64);

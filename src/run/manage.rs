@@ -200,13 +200,16 @@ fn read_checkpoint(path: &Path) -> Result<Checkpoint, Problem> {
     let mut text = Vec::new();
     // Perhaps nobody writes it: a wait, which a signal must be able to end.
     sys::end_at_signals();
-    let read = if path == Path::new("-") {
-        sys::stdin().and_then(|input| input.take(CHECKPOINT_BYTES_MAX).read_to_end(&mut text))
-    } else {
-        let file = std::fs::File::open(path);
-        file.and_then(|file| file.take(CHECKPOINT_BYTES_MAX).read_to_end(&mut text))
-    };
-    read.map_err(|error| Problem::File { path: path.to_owned(), doing: "read", error })?;
+    let is_stdin = path == Path::new("-");
+    let file = if is_stdin { sys::stdin() } else { std::fs::File::open(path) };
+    let read = file.and_then(|file| file.take(CHECKPOINT_BYTES_MAX).read_to_end(&mut text));
+    read.map_err(|error| match is_stdin {
+        true => {
+            let error = admin::Error::Input(error);
+            Problem::Command { exit: error.exit_code(), what: error.to_string() }
+        }
+        false => Problem::File { path: path.to_owned(), doing: "read", error },
+    })?;
     serde_json::from_slice(&text).map_err(|_| Problem::Setting {
         fault: format!("`--checkpoint`: `{}` holds no checkpoint", path.display()),
         hint: Some("`inject audit checkpoint -o FILE` writes one".to_owned()),

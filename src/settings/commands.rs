@@ -3,9 +3,11 @@
 
 use std::ffi::CStr;
 
-use super::{Asks, Resolver, Settings, names, resolve};
+use super::{Additions, Asks, Resolver, ScanEnv, Settings, value};
 use crate::cli::{Common, Sources};
 use crate::launch::problem::Problem;
+use crate::launch::reference::Grammar;
+use crate::name::{SecretName, WorkloadName};
 
 /// The settings of a command that manages a store.
 pub fn resolve_managing(common: &Common, environment: &[&CStr]) -> Result<Settings, Vec<Problem>> {
@@ -20,9 +22,48 @@ pub fn resolve_alone(
     common: &Common,
     environment: &[&CStr],
 ) -> Result<Settings, Vec<Problem>> {
-    let mut settings = resolve(sources, common, environment)?;
-    let set = settings.grammar.environment.as_ref();
-    let own = names::made_names(&sources.names.require, set);
-    settings.require.retain(|name| own.contains(name));
-    Ok(settings)
+    Resolver::new(common, environment).finish(sources, common, environment, Asks::StoreForFiles)
+}
+
+/// What references are resolved with. To manage a store, none are.
+pub(super) struct Resolving {
+    pub grammar: Grammar,
+    pub require: Vec<SecretName>,
+    pub additions: Additions,
+    pub scan_env: ScanEnv,
+    pub workload: Option<WorkloadName>,
+}
+
+impl Resolver {
+    pub(super) fn resolving(&mut self, sources: &Sources, asks: Asks) -> Resolving {
+        if matches!(asks, Asks::StoreToManage | Asks::StoreForLogin) {
+            return Resolving {
+                grammar: Grammar::default(),
+                require: Vec::new(),
+                additions: Additions::default(),
+                scan_env: ScanEnv::None,
+                workload: None,
+            };
+        }
+        let grammar = self.grammar(sources);
+        let set = grammar.environment.as_ref();
+        let (option, given) = ("--require", &sources.names.require);
+        let required = match asks {
+            Asks::StoreForFiles => Self::own_texts(option, given),
+            _ => self.texts(option, "require", given),
+        };
+        let workload = sources.names.workload.as_ref();
+        Resolving {
+            require: self.patterns(required, set),
+            additions: self.additions(sources, set),
+            scan_env: self.scan_env(sources),
+            workload: self.parsed(
+                "--workload",
+                "workload",
+                workload,
+                value::name(WorkloadName::parse),
+            ),
+            grammar,
+        }
+    }
 }

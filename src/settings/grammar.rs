@@ -20,7 +20,8 @@ impl Resolver {
         let set = environment.as_ref();
         // One by one, here as elsewhere where few are collected: else all of a sort comes with it.
         let mut literal = BTreeSet::new();
-        literal.extend(self.patterns("--literal", "literal", &sources.names.literal, set));
+        let texts = self.texts("--literal", "literal", &sources.names.literal);
+        literal.extend(self.patterns(texts, set));
         Grammar { literal, environment, environments: self.environments() }
     }
 

@@ -1,6 +1,5 @@
 //! Lists of secrets' names, from every source together, separated by commas.
 
-use std::borrow::Cow;
 use std::ffi::OsString;
 
 use super::variables::Variables;
@@ -29,13 +28,11 @@ impl Resolver {
     /// Distinct names, in which `@` stands for the environment that is set.
     pub(super) fn patterns(
         &mut self,
-        option: &'static str,
-        key: &'static str,
-        given: &[OsString],
+        texts: Vec<(String, Origin)>,
         environment: Option<&Environment>,
     ) -> Vec<SecretName> {
         let mut names = Vec::new();
-        for (text, origin) in self.texts(option, key, given) {
+        for (text, origin) in texts {
             match made_name(&text, environment) {
                 Ok(name) if names.contains(&name) => {}
                 Ok(name) => names.push(name),
@@ -46,7 +43,7 @@ impl Resolver {
     }
 
     /// Each name as it was given, with where: what weighs most comes last.
-    fn texts(
+    pub(super) fn texts(
         &self,
         option: &'static str,
         key: &'static str,
@@ -59,11 +56,19 @@ impl Resolver {
         }
         let variable = self.variables.get(key).map(str::to_owned);
         lists.extend(variable.map(|text| (text, Origin::Variable(Variables::variable(key)))));
-        let options = given.iter().map(|text| text.to_string_lossy().into_owned());
-        lists.extend(options.map(|text| (text, Origin::Option(option))));
         let mut texts = Vec::new();
         for (list, origin) in lists {
             texts.extend(parts(&list).map(|part| (part.to_owned(), origin.clone())));
+        }
+        texts.extend(Self::own_texts(option, given));
+        texts
+    }
+
+    /// The same of the command line alone.
+    pub(super) fn own_texts(option: &'static str, given: &[OsString]) -> Vec<(String, Origin)> {
+        let mut texts = Vec::new();
+        for list in given.iter().map(|list| list.to_string_lossy()) {
+            texts.extend(parts(&list).map(|part| (part.to_owned(), Origin::Option(option))));
         }
         texts
     }
@@ -71,15 +76,6 @@ impl Resolver {
 
 fn parts(list: &str) -> impl Iterator<Item = &str> {
     list.split([',', '\n']).map(str::trim).filter(|part| !part.is_empty())
-}
-
-/// The names that an option's lists mean, less what is wrong with them.
-pub(super) fn made_names(given: &[OsString], environment: Option<&Environment>) -> Vec<SecretName> {
-    let lists = given.iter().map(|list| list.to_string_lossy());
-    let made = |list: Cow<'_, str>| -> Vec<_> {
-        parts(&list).filter_map(|part| made_name(part, environment).ok()).collect()
-    };
-    lists.flat_map(made).collect()
 }
 
 /// The name that a text means, in which `@` stands for the environment.

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use nix::sys::signal::Signal;
 
 use super::serving::notify_socket;
-use super::{Asks, Origin, Resolver, Settings, Store, names, setting, value};
+use super::{Asks, Origin, Resolver, Settings, Store, setting, value};
 use crate::cli::{Common, Sidecar, Sources};
 use crate::launch::document::Target;
 use crate::launch::problem::Problem;
@@ -52,15 +52,14 @@ pub fn resolve_staying(
     let common: &Common = &options.common;
     let mut resolver = Resolver::new(common, environment);
     let sources = sources(options);
-    let mut settings = resolver.settings(&sources, common, environment, Asks::Store);
-    keep_files(&mut settings, &sources);
+    let mut settings = resolver.settings(&sources, common, environment, Asks::StoreForFiles);
+    keep_files(&mut settings);
     let settings = resolver.staying(options, settings, environment);
     if resolver.faults.is_empty() { Ok(settings) } else { Err(resolver.faults) }
 }
 
-/// Of what a launch reads and adds, only files at paths are a sidecar's; and what a launch as a
-/// whole requires is nothing to it.
-fn keep_files(settings: &mut Settings, sources: &Sources) {
+/// Of what a launch reads and adds, only files at paths are a sidecar's.
+fn keep_files(settings: &mut Settings) {
     let additions = &mut settings.additions;
     additions.env_files.clear();
     additions.export_from.clear();
@@ -68,8 +67,6 @@ fn keep_files(settings: &mut Settings, sources: &Sources) {
     additions.export.clear();
     additions.as_file.clear();
     additions.templates.retain(|template| matches!(template.target, Target::Path(_)));
-    let own = names::made_names(&sources.names.require, settings.grammar.environment.as_ref());
-    settings.require.retain(|name| own.contains(name));
 }
 
 impl Resolver {

@@ -143,8 +143,10 @@ pub fn report(text: &str) -> Result<ReportFormat, String> {
 
 /// `NAME=VALUE`, of a variable that the application may have.
 pub fn pair(bytes: &[u8]) -> Result<(&[u8], &[u8]), &'static str> {
-    let (name, value) = halves(bytes)?;
-    Ok((variable_name(name)?, value))
+    match halves(bytes)? {
+        ([], _) => Err("write `NAME=VALUE`; the name is empty"),
+        (name, value) => Ok((variable_name(name)?, value)),
+    }
 }
 
 /// `VAR=NAME`, of a variable that says where the secret's value is.
@@ -152,7 +154,10 @@ pub fn file_pair(bytes: &[u8]) -> Result<(Vec<u8>, SecretName), Vec<String>> {
     let mut faults = Faults::default();
     let halves = halves(bytes).map_err(|_| "write `VAR=NAME`; there is no `=`");
     let Some((variable, name)) = faults.keep(halves) else { return Err(faults.0) };
-    let variable = faults.keep(path_variable(variable));
+    let variable = faults.keep(match variable {
+        [] => Err("write `VAR=NAME`; the variable's name is empty"),
+        variable => path_variable(variable),
+    });
     match (variable, faults.keep(self::name(SecretName::parse)(&String::from_utf8_lossy(name)))) {
         (Some(variable), Some(name)) => Ok((variable.to_vec(), name)),
         _ => Err(faults.0),
@@ -174,7 +179,7 @@ pub fn path_variable(name: &[u8]) -> Result<&[u8], &'static str> {
 
 pub fn variable_name(name: &[u8]) -> Result<&[u8], &'static str> {
     match name {
-        [] => Err("write `NAME=VALUE`; the name is empty"),
+        [] => Err("a variable's name is not empty"),
         name if name.starts_with(b"INJECT_") => {
             Err("the application never gets a variable `INJECT_*`; choose another name")
         }

@@ -259,3 +259,17 @@ fn what_is_sent_with_a_checkpoint() {
     run(&world, &store, "audit verify --checkpoint nowhere").code(74);
     assert_eq!(store.requests().len(), 2);
 }
+
+#[test]
+fn a_closed_stdin_is_told_as_such() {
+    let world = World::new();
+    let told = |words: &str| {
+        let script = format!("\"$BINARY\" {words} <&-");
+        let ended = world.command("sh", ["-c", &script]).env("BINARY", INJECT).run();
+        ended.code(74).err().lines().next().map(str::to_owned)
+    };
+    let checkpoint = told("audit verify --checkpoint -");
+    assert_eq!(checkpoint, told("secret set A_KEY"));
+    let said = checkpoint.expect("a line");
+    assert!(said.starts_with("inject: stdin cannot be read: "), "{said}");
+}
