@@ -66,7 +66,7 @@ impl Transaction<'_> {
             " FROM member WHERE organization = ?1 AND email > ?2 ORDER BY email LIMIT ?3"
         );
         let values = params![organization, after, rows_max];
-        self.some(sql, values, rows_max, (member_row, |row| row.names.len()))
+        self.some((sql, rows_max), values, member_row, |row| row.names.len())
     }
 
     pub fn put_member(&self, row: &MemberRow) -> Result<(), StorageError> {
@@ -115,7 +115,7 @@ impl Transaction<'_> {
         );
         let values = params![organization, after.0, after.1, rows_max];
         let names = |row: &TokenRow| row.names.as_ref().map_or(0, String::len);
-        self.some(sql, values, rows_max, (token_row, names))
+        self.some((sql, rows_max), values, token_row, names)
     }
 
     /// Tokens that this member has or made, behind this id.

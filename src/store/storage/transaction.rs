@@ -136,7 +136,7 @@ impl<'a> Transaction<'a> {
             " FROM audit WHERE organization = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3"
         );
         let values = params![organization, after, rows_max];
-        self.some(sql, values, rows_max, (record_row, |one| one.record.names_bytes()))
+        self.some((sql, rows_max), values, record_row, |one| one.record.names_bytes())
     }
 
     /// The same before the one with this sequence, newest first.
@@ -153,7 +153,7 @@ impl<'a> Transaction<'a> {
               ORDER BY sequence DESC LIMIT ?3"
         );
         let values = params![organization, before, rows_max];
-        self.some(sql, values, rows_max, (record_row, |one| one.record.names_bytes()))
+        self.some((sql, rows_max), values, record_row, |one| one.record.names_bytes())
     }
 
     /// A slot for the salt of a new secret: one that was given back, or one behind all others. What
@@ -270,10 +270,10 @@ impl<'a> Transaction<'a> {
     /// of secrets. And whether there may be more.
     pub(super) fn some<T>(
         &self,
-        sql: &str,
+        (sql, rows_max): (&str, u32),
         values: impl rusqlite::Params,
-        rows_max: u32,
-        (map, bytes_of): (fn(&Row<'_>) -> rusqlite::Result<T>, fn(&T) -> usize),
+        map: fn(&Row<'_>) -> rusqlite::Result<T>,
+        bytes_of: fn(&T) -> usize,
     ) -> Result<(Vec<T>, bool), StorageError> {
         let (mut rows, mut bytes) = (Vec::new(), 0);
         let cut = self.until(sql, values, |row| {
