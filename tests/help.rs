@@ -402,3 +402,16 @@ fn a_line_that_is_not_understood_shows_no_value() {
         assert!(told(line).contains("…'"), "{line}");
     }
 }
+
+#[test]
+fn an_empty_name_is_told_with_the_option_s_own_form() {
+    let world = World::new();
+    let ended = world.launch(["--as-file", "=B_KEY", "--env", "=x"]).run();
+    insta::assert_snapshot!(ended.report(), @"
+    exit 64
+    --- stderr
+    inject: `probe` was not started: 2 problems
+      `--env`: write `NAME=VALUE`; the name is empty
+      `--as-file`: write `VAR=NAME`; the variable's name is empty
+    ");
+}

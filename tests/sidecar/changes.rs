@@ -86,6 +86,9 @@ fn once_ends_after_the_first_rendering() {
         (scene.text("out/key"), scene.text("out/user")),
         ("key key-1\n".into(), "user user-1\n".into())
     );
+    // What a launch requires is nothing to it, even where it needs an environment.
+    let run = scene.describe(&[both(), &["--once"]].concat());
+    run.env("INJECT_REQUIRE", "API_KEY_@").run().code(0);
     let ended = scene.describe(&["--render=none.txt:out/x", "--once"]).run();
     assert_snapshot!(ended.report(), @"
     exit 74
