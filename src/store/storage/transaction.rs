@@ -266,7 +266,7 @@ impl<'a> Transaction<'a> {
         read().map_err(|error| wrap(self.path, &error))
     }
 
-    /// The first of these rows, up to so many, and fewer where they are long: one can name thousands
+    /// The first of these rows, up to so many, fewer where they are long: one can name thousands
     /// of secrets. And whether there may be more.
     pub(super) fn some<T>(
         &self,
