@@ -67,7 +67,7 @@ fn made(key: &MacKey, fields: &[u8]) -> Vec<Vec<Field>> {
 
 fn is_whole(key: &MacKey, rows: &[Vec<Field>], seen: Vec<Checkpoint>) -> bool {
     let mut walk = ChainWalk::new(seen);
-    walk.take(key, rows.iter().map(|row| chained(row)).collect());
+    walk.take(key, (rows.iter().map(|row| chained(row)).collect(), false));
     walk.end().1.is_empty()
 }
 
