@@ -74,7 +74,8 @@ pub(super) enum Outcome {
     End(Error),
 }
 
-/// What a call is about: an answer that speaks of other names is none.
+/// What a call is about: an answer that speaks of other names is none. They go in one by one, for
+/// `collect` would bring all of a sort along.
 pub fn names<'a>(asked: impl Iterator<Item = &'a SecretName>) -> BTreeSet<&'a SecretName> {
     let mut names = BTreeSet::new();
     names.extend(asked);

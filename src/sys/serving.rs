@@ -35,8 +35,8 @@ static WRITER: OnceLock<PipeWriter> = OnceLock::new();
 static ENDS: AtomicBool = AtomicBool::new(false);
 
 /// From here on SIGTERM, SIGINT and SIGHUP are told by [`Signals::wait`], but for those that are
-/// ignored, which stay so; of process 1, all that an image may be stopped by, as SIGTERM. Once in a
-/// process; threads that are there already may keep theirs blocked, this one does not.
+/// ignored, which stay so; of process 1, what else an image may be stopped by too, as SIGTERM is.
+/// Once in a process; threads that are there already may keep theirs blocked, this one does not.
 pub fn watch_signals() -> io::Result<Signals> {
     let (reader, writer) = io::pipe()?;
     // A handler must not wait, whatever else is in the pipe.
